@@ -1,0 +1,193 @@
+"""Twenty checks over one table: our runner beside Great Expectations on pandas, on the same rows.
+
+usage: python benchmarks/quality_suite.py [--rows 1000000] [--rounds 3]
+
+Each measurement is a process of its own, so that peak memory is its own; importing libraries and writing the file do
+not count, reading it does. Both sides have to find the same number of rows at fault, or the comparison is void.
+GX on pandas is measured twice: as one suite, which is its best, and rule by rule, which is what one asset check for
+each rule usually amounts to (each validation then pays for the batch again).
+Prints one line for each side (medians) and the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+FAULTS_EVERY = 997
+
+# (rule type, arguments): what both sides can say. Every rule but the last four finds some rows at fault.
+RULES: list[tuple[str, dict[str, Any]]] = [
+    ("expect_column_values_to_not_be_null", {"column": "name"}),
+    ("expect_column_values_to_not_be_null", {"column": "email"}),
+    ("expect_column_values_to_be_unique", {"column": "invoice_number"}),
+    ("expect_column_values_to_be_in_set", {"column": "status", "value_set": ["draft", "open", "paid"]}),
+    ("expect_column_values_to_be_in_set", {"column": "currency", "value_set": ["EUR", "USD", "JPY"]}),
+    ("expect_column_values_to_not_be_in_set", {"column": "country", "value_set": ["XX"]}),
+    ("expect_column_values_to_match_regex", {"column": "email", "regex": r"^[^@\s]+@[^@\s]+\.[^@\s]+$"}),
+    ("expect_column_values_to_match_regex", {"column": "phone", "regex": r"^\+[1-9][0-9]{4,14}$"}),
+    ("expect_column_values_to_match_regex", {"column": "country", "regex": "^[A-WYZ][A-Z]$"}),
+    ("expect_column_values_to_not_match_regex", {"column": "name", "regex": "^ "}),
+    ("expect_column_values_to_be_between", {"column": "unit_price", "min_value": 0}),
+    ("expect_column_values_to_be_between", {"column": "total_minor", "min_value": 0, "max_value": 10_000_000}),
+    ("expect_column_value_lengths_to_be_between", {"column": "country", "min_value": 2, "max_value": 2}),
+    ("expect_column_value_lengths_to_be_between", {"column": "name", "max_value": 40}),
+    ("expect_column_pair_values_a_to_be_greater_than_b", {"column_A": "ends", "column_B": "starts"}),
+    ("expect_compound_columns_to_be_unique", {"column_list": ["invoice_number", "position"]}),
+    ("expect_column_values_to_not_be_null", {"column": "id"}),
+    ("expect_column_values_to_be_unique", {"column": "id"}),
+    ("expect_column_values_to_be_between", {"column": "position", "min_value": 1}),
+    ("expect_table_row_count_to_be_between", {"min_value": 1}),
+]
+
+
+def make_rows(path: Path, rows: int) -> None:
+    """Write the table: 15 columns, one row in every 997 wrong in every way."""
+    import duckdb
+
+    bad = f"i % {FAULTS_EVERY} = 0"
+    duckdb.sql(
+        f"""copy (select i as id, 'crm' as source_system, i as source_row,
+        case when {bad} then null else 'Customer ' || i end as name,
+        case when {bad} then 'nobody' else 'c' || i || '@example.org' end as email,
+        case when {bad} then '12' else '+4917' || (10000000 + i % 80000000) end as phone,
+        case when {bad} then 'XX' else 'DE' end as country,
+        case when {bad} then 'lost' else 'open' end as status,
+        case when {bad} then 'ZZZ' else 'EUR' end as currency,
+        case when {bad} then 0 else i end as invoice_number, 1 as position,
+        cast(case when {bad} then -1 else i % 5000 / 100 end as decimal(28, 8)) as unit_price,
+        case when {bad} then -5 else i * 7 % 9000000 end as total_minor,
+        timestamptz '2026-01-01 00:00:00+00' + to_seconds(i) as starts,
+        timestamptz '2026-02-01 00:00:00+00' + to_seconds(case when {bad} then -i - 4000000 else i end) as ends
+        from range(1, {rows + 1}) t(i)) to '{path}' (format parquet, compression zstd)"""
+    )
+
+
+def ours(path: Path) -> dict[str, int]:
+    """Faults by check, by our runner."""
+    from migration_assets.quality.rule import Rule
+    from migration_assets.quality.run import run_suite
+    from migration_assets.quality.suite import Suite
+
+    rules = tuple(
+        Rule(check=f"c{i}", table="t", why="It is measured here.", type=t, kwargs=k, severity="critical")
+        for i, (t, k) in enumerate(RULES)
+    )
+    return {r.check: r.unexpected for r in run_suite(Suite(asset="a", rules=rules), {"t": path})}
+
+
+def on_pandas(path: Path, *, one_by_one: bool = False) -> dict[str, int]:
+    """Faults by check, by Great Expectations over a pandas frame."""
+    import great_expectations as gx
+    import pandas as pd
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    frame = pd.read_parquet(path)
+    asset = context.data_sources.add_pandas("p").add_dataframe_asset("t")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    rules = [_expectation(f"c{i}", kind, arguments) for i, (kind, arguments) in enumerate(RULES)]
+    if one_by_one:
+        results = [batch.validate(rule, result_format="SUMMARY") for rule in rules]
+    else:
+        results = batch.validate(gx.ExpectationSuite("s", expectations=rules), result_format="SUMMARY").results
+    return {r.expectation_config.meta["check"]: int(r.result.get("unexpected_count", 0)) for r in results}
+
+
+def _expectation(check: str, kind: str, arguments: dict[str, Any]) -> Any:
+    import great_expectations.expectations as gxe
+
+    extra = {"ignore_row_if": "either_value_is_missing"} if "pair" in kind else {}
+    extra = {"ignore_row_if": "any_value_is_missing"} if "compound" in kind else extra
+    name = "".join(part.capitalize() for part in kind.split("_"))
+    return getattr(gxe, name)(**arguments, **extra, meta={"check": check})
+
+
+SIDES: dict[str, Callable[[Path], dict[str, int]]] = {
+    "ours": ours,
+    "pandas": on_pandas,
+    "pandas, rule by rule": partial(on_pandas, one_by_one=True),
+}
+
+
+def warm_up(side: str) -> None:
+    """Import what the side needs, on a table of ten rows, so that only work is measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.parquet"
+        make_rows(path, 10)
+        SIDES[side](path)
+
+
+def measured(side: str, path: Path) -> dict[str, Any]:
+    """Wall seconds, CPU seconds and peak memory of one side, in this process."""
+    warm_up(side)
+    cpu, wall = time.process_time(), time.perf_counter()
+    faults = SIDES[side](path)
+    return {
+        "wall": time.perf_counter() - wall,
+        "cpu": time.process_time() - cpu,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "faults": faults,
+    }
+
+
+def in_a_process(side: str, path: Path) -> dict[str, Any]:
+    env = {**os.environ, "TQDM_DISABLE": "1", "GX_ANALYTICS_ENABLED": "false", "PYTHONWARNINGS": "ignore"}
+    root = Path(__file__).resolve().parent.parent
+    env["PYTHONPATH"] = str(root)
+    done = subprocess.run(
+        [sys.executable, __file__, "--side", side, "--file", str(path)],
+        env=env,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--side", choices=tuple(SIDES))
+    parser.add_argument("--file", type=Path)
+    asked = parser.parse_args()
+    if asked.side:
+        print(json.dumps(measured(asked.side, asked.file)))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        make_rows(path, asked.rows)
+        rounds = {s: [in_a_process(s, path) for _ in range(asked.rounds)] for s in SIDES}
+    return report(asked.rows, rounds)
+
+
+def report(rows: int, rounds: dict[str, list[dict[str, Any]]]) -> int:
+    """Print medians and ratios; 1 when the sides disagree about the faults."""
+    found = {side: taken[0]["faults"] for side, taken in rounds.items()}
+    if any(f != found["ours"] for f in found.values()):
+        print("the sides disagree about the faults:", *found.items(), sep="\n")
+        return 1
+    keys = ("wall", "cpu", "peak_mb")
+    medians = {s: {k: statistics.median(r[k] for r in taken) for k in keys} for s, taken in rounds.items()}
+    print(f"{len(RULES)} checks over {rows:,} rows x 15 columns, medians of {len(rounds['ours'])}")
+    for side, m in medians.items():
+        ratio = f"{m['wall'] / medians['ours']['wall']:6.1f} x wall {m['cpu'] / medians['ours']['cpu']:6.1f} x CPU"
+        print(f"  {side:22}{m['wall']:8.2f} s wall {m['cpu']:8.2f} s CPU {m['peak_mb']:6.0f} MB peak {ratio}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,304 @@
+"""The command `cutover`. Every command prints a readable table, or JSON alone on stdout with `--json`.
+
+Exit codes: 0 all is well, 1 findings or a refused stage, 2 bad input or configuration. Heavy imports stay inside the
+commands, so that `--help` and `check` answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from migration_assets.domain.errors import CutoverError
+
+if TYPE_CHECKING:
+    from migration_assets.wiring.execute import Runner
+    from migration_assets.wiring.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+
+
+class Commands(click.Group):
+    """Turns an error of ours into its message and exit code; with `--json`, into one JSON object on stdout."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CutoverError as e:
+            if "--json" in sys.argv:
+                click.echo(json.dumps({"ok": False, "error": e.message, "remedy": e.remedy}, indent=2))
+            else:
+                err.print(f"[bold red]error:[/] {_plain(e.message)}")
+                if e.remedy:
+                    err.print(f"[bold]remedy:[/] {_plain(e.remedy)}")
+            ctx.exit(e.exit_code)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cutover")
+def main() -> None:
+    """Move customers, billing and entitlements, and prove that nobody lost access or paid a cent differently."""
+
+
+def plan_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--plan", "plan", default=None, envvar="CUTOVER_PLAN", help="Plan folder, plans/<name>. Default: plans/acme."
+    )(command)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="JSON alone on stdout.")(command)
+
+
+@main.command()
+@plan_option
+@json_option
+def check(plan: str | None, as_json: bool) -> None:
+    """Validate plan, mapping, catalog and expectations without touching data."""
+    from migration_assets.plan.check import load_checked_plan
+    from migration_assets.wiring.environment import plan_name
+    from migration_assets.wiring.suites import check_suites
+
+    name = plan_name(ROOT, plan or "acme")
+    loaded = load_checked_plan(ROOT / "plans" / name)
+    rules = check_suites(ROOT, loaded)
+    summary = {
+        "ok": True,
+        "plan": loaded.name,
+        "digest": loaded.digest,
+        "source_tables": len(loaded.source_tables),
+        "mapping_rows": len(loaded.mapping),
+        "rules": rules,
+    }
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+        return
+    out.print(
+        f"[green]plan {loaded.name} holds[/]: {len(loaded.source_tables)} source tables, {len(loaded.mapping)} mapping "
+        f"rows, {rules} rules. Digest {loaded.digest[:16]}."
+    )
+
+
+@main.command()
+@plan_option
+@click.option("--cohort", "cohorts", multiple=True, help="Only this cohort (may be given several times).")
+@click.option(
+    "--as-of", default=None, help="The instant T, ISO 8601 with an offset. Default: the plan's, or the snapshot's."
+)
+@click.option("--new-snapshot", is_flag=True, help="Take a new golden copy first.")
+@click.option("--dry-run", is_flag=True, help="Compute and check everything, write nothing to the target's tables.")
+@click.option("--resume", is_flag=True, help="Only cohorts whose reconciliation does not stand yet.")
+@json_option
+def run(
+    plan: str | None,
+    cohorts: tuple[str, ...],
+    as_of: str | None,
+    new_snapshot: bool,
+    dry_run: bool,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """The migration: global phase, then cohorts."""
+    tags = run_tags(as_of, new_snapshot, dry_run)
+    with opened(plan) as (workspace, runner):
+        summary = _migrate(runner, cohorts, tags, resume, quiet=as_json)
+        if as_json:
+            click.echo(json.dumps(summary.to_json(workspace.plan.name), indent=2))
+        else:
+            from migration_assets.wiring.views import print_summary
+
+            print_summary(out, summary)
+    sys.exit(summary.exit_code)
+
+
+def run_tags(as_of: str | None, new_snapshot: bool, dry_run: bool) -> dict[str, str]:
+    """What the run's tags tell the stages."""
+    from datetime import datetime
+
+    from migration_assets.domain.errors import BadInput
+
+    tags = {}
+    if as_of is not None:
+        try:
+            instant = datetime.fromisoformat(as_of)
+        except ValueError:
+            instant = None
+        if instant is None or instant.tzinfo is None:
+            raise BadInput("--as-of is not an instant with an offset", "Write it like 2026-06-30T12:00:00+00:00.")
+        tags["cutover/as_of"] = instant.isoformat()
+    if new_snapshot:
+        tags["cutover/new_snapshot"] = "true"
+    if dry_run:
+        tags["cutover/dry_run"] = "true"
+    return tags
+
+
+@main.command()
+@plan_option
+@click.option("--cohort", "cohorts", multiple=True, help="Only this cohort (may be given several times).")
+@json_option
+def reconcile(plan: str | None, cohorts: tuple[str, ...], as_json: bool) -> None:
+    """Compare source and target again, now."""
+    from migration_assets.wiring.views import print_reconciliation, reconciliation_of
+
+    with opened(plan) as (workspace, runner):
+        with progress(quiet=as_json) as step:
+            results = runner.reconcile(cohorts, step)
+        report = reconciliation_of(workspace, results)
+        if as_json:
+            click.echo(json.dumps(report, indent=2))
+        else:
+            print_reconciliation(out, report)
+    sys.exit(0 if report["ok"] else 1)
+
+
+@main.command()
+@plan_option
+@json_option
+def status(plan: str | None, as_json: bool) -> None:
+    """Cohorts and where each of them stands."""
+    from migration_assets.wiring.views import print_status, status_of
+
+    with opened(plan) as (workspace, _):
+        found = status_of(workspace)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        print_status(out, found)
+    sys.exit(0 if found["ok"] else 1)
+
+
+@main.command()
+@click.option("--customers", type=click.IntRange(min=20), default=2000, show_default=True, help="How many customers.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same rows.")
+@click.option("--clean", is_flag=True, help="No planted defects.")
+def demo(customers: int, seed: int, clean: bool) -> None:
+    """Set up the embedded database, make up Acme's legacy systems, migrate every cohort, reconcile."""
+    from migration_assets.wiring.demo import make_legacy_systems
+    from migration_assets.wiring.views import print_next_steps, print_reconciliation, print_summary, reconciliation_of
+
+    with opened("acme") as (workspace, runner):
+        with progress(quiet=False) as step:
+            make_legacy_systems(
+                workspace, customers=customers, seed=seed, messy=not clean, report=lambda m: step(m, 0, 0)
+            )
+        summary = _migrate(runner, (), {"cutover/new_snapshot": "true"}, resume=False, quiet=False)
+        print_summary(out, summary)
+        ok = summary.ok
+        if summary.cohorts:
+            report = reconciliation_of(workspace, summary.cohorts)
+            print_reconciliation(out, report)
+            ok = ok and report["ok"]
+        print_next_steps(out, workspace)
+    sys.exit(0 if ok else 1)
+
+
+@main.command()
+@plan_option
+@click.option("--port", type=click.IntRange(1024, 65535), default=3000, show_default=True)
+@click.option("--read-only", is_flag=True, help="For auditors: lineage and history, no changes.")
+def ui(plan: str | None, port: int, read_only: bool) -> None:
+    """Dagster's webserver and daemon on 127.0.0.1, until interrupted."""
+    from migration_assets.wiring.processes import serve
+
+    with opened(plan, load=False):
+        sys.exit(serve(ROOT, port=port, read_only=read_only, say=err.print))
+
+
+@main.command()
+@plan_option
+@click.argument("name")
+@click.argument("query")
+@click.option("--write", is_flag=True, help="Allow changes (default: read-only). Either way it is logged.")
+@json_option
+def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> None:
+    """Run SQL against a database the plan names: legacy_crm, legacy_erp, target, control."""
+    from migration_assets.wiring.sql import run_sql
+    from migration_assets.wiring.views import print_rows
+
+    with opened(plan) as (workspace, _):
+        result = run_sql(workspace, name, query, write=write, actor=os.environ.get("USER", "unknown"))
+    if as_json:
+        click.echo(json.dumps(result, indent=2, default=str))
+    else:
+        print_rows(out, result)
+
+
+@contextmanager
+def opened(plan: str | None, *, load: bool = True) -> Iterator[tuple[Workspace, Runner]]:
+    """A prepared environment, the plan's workspace and a runner for it."""
+    from migration_assets.control import migrate
+    from migration_assets.wiring.environment import plan_name, prepare
+
+    name = plan_name(ROOT, plan or "acme")
+    if load:
+        # Faults of the plan come first: there is no point in starting a server for a plan that does not hold.
+        from migration_assets.plan.check import load_checked_plan
+
+        load_checked_plan(ROOT / "plans" / name)
+    environment = prepare(ROOT, name, dict(os.environ))
+    os.environ.update(environment.exports)
+    migrate(environment.control_url)
+    if not load:
+        yield None, None  # type: ignore[misc]
+        return
+    import dagster as dg
+
+    from migration_assets.wiring.execute import Runner
+    from migration_assets.wiring.workspace import open_workspace
+
+    workspace = open_workspace(environment)
+    with dg.DagsterInstance.get() as instance:
+        # Dagster opens a connection for each event unless told to keep one, as its webserver is.
+        instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
+        yield workspace, Runner(workspace, instance)
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on a terminal, plain lines elsewhere, nothing with `--json`."""
+    from migration_assets.wiring.execute import progress_to
+
+    if quiet:
+        yield lambda *_: None
+        return
+    if not err.is_terminal:
+        yield lambda what, i, n: err.print(f"{what} ({i}/{n})" if n else what)
+        return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        now = {"what": ""}
+
+        def step(what: str, i: int, n: int) -> None:
+            now["what"] = what
+            bar.update(task, description=what, total=n or None, completed=max(i - 1, 0))
+
+        with progress_to(lambda message: bar.update(task, description=f"{now['what']}  [dim]{_plain(message)}[/]")):
+            yield step
+
+
+def _migrate(runner: Runner, cohorts: tuple[str, ...], tags: dict[str, str], resume: bool, *, quiet: bool) -> Any:
+    with progress(quiet=quiet) as step:
+        return runner.migrate(cohorts=cohorts, tags=tags, resume=resume, report=step)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Folders and files that other accounts must not read: state, secrets, and what holds personal data.
+
+Only their making belongs here; what is in them is the business of whoever writes them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import TextIO
+
+
+def make_folder(folder: Path, *, passable: bool = False) -> None:
+    """Make a folder and what is missing above it, closed to others; folders that exist are left as they are.
+
+    `passable`: when root makes it, others may pass through to what is theirs below, but not look in.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent, passable=passable)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+        # Not by mkdir's own mode, from which the umask would take bits away.
+        folder.chmod(0o711 if passable and os.geteuid() == 0 else 0o700)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file, in one step, by one that only its owner can read."""
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with open_private(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(path)
+
+
+def open_private(path: Path, flags: int) -> TextIO:
+    """A file to write to, readable by its owner only if this call makes it."""
+    return os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8")

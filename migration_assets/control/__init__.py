@@ -1,0 +1,34 @@
+"""The control database: migration record, cohorts, verdicts, waivers, audit log. A plain client; Dagster is not known.
+
+Beside the target's own rows, this is what says whether a cohort may go on. Rows being migrated are never stored here.
+"""
+
+from migration_assets.control.database import ControlDatabase
+from migration_assets.control.migrate import migrate
+from migration_assets.control.records import (
+    AssetStatus,
+    AuditState,
+    Basis,
+    Cohort,
+    FailedCheck,
+    MigrationRecord,
+    Outcome,
+    Standing,
+    Verdict,
+    Waiver,
+)
+
+__all__ = [
+    "AssetStatus",
+    "AuditState",
+    "Basis",
+    "Cohort",
+    "ControlDatabase",
+    "FailedCheck",
+    "MigrationRecord",
+    "Outcome",
+    "Standing",
+    "Verdict",
+    "Waiver",
+    "migrate",
+]

@@ -1,0 +1,322 @@
+"""Reads and writes the control database. Whether a verdict lets a cohort go on is judged in `standing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from migration_assets.control.audit import FIRST, Entry, entry_hash, refuse_unstable, verified
+from migration_assets.control.records import (
+    AssetStatus,
+    AuditState,
+    Basis,
+    Cohort,
+    MigrationRecord,
+    Outcome,
+    Standing,
+    Verdict,
+    Waiver,
+)
+from migration_assets.control.standing import judged, status_of
+from migration_assets.control.tables import AUDIT_LOG, COHORT, MIGRATION_RECORD, VERDICT, WAIVER
+from migration_assets.domain.errors import Misconfigured, StageRefused
+
+# Numbers of advisory locks; any will do, as long as they differ (`migrate` has 7_301_001).
+_PHASE = 7_301_002
+_RECORDS = 7_301_003
+_AUDIT = 7_301_004
+# Two verdicts of one asset and cohort at once would leave two sets current.
+_VERDICTS = 7_301_005
+
+
+class ControlDatabase:
+    """A client of one plan's control database; keeps no connection open between calls, so threads may share it."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url, poolclass=NullPool, hide_parameters=True)
+
+    # --- the migration record --------------------------------------------------------------------------------------
+
+    def freeze_record(
+        self, *, plan: str, snapshot: str, as_of: datetime, plan_digest: str, strategy: str, now: datetime
+    ) -> MigrationRecord:
+        """Make this the current record of the plan; the same basis again keeps the record there is."""
+        wanted = {
+            "plan": plan,
+            "snapshot": snapshot,
+            "as_of": as_of,
+            "plan_digest": plan_digest,
+            "strategy": strategy,
+        }
+        t = MIGRATION_RECORD.c
+        with self._begin() as connection:
+            _lock(connection, _RECORDS)
+            present = _current_record(connection, plan)
+            if present is not None and all(getattr(present, k) == v for k, v in wanted.items()):
+                return present
+            connection.execute(sa.update(MIGRATION_RECORD).where(t.plan == plan, t.current).values(current=False))
+            connection.execute(sa.insert(MIGRATION_RECORD).values(**wanted, taken_at=now, current=True))
+            made = _current_record(connection, plan)
+        if made is None:
+            raise AssertionError("a record just inserted has to be there")
+        return made
+
+    def current_record(self, plan: str) -> MigrationRecord | None:
+        """The record cohort runs stand on, or None before the first `cohort_plan`."""
+        with self._begin() as connection:
+            return _current_record(connection, plan)
+
+    def set_cohorts(self, record: MigrationRecord, cohorts: Iterable[tuple[str, int, int, int, int]]) -> None:
+        """Replace the record's cohorts: (name, wave, position, customers, rows) each."""
+        rows = [
+            {
+                "record_id": record.record_id,
+                "name": name,
+                "wave": wave,
+                "position": position,
+                "ordinal": i,
+                "customers": customers,
+                "rows": rows,
+            }
+            for i, (name, wave, position, customers, rows) in enumerate(cohorts)
+        ]
+        with self._begin() as connection:
+            _lock(connection, _RECORDS)
+            connection.execute(sa.delete(COHORT).where(COHORT.c.record_id == record.record_id))
+            if rows:
+                connection.execute(sa.insert(COHORT), rows)
+
+    def cohorts(self, record: MigrationRecord) -> tuple[Cohort, ...]:
+        """The record's cohorts by wave and position, then as they were given."""
+        c = COHORT.c
+        query = (
+            sa.select(c.name, c.wave, c.position, c.customers, c.rows)
+            .where(c.record_id == record.record_id)
+            .order_by(c.wave, c.position, c.ordinal)
+        )
+        with self._begin() as connection:
+            return tuple(Cohort(**row) for row in connection.execute(query).mappings())
+
+    # --- verdicts --------------------------------------------------------------------------------------------------
+
+    def save_verdicts(
+        self,
+        cohort: str,
+        asset: str,
+        *,
+        snapshot: str,
+        plan_digest: str,
+        results: Sequence[Outcome],
+        run_id: str,
+        now: datetime,
+    ) -> None:
+        """Replace the asset's current verdicts for a cohort, in one transaction; what was current stays as history."""
+        v = VERDICT.c
+        common = {
+            "cohort": cohort,
+            "asset": asset,
+            "snapshot": snapshot,
+            "plan_digest": plan_digest,
+            "run_id": run_id,
+            "at": now,
+            "current": True,
+        }
+        with self._begin() as connection:
+            _lock(connection, _VERDICTS)
+            connection.execute(
+                sa.update(VERDICT).where(v.cohort == cohort, v.asset == asset, v.current).values(current=False)
+            )
+            if results:
+                connection.execute(sa.insert(VERDICT), [{**common, **_verdict_columns(r)} for r in results])
+
+    def verdicts(self, cohort: str, asset: str) -> tuple[Verdict, ...]:
+        """The current verdicts of an asset for a cohort, by check."""
+        with self._begin() as connection:
+            return _verdicts(connection, [cohort], [asset])
+
+    def history(self, cohort: str, asset: str, check: str) -> tuple[Verdict, ...]:
+        """Every verdict there ever was of one check for a cohort, oldest first."""
+        v = VERDICT.c
+        query = sa.select(VERDICT).where(v.cohort == cohort, v.asset == asset, v.check == check)
+        with self._begin() as connection:
+            rows = connection.execute(query.order_by(v.verdict_id)).mappings()
+            return tuple(_as_verdict(row) for row in rows)
+
+    def standing(self, cohort: str, asset: str, record: Basis, now: datetime | None = None) -> Standing:
+        """Whether the stored verdict lets the cohort go on past the asset. Without `now` no waiver counts."""
+        with self._begin() as connection:
+            verdicts = _verdicts(connection, [cohort], [asset])
+            return judged(cohort, asset, record, verdicts, _waivers(connection, [cohort]), now)
+
+    def require_passed(self, cohort: str, upstream: Sequence[str], record: Basis, now: datetime | None = None) -> None:
+        """Raise StageRefused with every reason unless all upstream assets have passed, or are signed for."""
+        standings = [self.standing(cohort, asset, record, now) for asset in upstream]
+        reasons = [reason for s in standings for reason in s.reasons]
+        if reasons:
+            raise StageRefused(
+                f"cohort `{cohort}` may not go on: {'; '.join(reasons)}",
+                "mend the data or the plan and materialize what is upstream again, or have the check waived.",
+            )
+
+    def status(
+        self, record: Basis, cohorts: Sequence[str], assets: Sequence[str], now: datetime | None = None
+    ) -> tuple[AssetStatus, ...]:
+        """Where every asset stands for every cohort, in the order given; also those that never ran."""
+        with self._begin() as connection:
+            verdicts = _verdicts(connection, cohorts, assets)
+            waivers = _waivers(connection, cohorts)
+        by_place: dict[tuple[str, str], list[Verdict]] = {}
+        for v in verdicts:
+            by_place.setdefault((v.cohort, v.asset), []).append(v)
+        return tuple(status_of(c, a, record, by_place.get((c, a), []), waivers, now) for c in cohorts for a in assets)
+
+    # --- waivers ---------------------------------------------------------------------------------------------------
+
+    def sign_waiver(self, waiver: Waiver) -> None:
+        """Record a waiver and its entry in the audit log, together."""
+        detail = {
+            "owner": waiver.owner,
+            "reason": waiver.reason,
+            "amount_minor": waiver.amount_minor,
+            "currency": waiver.currency,
+            "expires_at": waiver.expires_at.isoformat(),
+        }
+        subject = f"{waiver.cohort}/{waiver.asset}/{waiver.check}"
+        with self._begin() as connection:
+            connection.execute(sa.insert(WAIVER).values(**vars(waiver)))
+            _append(connection, waiver.signed_at, waiver.signed_by, "waiver_signed", subject, detail)
+
+    def waivers(self, cohort: str) -> tuple[Waiver, ...]:
+        """All waivers of a cohort, expired ones too, oldest first."""
+        with self._begin() as connection:
+            return _waivers(connection, [cohort])
+
+    # --- audit log -------------------------------------------------------------------------------------------------
+
+    def audit(self, actor: str, action: str, subject: str, detail: Mapping[str, Any], *, now: datetime) -> str:
+        """Append one entry and return its hash. `detail` is plain data without floats or personal values."""
+        with self._begin() as connection:
+            return _append(connection, now, actor, action, subject, detail)
+
+    def audit_entries(self, after: int = 0, limit: int = 100) -> tuple[Entry, ...]:
+        """Entries after a sequence number, in order."""
+        query = sa.select(AUDIT_LOG).where(AUDIT_LOG.c.seq > after).order_by(AUDIT_LOG.c.seq).limit(limit)
+        with self._begin() as connection:
+            return tuple(Entry(**row) for row in connection.execute(query).mappings())
+
+    def verify_audit_log(self, expected_head: tuple[int, str] | None = None) -> AuditState:
+        """Recompute the whole chain. `expected_head` (sequence, hash), kept elsewhere, shows a log that was cut off."""
+        query = sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.seq)
+        with self._begin() as connection:
+            connection.execution_options(yield_per=5_000)
+            with connection.execute(query) as result:
+                return verified((Entry(**row) for row in result.mappings()), expected_head)
+
+    # --- locks -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def phase_lock(self, *, shared: bool, wait_seconds: int = 3600) -> Iterator[None]:
+        """Hold the phase: cohort runs share it, a global run has it alone. StageRefused when the wait is too long."""
+        take = sa.func.pg_advisory_lock_shared if shared else sa.func.pg_advisory_lock
+        give = sa.func.pg_advisory_unlock_shared if shared else sa.func.pg_advisory_unlock
+        with self._connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(sa.select(sa.func.set_config("lock_timeout", f"{wait_seconds}s", False)))
+            try:
+                connection.execute(sa.select(take(_PHASE)))
+            except sa.exc.OperationalError as error:
+                raise StageRefused(
+                    f"another {'global' if shared else 'cohort or global'} run holds the phase since {wait_seconds} s",
+                    "wait for it to end, or stop it, and start this one again.",
+                ) from error
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(give(_PHASE)))
+
+    @contextmanager
+    def _connect(self) -> Iterator[sa.Connection]:
+        try:
+            connection = self._engine.connect()
+        except sa.exc.OperationalError as error:
+            raise Misconfigured(
+                "the control database cannot be reached", "start the server (`cutover demo` or `cutover run` does)."
+            ) from error
+        with connection:
+            yield connection
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        with self._connect() as connection, connection.begin():
+            yield connection
+
+
+def _lock(connection: sa.Connection, number: int) -> None:
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+
+def _current_record(connection: sa.Connection, plan: str) -> MigrationRecord | None:
+    t = MIGRATION_RECORD.c
+    columns = [c for c in MIGRATION_RECORD.columns if c.name != "current"]
+    row = connection.execute(sa.select(*columns).where(t.plan == plan, t.current)).mappings().one_or_none()
+    return None if row is None else MigrationRecord(**row)
+
+
+def _verdict_columns(result: Outcome) -> dict[str, Any]:
+    return {
+        "check": result.check,
+        "severity": result.severity,
+        "passed": result.passed,
+        "evaluated": result.evaluated,
+        "rows_checked": result.rows_checked,
+        "unexpected": result.unexpected,
+        "sample_keys": list(result.sample_keys),
+        "detail": result.detail,
+        # Text keeps amounts exact: JSON readers turn large numbers into floats.
+        "amount_minor": {currency: str(amount) for currency, amount in result.amount_minor.items()},
+    }
+
+
+def _verdicts(connection: sa.Connection, cohorts: Sequence[str], assets: Sequence[str]) -> tuple[Verdict, ...]:
+    v = VERDICT.c
+    query = sa.select(VERDICT).where(v.cohort.in_(cohorts), v.asset.in_(assets), v.current)
+    rows = connection.execute(query.order_by(v.cohort, v.asset, v.check)).mappings()
+    return tuple(_as_verdict(row) for row in rows)
+
+
+def _as_verdict(row: sa.RowMapping) -> Verdict:
+    values = {k: v for k, v in row.items() if k not in ("verdict_id", "current")}
+    values["sample_keys"] = tuple(row["sample_keys"])
+    values["amount_minor"] = {currency: int(amount) for currency, amount in row["amount_minor"].items()}
+    return Verdict(**values)
+
+
+def _waivers(connection: sa.Connection, cohorts: Sequence[str]) -> tuple[Waiver, ...]:
+    columns = [c for c in WAIVER.columns if c.name != "waiver_id"]
+    query = sa.select(*columns).where(WAIVER.c.cohort.in_(cohorts)).order_by(WAIVER.c.waiver_id)
+    return tuple(Waiver(**row) for row in connection.execute(query).mappings())
+
+
+def _append(
+    connection: sa.Connection, at: datetime, actor: str, action: str, subject: str, detail: Mapping[str, Any]
+) -> str:
+    """One more link of the chain; the lock keeps two writers from taking the same place."""
+    plain = dict(detail)
+    refuse_unstable([actor, action, subject, plain])
+    _lock(connection, _AUDIT)
+    last = connection.execute(
+        sa.select(AUDIT_LOG.c.seq, AUDIT_LOG.c.hash).order_by(AUDIT_LOG.c.seq.desc()).limit(1)
+    ).one_or_none()
+    seq, previous = (last.seq + 1, last.hash) if last else (1, FIRST)
+    made = entry_hash(seq, at, actor, action, subject, plain, previous)
+    connection.execute(
+        sa.insert(AUDIT_LOG).values(
+            seq=seq, at=at, actor=actor, action=action, subject=subject, detail=plain, previous_hash=previous, hash=made
+        )
+    )
+    return made

@@ -1,0 +1,1 @@
+"""Alembic's scripts for the control database. `migrate` runs them; nothing else imports them."""

@@ -1,0 +1,99 @@
+"""The control database's tables, as the program reads and writes them. What made them is in `migrations`."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA = sa.MetaData()
+INSTANT = sa.DateTime(timezone=True)
+
+# One frozen basis of a migration; at most one is current for a plan.
+MIGRATION_RECORD = sa.Table(
+    "migration_record",
+    METADATA,
+    sa.Column("record_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Column("as_of", INSTANT, nullable=False),
+    sa.Column("plan_digest", sa.Text, nullable=False),
+    sa.Column("strategy", sa.Text, nullable=False),
+    sa.Column("taken_at", INSTANT, nullable=False),
+    sa.Column("current", sa.Boolean, nullable=False),
+    sa.Index("migration_record_current", "plan", unique=True, postgresql_where=sa.text("current")),
+)
+
+# One cohort of a record. Key: record_id, name.
+COHORT = sa.Table(
+    "cohort",
+    METADATA,
+    sa.Column("record_id", sa.BigInteger, sa.ForeignKey("migration_record.record_id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("wave", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("customers", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+
+# One result of one check; those that were replaced stay as history with current = false.
+VERDICT = sa.Table(
+    "verdict",
+    METADATA,
+    sa.Column("verdict_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("cohort", sa.Text, nullable=False),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Column("plan_digest", sa.Text, nullable=False),
+    sa.Column("check", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("passed", sa.Boolean, nullable=False),
+    sa.Column("evaluated", sa.Boolean, nullable=False),
+    sa.Column("rows_checked", sa.BigInteger, nullable=False),
+    sa.Column("unexpected", sa.BigInteger, nullable=False),
+    sa.Column("sample_keys", JSONB, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("amount_minor", JSONB, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.Column("current", sa.Boolean, nullable=False),
+    sa.Index("verdict_current", "cohort", "asset", "check", unique=True, postgresql_where=sa.text("current")),
+    sa.Index("verdict_history", "cohort", "asset", "check", "at"),
+    sa.CheckConstraint("severity in ('critical', 'warning', 'info')", name="verdict_severity"),
+    sa.CheckConstraint("evaluated or not passed", name="verdict_unevaluated_has_not_passed"),
+)
+
+# One signature under one failed check.
+WAIVER = sa.Table(
+    "waiver",
+    METADATA,
+    sa.Column("waiver_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("cohort", sa.Text, nullable=False),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("check", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("amount_minor", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("expires_at", INSTANT, nullable=False),
+    sa.Column("signed_at", INSTANT, nullable=False),
+    sa.Column("signed_by", sa.Text, nullable=False),
+    sa.Index("waiver_of_check", "cohort", "asset", "check"),
+    sa.CheckConstraint("expires_at > signed_at", name="waiver_expires_after_signature"),
+    sa.CheckConstraint("amount_minor >= 0", name="waiver_amount_not_negative"),
+    sa.CheckConstraint("length(trim(reason)) > 0 and length(trim(owner)) > 0", name="waiver_has_owner_and_reason"),
+)
+
+# Append-only (a trigger refuses change); the hashes show what was changed all the same.
+AUDIT_LOG = sa.Table(
+    "audit_log",
+    METADATA,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("detail", JSONB, nullable=False),
+    sa.Column("previous_hash", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+)

@@ -1,0 +1,50 @@
+"""The whole graph, assembled in one function that takes overrides, so that tests can swap parts.
+
+`definitions` is what Dagster loads: the plan named by CUTOVER_PLAN (default `acme`) and no other.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from migration_assets.stages.billing import assets as billing
+from migration_assets.stages.cleanse import assets as cleanse
+from migration_assets.stages.cohorts import assets as cohorts
+from migration_assets.stages.entitlements import assets as entitlements
+from migration_assets.stages.golden_copy import assets as golden_copy
+from migration_assets.stages.identities import assets as identities
+from migration_assets.stages.load import assets as load
+from migration_assets.stages.profile import assets as profile
+from migration_assets.stages.reconcile import assets as reconcile
+from migration_assets.stages.reference import assets as reference
+from migration_assets.wiring.environment import current
+from migration_assets.wiring.jobs import cohort_phase, global_phase, nightly_reconciliation
+from migration_assets.wiring.lineage import legacy_tables
+from migration_assets.wiring.stage import stage_asset
+from migration_assets.wiring.workspace import Workspace, open_workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# In pipeline order.
+STAGES = (golden_copy, identities, load, reference, cohorts, profile, cleanse, entitlements, billing, reconcile)
+
+
+def build_definitions(workspace: Workspace) -> dg.Definitions:
+    """Every asset, check, job and schedule of one plan."""
+    stages = [stage_asset(spec) for module in STAGES for spec in module.specs(workspace)]
+    return dg.Definitions(
+        assets=[*legacy_tables(workspace.plan), *stages],
+        jobs=[global_phase(), cohort_phase()],
+        schedules=[nightly_reconciliation()],
+        resources={"workspace": dg.ResourceDefinition.hardcoded_resource(workspace)},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """What `workspace.yaml` points at."""
+    return build_definitions(open_workspace(current(ROOT, dict(os.environ))))

@@ -1,0 +1,34 @@
+"""What the program asks of an engine. DuckDB is the default; another one has to pass tests/contract/engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+
+class Engine(Protocol):
+    """Relational work on Ibis expressions; see `engine.duckdb.DuckDBEngine` for what each method promises."""
+
+    name: str
+
+    def read(self, *paths: Path) -> ir.Table: ...
+
+    def table(self, frame: pa.Table) -> ir.Table: ...
+
+    def cached(self, table: ir.Table) -> ir.Table: ...
+
+    def arrow(self, table: ir.Table) -> pa.Table: ...
+
+    def count(self, table: ir.Table) -> int: ...
+
+    def write(self, table: ir.Table, path: Path, *, order_by: Sequence[str] = ()) -> int: ...
+
+    def union(self, tables: Iterable[ir.Table]) -> ir.Table: ...
+
+    def uuid5(self, namespace: UUID, text: ir.StringValue) -> ir.StringValue: ...

@@ -1,0 +1,148 @@
+"""Cleaning the distinct inputs of a rule in Python and joining the answers back: never a call per row.
+
+Values that a cheap pattern proves to be clean already, and answers equal to their input, are not kept: a row without
+an answer in the map has its value unchanged. That keeps the map small where the data is good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from migration_assets.engine.rules.outcome import Cleaner, Natural, Outcome, Shortcut, null_like, present, rendered
+from migration_assets.engine.schema import DECIMAL, INSTANT
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+    from migration_assets.engine.api import Engine
+
+_CHUNK = 20_000
+
+IBIS: dict[Natural, str] = {
+    "text": "string",
+    "integer": "int64",
+    "decimal": DECIMAL,
+    "date": "date",
+    "instant": INSTANT,
+    "boolean": "boolean",
+}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the cleaner said, in the engine: distinct inputs `k0, k1, ...` with `value` and `error`.
+
+    `table` is None when there was nothing to say. Column names carry a prefix of their own, so that the maps of several
+    fields can stand side by side.
+    """
+
+    table: Any
+    prefix: str
+    cleaner: Cleaner
+    shortcut: Shortcut | None
+    matches_missing: bool
+    takes_missing: bool
+
+    def joined_to(self, rows: ir.Table, columns: Sequence[ir.Value]) -> ir.Table:
+        """The rows with the map's columns beside them; every row exactly once."""
+        if self.table is None:
+            return rows
+        given = [rendered(c) for c in columns]
+        if self.shortcut is not None:
+            # Rows with an answer of their own need no text made of them; the first key of the map is never null.
+            covered = self.shortcut(columns)[0]
+            given = [covered.ifelse(null_like(g), g) for g in given]
+        pairs = [(g, self.table[f"{self.prefix}k{i}"]) for i, g in enumerate(given)]
+        equal = [g.identical_to(k) if self.matches_missing else g == k for g, k in pairs]
+        return rows.left_join(self.table, equal)
+
+    def outcome(self, rows: ir.Table, columns: Sequence[ir.Value], asked: ir.BooleanValue) -> Outcome:
+        """What the rule answers for each row. `asked`: rows the rule is about."""
+        value, error, known = self._columns(rows)
+        if self.shortcut is not None:
+            covered, answer = self.shortcut(columns)
+            return Outcome(covered.ifelse(answer, value), error)
+        if self.cleaner.gives != "text" or self.takes_missing:
+            return Outcome(value, error)
+        given = rendered(columns[0])
+        kept = (asked & present(columns[0])).ifelse(given, null_like(given))
+        return Outcome(known.ifelse(value, kept), error)
+
+    def _columns(self, rows: ir.Table) -> tuple[ir.Value, ir.Value, ir.BooleanValue]:
+        """Value, error and whether the map knows the row; without a map it knows none."""
+        import ibis
+
+        if self.table is None:
+            return ibis.null(IBIS[self.cleaner.gives]), ibis.null("string"), ibis.literal(False)
+        value, error, known = (rows[f"{self.prefix}{name}"] for name in ("value", "error", "known"))
+        return value, error, known.notnull()
+
+
+def answers_of(
+    engine: Engine,
+    rows: ir.Table,
+    columns: Sequence[ir.Value],
+    cleaner: Cleaner,
+    asked: ir.BooleanValue,
+    *,
+    prefix: str,
+    takes_missing: bool = False,
+) -> Answers:
+    """Run the cleaner over the distinct inputs among the asked rows and put its answers into the engine."""
+    shortcut = cleaner.shortcut(engine, rows, columns) if cleaner.shortcut else None
+    # The first column is the value, the others say how to read it.
+    wanted = asked if takes_missing else asked & present(columns[0])
+    if shortcut is not None:
+        wanted = wanted & ~shortcut(columns)[0]
+    if cleaner.unchanged and len(columns) == 1:
+        wanted = wanted & ~rendered(columns[0]).re_search(cleaner.unchanged)
+    inputs = {f"k{i}": rendered(c) for i, c in enumerate(columns)}
+    frame = _answers(engine, rows.filter(wanted).select(**inputs).distinct(), cleaner, prefix, takes_missing)
+    table = engine.table(frame) if frame.num_rows else None
+    return Answers(table, prefix, cleaner, shortcut, takes_missing or len(columns) > 1, takes_missing)
+
+
+def _answers(engine: Engine, distinct: ir.Table, cleaner: Cleaner, prefix: str, takes_missing: bool) -> pa.Table:
+    import pyarrow as pa
+
+    inputs = engine.arrow(distinct)
+    width = len(inputs.column_names)
+    schema = pa.schema(
+        [(f"{prefix}k{i}", pa.string()) for i in range(width)]
+        + [(f"{prefix}value", _arrow(cleaner)), (f"{prefix}error", pa.string()), (f"{prefix}known", pa.bool_())]
+    )
+    return pa.Table.from_batches(list(_batches(inputs, cleaner, schema, takes_missing)), schema)
+
+
+def _batches(inputs: pa.Table, cleaner: Cleaner, schema: pa.Schema, takes_missing: bool) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    for batch in inputs.to_batches(max_chunksize=_CHUNK):
+        kept = []
+        for given in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+            value, error = cleaner.clean(given)
+            if takes_missing or error is not None or value is None or value != given[0] or cleaner.gives != "text":
+                kept.append((*given, _stored(value), error, True))
+        columns = list(zip(*kept, strict=True)) or [()] * len(schema)
+        yield pa.record_batch([pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _stored(value: Any) -> Any:
+    return value.quantize(Decimal("1e-8")) if isinstance(value, Decimal) else value
+
+
+def _arrow(cleaner: Cleaner) -> pa.DataType:
+    import pyarrow as pa
+
+    return {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "decimal": pa.decimal128(28, 8),
+        "date": pa.date32(),
+        "instant": pa.timestamp("us", tz="UTC"),
+        "boolean": pa.bool_(),
+    }[cleaner.gives]

@@ -1,0 +1,142 @@
+"""The default engine: Ibis on an in-memory DuckDB, one per run, Parquet in and out.
+
+A DuckDB file would lock out every other process, so nothing is kept in one. What an engine has to do for the rest of
+the program is exactly the public methods here; tests/contract/engines run against each engine there is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+@ibis.udf.scalar.builtin(name="sha1")  # type: ignore[untyped-decorator]
+def _sha1_hex(data: bytes) -> str:  # type: ignore[empty-body]
+    """SHA-1 of a blob as lower-case hex; DuckDB's own."""
+
+
+@ibis.udf.scalar.builtin(name="unhex")  # type: ignore[untyped-decorator]
+def _unhex(text: str) -> bytes:  # type: ignore[empty-body]
+    """Hex text to a blob; DuckDB's own."""
+
+
+@ibis.udf.scalar.builtin(name="hex")  # type: ignore[untyped-decorator]
+def _hex(text: str) -> str:  # type: ignore[empty-body]
+    """UTF-8 bytes of a text as hex; DuckDB's own."""
+
+
+class DuckDBEngine:
+    """One in-memory database. Use as a context manager, or close it."""
+
+    name = "duckdb"
+
+    def __init__(self, *, memory_limit: str = "2GB", threads: int = 2, spill_to: Path | None = None) -> None:
+        self.backend = ibis.duckdb.connect(memory_limit=memory_limit, threads=threads)
+        self.connection: duckdb.DuckDBPyConnection = self.backend.con
+        self.connection.execute("SET TimeZone = 'UTC'")
+        # Row order is given by an explicit sort where it matters; without this DuckDB holds whole row groups back.
+        self.connection.execute("SET preserve_insertion_order = false")
+        self.connection.execute("SET enable_progress_bar = false")
+        if spill_to is not None:
+            spill_to.mkdir(parents=True, exist_ok=True)
+            self.connection.execute(f"SET temp_directory = '{_quoted(spill_to)}'")
+
+    def __enter__(self) -> DuckDBEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back memory; tables of this engine are gone afterwards."""
+        self.backend.disconnect()
+
+    def read(self, *paths: Path) -> ir.Table:
+        """The rows of one or more Parquet files of the same columns."""
+        return self.backend.read_parquet([str(p) for p in paths], table_name=f"parquet_{uuid4().hex}")
+
+    def table(self, frame: pa.Table) -> ir.Table:
+        """Rows held in memory, as a table of this engine."""
+        return self.backend.create_table(f"frame_{uuid4().hex}", frame)
+
+    def cached(self, table: ir.Table) -> ir.Table:
+        """The same rows, computed once and kept in the engine: for an expression that is used several times."""
+        return self.backend.create_table(f"kept_{uuid4().hex}", table)
+
+    def arrow(self, table: ir.Table) -> pa.Table:
+        """The rows as Arrow, decimals exact, instants in UTC."""
+        return self.backend.to_pyarrow(table)
+
+    def count(self, table: ir.Table) -> int:
+        """How many rows."""
+        return int(self.arrow(table.aggregate(n=table.count()))["n"][0].as_py())
+
+    def write(self, table: ir.Table, path: Path, *, order_by: Sequence[str] = ()) -> int:
+        """Write rows to one Parquet file, whole or not at all, and return how many there are."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        ordered = table.order_by(list(order_by)) if order_by else table
+        sql = self.backend.compile(ordered)
+        rows = self.connection.execute(
+            f"COPY ({sql}) TO '{_quoted(part)}' (FORMAT parquet, COMPRESSION zstd)"
+        ).fetchone()
+        part.replace(path)
+        return int(rows[0]) if rows else 0
+
+    def write_partitions(
+        self, table: ir.Table, by: str, files: Mapping[str, Path], *, order_by: Sequence[str] = ()
+    ) -> dict[str, int]:
+        """Write the rows to one file for each value of column `by` in one pass; returns rows by value.
+
+        Every file of `files` is written, without rows where the value has none. The column itself is not written.
+        ValueError when a value has no file: no row may be lost by a name that nobody planned.
+        """
+        kept = self.cached(table)
+        counts = {r[by]: r["n"] for r in self.arrow(kept.group_by(by).aggregate(n=kept.count())).to_pylist()}
+        if strays := set(counts) - set(files):
+            raise ValueError(f"rows for {len(strays)} value(s) of {by} without a file")
+        for value, path in files.items():
+            self.write(kept.filter(kept[by] == value).drop(by), path, order_by=order_by)
+        self.backend.drop_table(kept.op().name)
+        return {value: int(counts.get(value, 0)) for value in files}
+
+    def union(self, tables: Iterable[ir.Table]) -> ir.Table:
+        """All rows of tables of equal columns (at least one table)."""
+        first, *rest = tables
+        return ibis.union(first, *rest) if rest else first
+
+    def uuid5(self, namespace: UUID, text: ir.StringValue) -> ir.StringValue:
+        """Name-based UUID (RFC 9562, version 5) of each text, as canonical lower-case text."""
+        digest = _sha1_hex(_unhex(ibis.literal(namespace.hex) + _hex(text)))
+        # Version 5 is the 13th hex digit; the variant is the top two bits (10) of the 17th.
+        variant = digest.substr(16, 1).cases(
+            *((d, v) for digits, v in (("048c", "8"), ("159d", "9"), ("26ae", "a"), ("37bf", "b")) for d in digits)
+        )
+        dash = ibis.literal("-")
+        return (
+            digest.substr(0, 8)
+            + dash
+            + digest.substr(8, 4)
+            + dash
+            + ibis.literal("5")
+            + digest.substr(13, 3)
+            + dash
+            + variant
+            + digest.substr(17, 3)
+            + dash
+            + digest.substr(20, 12)
+        )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,250 @@
+"""What the mapping may say to each rule, as frozen models that refuse unknown keys.
+
+Belongs here: the shape of arguments and what can be told wrong without looking at data. Not here: what a rule does.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator, model_validator
+
+from migration_assets.domain.predicates import Predicate
+
+Value = StrictStr | StrictInt | StrictBool
+Separator = Annotated[str, Field(min_length=1, max_length=1)]
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+# Directives of strptime that do not depend on a locale.
+_DIRECTIVES = frozenset("YymdHIMSfpjzbBaA%")
+
+
+class Arguments(BaseModel):
+    """What every rule understands. `when`: where it does not hold, the value is missing and nothing is noted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    when: tuple[Predicate, ...] = ()
+
+    def misfits(self, columns: int) -> list[str]:
+        """What is wrong between the arguments and the number of columns."""
+        return []
+
+
+class Constant(Arguments):
+    value: Value
+
+
+class Case(Arguments):
+    to: Literal["upper", "lower", "title"]
+
+
+def _known_directives(formats: tuple[str, ...]) -> tuple[str, ...]:
+    for text in formats:
+        unknown = [d for d in re.findall(r"%(.?)", text, flags=re.DOTALL) if d not in _DIRECTIVES]
+        if unknown:
+            raise ValueError(f"{text!r}: %{unknown[0]} is not a format directive this rule knows")
+        # Python would make it 1900.
+        if not re.search("%[Yy]", text.replace("%%", "")):
+            raise ValueError(f"{text!r} has no year (%Y)")
+    return formats
+
+
+class Date(Arguments):
+    """Without order or formats, text is read as year, month, day."""
+
+    order: Literal["ymd", "dmy", "mdy"] | None = None
+    formats: tuple[str, ...] = ()
+
+    _formats = field_validator("formats")(_known_directives)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Date:
+        if self.order and self.formats:
+            raise ValueError("give order or formats, not both")
+        return self
+
+
+class Timestamp(Arguments):
+    """`zone` is for values without an offset; a second column may name it row by row instead."""
+
+    zone: str = "UTC"
+    formats: tuple[str, ...] = ()
+    end: Literal["exclusive", "inclusive_day", "inclusive_second", "inclusive_millisecond"] = "exclusive"
+    overlap: Literal["earlier", "later"] | None = None
+
+    _formats = field_validator("formats")(_known_directives)
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        from migration_assets.domain.calendar import is_zone
+
+        if not is_zone(zone):
+            raise ValueError(f"{zone!r} is not an IANA time zone")
+        return zone
+
+    def misfits(self, columns: int) -> list[str]:
+        """The zone comes from a column or from here, never from both."""
+        twice = columns == 2 and "zone" in self.model_fields_set
+        return ["zone: name a zone or a zone column, not both"] if twice else []
+
+
+class DecimalText(Arguments):
+    """How numbers are written in text columns."""
+
+    decimal_separator: Separator = "."
+    grouping_separator: Annotated[str, Field(max_length=1)] = ""
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> DecimalText:
+        if self.decimal_separator == self.grouping_separator:
+            raise ValueError("decimal_separator and grouping_separator are the same character")
+        for name, mark in (("decimal", self.decimal_separator), ("grouping", self.grouping_separator)):
+            if mark and (mark.isdigit() or mark in "+-"):
+                raise ValueError(f"{name}_separator cannot be a digit or a sign")
+        return self
+
+
+class Money(DecimalText):
+    """`unit` has no default: a factor of 100 is nothing to guess. `currency` only with one column.
+
+    `default`: an amount in `unit`, as a plain number, that stands in where the column is blank and `default_if` holds;
+    each is noted, and a blank amount elsewhere is an error, as with the rule `default`.
+    """
+
+    unit: Literal["major", "minor"]
+    currency: CurrencyCode | None = None
+    rounding: Literal["refuse", "half_up", "half_even"] = "refuse"
+    default: Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")] | None = None
+    default_if: tuple[Predicate, ...] = ()
+
+    @model_validator(mode="after")
+    def _default_for_its_condition(self) -> Money:
+        if self.default_if and self.default is None:
+            raise ValueError("default_if needs a default")
+        return self
+
+    def misfits(self, columns: int) -> list[str]:
+        """The currency comes from a column or from here, never from both; major units cannot do without."""
+        if columns == 2 and self.currency:
+            return ["currency: name a currency or a currency column, not both"]
+        if columns == 2 and self.default is not None:
+            return ["default: an amount that stands in needs one fixed currency, not a currency column"]
+        if columns == 1 and not self.currency and self.unit == "major":
+            return ["currency: amounts in major units need a currency, fixed or as the second column"]
+        return []
+
+
+def _spelling(value: object) -> str:
+    return str(value).strip().lower()
+
+
+class Boolean(Arguments):
+    """Spellings are compared trimmed and without regard to case."""
+
+    true: tuple[Value, ...] = ("true", "t", "yes", "y", "1")
+    false: tuple[Value, ...] = ("false", "f", "no", "n", "0")
+
+    @property
+    def spellings(self) -> dict[str, bool]:
+        """Each spelling and what it means."""
+        return {_spelling(v): False for v in self.false} | {_spelling(v): True for v in self.true}
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Boolean:
+        both = {_spelling(v) for v in self.true} & {_spelling(v) for v in self.false}
+        if both:
+            raise ValueError(f"true and false share {sorted(both)}")
+        return self
+
+
+class Lookup(Arguments):
+    list: Annotated[str, Field(min_length=1)]
+
+
+class Join(Arguments):
+    separator: str = " "
+
+
+class Split(Arguments):
+    """`part` counts from 1, negative from the end."""
+
+    separator: Annotated[str, Field(min_length=1)]
+    part: int
+
+    @field_validator("part")
+    @classmethod
+    def _not_zero(cls, part: int) -> int:
+        if part == 0:
+            raise ValueError("part counts from 1 (or from -1, backwards)")
+        return part
+
+
+class Default(Arguments):
+    """`if`: predicates that must hold for the value to stand in."""
+
+    value: Value
+    conditions: tuple[Predicate, ...] = Field(default=(), alias="if")
+
+
+class Phone(Arguments):
+    default_country: CountryCode | None = None
+
+
+class State(Arguments):
+    country: CountryCode | None = None
+
+
+class PersonName(Arguments):
+    part: Literal["full", "given", "family"] = "full"
+
+
+class Reference(Arguments):
+    table: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}\.[a-z][a-z0-9_]{0,47}$")]
+
+
+class Quantity(Arguments):
+    """`unit` only with one column; without either the amount is in `to` already.
+
+    `factors`: how many of `to` one of each unit is, exact text such as `1.024` or `1000/1024`.
+    """
+
+    to: Annotated[str, Field(min_length=1)]
+    unit: str | None = None
+    factors: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("factors")
+    @classmethod
+    def _exact(cls, factors: dict[str, str]) -> dict[str, str]:
+        for unit, text in factors.items():
+            if not re.fullmatch(r"[0-9]+(\.[0-9]+)?(/[1-9][0-9]*)?", text) or exact_factor(text) == 0:
+                raise ValueError(f"factor of {unit!r} must be an exact positive number such as 1024 or 1000/1024")
+        return factors
+
+    @model_validator(mode="after")
+    def _unit_known(self) -> Quantity:
+        if self.unit is not None and self.unit != self.to and self.unit not in self.factors:
+            raise ValueError(f"unit {self.unit!r} is neither {self.to!r} nor in factors")
+        if self.to in self.factors and exact_factor(self.factors[self.to]) != 1:
+            raise ValueError(f"the factor of {self.to!r} itself can only be 1")
+        return self
+
+    def misfits(self, columns: int) -> list[str]:
+        """The unit comes from a column or from here."""
+        return ["unit: name a unit or a unit column, not both"] if columns == 2 and self.unit is not None else []
+
+    @property
+    def exact_factors(self) -> dict[str, Fraction]:
+        """Every unit's factor, the canonical unit included."""
+        return {self.to: Fraction(1)} | {u: exact_factor(t) for u, t in self.factors.items()}
+
+
+def exact_factor(text: str) -> Fraction:
+    """The number a factor's text stands for."""
+    over, _, under = text.partition("/")
+    return Fraction(Decimal(over)) / Fraction(under or "1")

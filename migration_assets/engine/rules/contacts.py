@@ -1,0 +1,144 @@
+"""Rules for phones, e-mail addresses and web sites. Their grammar is the libraries' business; nothing is looked up."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from migration_assets.engine.rules import arguments as a
+from migration_assets.engine.rules.geography import country_code
+from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Texts
+from migration_assets.engine.rules.text import NOT_TEXT, is_text, tidy
+
+_NOT_A_PHONE = Cleaned(error="not_a_phone_number")
+_NOT_AN_EMAIL = Cleaned(error="not_an_email")
+_NOT_A_WEBSITE = Cleaned(error="not_a_website")
+_LONGEST_PHONE = 60
+
+
+def phone(arguments: a.Phone, _: Context) -> Cleaner:
+    """Number, read as people in its country dial it, to E.164. Extensions are not part of E.164 and go."""
+
+    def clean(texts: Texts) -> Cleaned:
+        given = texts[0] or ""
+        if not is_text(given):
+            return NOT_TEXT
+        country = country_code(texts[1] or "") if len(texts) == 2 else None
+        return e164(tidy(given), country or arguments.default_country)
+
+    return Cleaner(clean)
+
+
+def e164(number: str, country: str | None) -> Cleaned:
+    """A valid number as E.164; one without country code needs the country."""
+    if len(number) > _LONGEST_PHONE:
+        return _NOT_A_PHONE
+    found = _valid_e164(number, country)
+    if found is None and number.startswith("00"):
+        # The usual way to write + where the country's own prefix for calls abroad is another one, or unknown.
+        found = _valid_e164("+" + number[2:], country)
+    if found is not None:
+        return Cleaned(found)
+    return _NOT_A_PHONE if country or number.startswith(("+", "00")) else Cleaned(error="phone_country_unknown")
+
+
+def _valid_e164(number: str, country: str | None) -> str | None:
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(parsed):
+        return None
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+
+
+def email(_: a.Arguments, __: Context) -> Cleaner:
+    """Address in normal form and lower case, as mail systems treat it."""
+    return Cleaner(lambda texts: email_address(texts[0] or ""), unchanged=_plain_address())
+
+
+def email_address(given: str) -> Cleaned:
+    """One address, nothing around it but white space, `mailto:` or angle brackets."""
+    if not is_text(given):
+        return NOT_TEXT
+    text = re.sub(r"^mailto:", "", tidy(given), flags=re.IGNORECASE).strip()
+    text = text[1:-1].strip() if text.startswith("<") and text.endswith(">") else text
+    normal = _normal_address(text)
+    if normal is None:
+        return _NOT_AN_EMAIL
+    lower = normal.lower()
+    # Lower case of letters beyond ASCII can be longer or no longer be normal: what is kept has to be valid itself.
+    return Cleaned(lower) if lower.isascii() or _normal_address(lower) == lower else _NOT_AN_EMAIL
+
+
+def _normal_address(text: str) -> str | None:
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        return str(validate_email(text, check_deliverability=False).normalized)
+    except EmailNotValidError:
+        return None
+
+
+@cache
+def _plain_address() -> str:
+    """Addresses the validator gives back unchanged: lower-case ASCII, plain labels, no reserved domain.
+
+    A property test holds this against the validator.
+    """
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES
+
+    label = "[a-z0-9]{1,40}"
+    # Only a few short endings, so that no reserved domain (`test`, `local`, `arpa` ...) can come near.
+    endings = [
+        e for e in ("com", "net", "org", "io", "de", "fr", "uk", "eu", "us") if e not in SPECIAL_USE_DOMAIN_NAMES
+    ]
+    return rf"^{label}([._-]{label})?@{label}(\.{label})?\.({'|'.join(endings)})\z"
+
+
+def website(_: a.Arguments, __: Context) -> Cleaner:
+    """Host of a URL or bare domain, without `www.`."""
+    return Cleaner(lambda texts: host(texts[0] or ""))
+
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_TOP = re.compile(r"[a-z]{2,63}|xn--[a-z0-9-]{1,59}")
+_URL = re.compile(r"(?:(?:https?:)?//)?(?:[^/?#@]*@)?(?P<host>[^/?#@:]+)(?::[0-9]{1,5})?(?:[/?#].*)?", re.IGNORECASE)
+
+
+def host(given: str) -> Cleaned:
+    """A host that could be registered: two labels or more, no address in digits, in Unicode form."""
+    if not is_text(given):
+        return NOT_TEXT
+    found = _URL.fullmatch(tidy(given))
+    name = found["host"].lower().rstrip(".") if found else ""
+    ascii_name = _ascii_host(name)
+    labels = ascii_name.split(".")
+    labels = labels[1:] if labels[0] == "www" and len(labels) > 2 else labels
+    if len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)) or not _TOP.fullmatch(labels[-1]):
+        return _NOT_A_WEBSITE
+    return Cleaned(".".join(map(_unicode_label, labels)))
+
+
+def _ascii_host(name: str) -> str:
+    import idna
+
+    if name.isascii():
+        return name
+    try:
+        return idna.encode(name, uts46=True).decode("ascii").lower()
+    except idna.IDNAError:
+        return ""
+
+
+def _unicode_label(label: str) -> str:
+    import idna
+
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return str(idna.decode(label))
+    except (idna.IDNAError, UnicodeError):
+        return label

@@ -1,0 +1,55 @@
+"""Whether the files of a plan fit each other, the canonical model and the rules: all faults at once, without data.
+
+What single files must look like is `plan.load`; each concern has its module in `plan.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from migration_assets.domain.errors import Fault, PlanFaults
+from migration_assets.plan.checks.catalog import catalog_faults
+from migration_assets.plan.checks.codes import code_faults
+from migration_assets.plan.checks.cohorts import cohort_faults
+from migration_assets.plan.checks.controls import control_faults
+from migration_assets.plan.checks.feeds import feed_faults
+from migration_assets.plan.checks.identity import identity_faults
+from migration_assets.plan.checks.references import reference_faults
+from migration_assets.plan.checks.rows import row_faults
+from migration_assets.plan.checks.sources import source_faults
+from migration_assets.plan.checks.target import target_faults
+from migration_assets.plan.checks.view import PlanView
+from migration_assets.plan.load import load_plan
+from migration_assets.plan.models import Plan
+
+CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
+    source_faults,
+    feed_faults,
+    row_faults,
+    reference_faults,
+    code_faults,
+    catalog_faults,
+    cohort_faults,
+    control_faults,
+    identity_faults,
+    target_faults,
+)
+
+
+def check_plan(plan: Plan, *, columns: Mapping[str, Mapping[str, str]] | None = None) -> tuple[Fault, ...]:
+    """Every fault of a loaded plan, sorted by place; none means it can run.
+
+    `columns` is column -> type for each `system.table`, from the golden copy's manifest or the live source. Without
+    it the names of raw columns are taken on trust, and everything else is still checked.
+    """
+    view = PlanView(plan, columns)
+    return tuple(sorted({fault for check in CHECKS for fault in check(view)}))
+
+
+def load_checked_plan(folder: Path) -> Plan:
+    """The plan of a folder, if it holds without looking at a source; PlanFaults otherwise."""
+    plan = load_plan(folder)
+    if faults := check_plan(plan):
+        raise PlanFaults(faults)
+    return plan

@@ -1,0 +1,157 @@
+"""The catalog and the geo table: codes once each, grants of known features with limits that mean something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.domain.errors import Fault
+from migration_assets.engine.rules.arguments import exact_factor
+from migration_assets.plan.checks.standards import is_country, is_currency
+from migration_assets.plan.checks.view import CATALOG, GEO, PLAN, PlanView
+from migration_assets.plan.models import Feature, Grant
+from migration_assets.plan.wording import listing, nearest, shown
+
+ANY = "*"
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
+_POSITIVE = re.compile(r"[0-9]+(\.[0-9]+)?(/[1-9][0-9]*)?")
+_LIMIT = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+def catalog_faults(view: PlanView) -> Iterator[Fault]:
+    """Everything about catalog.yaml, geo.csv, and the regions and currencies of plan.yaml."""
+    yield from _code_faults(view)
+    yield from _plan_faults(view)
+    yield from _price_faults(view)
+    yield from _feature_faults(view)
+    yield from _grant_faults(view)
+    yield from _geo_faults(view)
+    yield from _standard_faults(view)
+
+
+def _code_faults(view: PlanView) -> Iterator[Fault]:
+    catalog = view.plan.catalog
+    for part, entries in (("products", catalog.products), ("plans", catalog.plans), ("features", catalog.features)):
+        codes = [e.code for e in entries]
+        yield from _repeats(view, part, codes)
+        for i, code in enumerate(codes):
+            if not _CODE.fullmatch(code):
+                remedy = "use letters, digits and _ . + -, at most 64"
+                yield view.fault(CATALOG, (part, i, "code"), f"{shown(code)} is not a code", remedy)
+    keys = [f"{p.product} {p.interval} {p.currency} {p.model}" for p in catalog.prices]
+    yield from _repeats(view, "prices", keys)
+
+
+def _repeats(view: PlanView, part: str, keys: Iterable[str]) -> Iterator[Fault]:
+    seen: dict[str, int] = {}
+    for i, key in enumerate(keys):
+        if seen.setdefault(key, i) != i:
+            problem = f"{shown(key)} stands in line {view.at(CATALOG, part, seen[key])} already"
+            yield view.fault(CATALOG, (part, i), problem, "keep one of them")
+
+
+def _unknown_product(view: PlanView, code: str) -> tuple[str, str] | None:
+    known = view.catalog_lists["catalog.product"]
+    if code in known:
+        return None
+    return f"{shown(code)} is not a product", nearest(code, known, "add it to products")
+
+
+def _plan_faults(view: PlanView) -> Iterator[Fault]:
+    kinds = {p.code: p.kind for p in view.plan.catalog.products}
+    for i, offer in enumerate(view.plan.catalog.plans):
+        path = ("plans", i, "product")
+        if wrong := _unknown_product(view, offer.product):
+            yield view.fault(CATALOG, path, *wrong)
+        elif kinds[offer.product] != "base":
+            problem = f"{shown(offer.product)} is sold as {kinds[offer.product]}, not as a base product"
+            yield view.fault(CATALOG, path, problem, "name a product of kind base")
+
+
+def _price_faults(view: PlanView) -> Iterator[Fault]:
+    for i, price in enumerate(view.plan.catalog.prices):
+        if wrong := _unknown_product(view, price.product):
+            yield view.fault(CATALOG, ("prices", i, "product"), *wrong)
+        if not is_currency(price.currency, view.plan.file.currency_exponents):
+            remedy = "write an ISO 4217 code, or add it to currency_exponents in plan.yaml"
+            yield view.fault(CATALOG, ("prices", i, "currency"), f"{shown(price.currency)} is not a currency", remedy)
+
+
+def _feature_faults(view: PlanView) -> Iterator[Fault]:
+    units = ENTITIES["feature"].field("unit").codes
+    for i, feature in enumerate(view.plan.catalog.features):
+        path = ("features", i, "unit")
+        if feature.unit is not None and feature.unit not in units:
+            yield view.fault(CATALOG, path, f"{shown(feature.unit)} is not a unit", f"use {listing(units)}")
+        if feature.kind == "quota" and feature.unit is None:
+            yield view.fault(CATALOG, path, "is missing for a quota", "say in which unit its limits count")
+        if feature.kind == "switch" and (feature.unit or feature.units):
+            yield view.fault(CATALOG, path, "a switch has no unit", "remove it, or make the feature a quota")
+        for unit, factor in feature.units.items():
+            if not _POSITIVE.fullmatch(factor) or exact_factor(factor) == 0:
+                here = ("features", i, "units", unit)
+                yield view.fault(CATALOG, here, "is not a factor", "write an exact positive number, such as 1000/1024")
+
+
+def _grant_faults(view: PlanView) -> Iterator[Fault]:
+    features = {f.code: f for f in view.plan.catalog.features}
+    for i, product in enumerate(view.plan.catalog.products):
+        granted: set[str] = set()
+        for j, grant in enumerate(product.grants):
+            path = ("products", i, "grants", j)
+            if grant.feature in granted:
+                yield view.fault(CATALOG, path, f"{shown(grant.feature)} is granted twice", "keep one of the grants")
+            granted.add(grant.feature)
+            feature = features.get(grant.feature)
+            if feature is None:
+                remedy = nearest(grant.feature, features, "add it to features")
+                yield view.fault(CATALOG, (*path, "feature"), f"{shown(grant.feature)} is not a feature", remedy)
+            else:
+                for part, problem, remedy in _limit_problems(grant, feature):
+                    yield view.fault(CATALOG, (*path, part), problem, remedy)
+
+
+def _limit_problems(grant: Grant, feature: Feature) -> Iterator[tuple[str, str, str]]:
+    if feature.kind == "quota" and grant.limit_kind == "none":
+        yield "limit_kind", f"{feature.code} is a quota, and nothing says how much", "say unlimited, limited or zero"
+    if feature.kind == "switch" and grant.limit_kind == "limited":
+        yield "limit_kind", f"{feature.code} is a switch: it has no limit", "say none or zero, or make it a quota"
+    if grant.limit_kind == "limited":
+        if grant.limit is None or not _LIMIT.fullmatch(grant.limit):
+            yield "limit", "is missing or no plain number", 'write the limit as text, such as "100"'
+        if feature.kind == "quota" and grant.unit is None:
+            yield "unit", "is missing", f"say the unit of the limit, such as {feature.unit}"
+    elif grant.limit is not None:
+        yield "limit", f"is given although the limit is {grant.limit_kind}", "remove it, or say limited"
+    if grant.unit is not None and grant.unit != feature.unit and grant.unit not in feature.units:
+        known = [u for u in (feature.unit, *feature.units) if u]
+        problem = f"{shown(grant.unit)} is no unit of {feature.code}"
+        yield "unit", problem, f"use {listing(known)}, or add a factor to units" if known else "remove it"
+
+
+def _geo_faults(view: PlanView) -> Iterator[Fault]:
+    seen: dict[tuple[str, str], int] = {}
+    for row in view.plan.geo:
+        if row.product != ANY and (wrong := _unknown_product(view, row.product)):
+            yield Fault(GEO, row.row, "product", *wrong)
+        if row.region != ANY and not is_country(row.region):
+            remedy = "write an ISO 3166-1 code of two letters, or * for every region"
+            yield Fault(GEO, row.row, "region", f"{shown(row.region)} is not a region", remedy)
+        first = seen.setdefault((row.product, row.region), row.row)
+        if first != row.row:
+            problem = f"this product and region stand in line {first} already"
+            yield Fault(GEO, row.row, "product", problem, "keep one of the rows")
+
+
+def _standard_faults(view: PlanView) -> Iterator[Fault]:
+    plan = view.plan.file
+    if plan.default_region is not None and not is_country(plan.default_region):
+        remedy = "write an ISO 3166-1 code of two letters"
+        yield view.fault(PLAN, ("default_region",), f"{shown(plan.default_region)} is not a region", remedy)
+    for code, exponent in plan.currency_exponents.items():
+        path = ("currency_exponents", code)
+        if not re.fullmatch("[A-Z]{3}", code):
+            yield view.fault(PLAN, path, f"{shown(code)} is not a currency", "write three capitals")
+        if not 0 <= exponent <= 8:
+            yield view.fault(PLAN, path, "the exponent is out of range", "write 0 to 8 decimal places")

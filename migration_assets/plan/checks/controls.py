@@ -1,0 +1,105 @@
+"""Controls: finance's own totals, by raw column and target column, with unit and currency said on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from migration_assets.domain.canonical.model import FieldType
+from migration_assets.domain.errors import Fault
+from migration_assets.plan.checks.standards import is_currency
+from migration_assets.plan.checks.target import target_field
+from migration_assets.plan.checks.view import CONTROLS, PlanView
+from migration_assets.plan.models import Control
+from migration_assets.plan.wording import nearest, shown
+
+_SUMMED: dict[FieldType, str] = {"money": "minor", "decimal": "major"}
+
+
+def control_faults(view: PlanView) -> Iterator[Fault]:
+    """Everything about controls.csv."""
+    seen: dict[str, int] = {}
+    for control in view.plan.controls:
+        first = seen.setdefault(control.measure, control.row)
+        if first != control.row:
+            yield _fault(control, "measure", f"{control.measure} stands in line {first} already", "name it otherwise")
+        yield from _shape_faults(view, control)
+        yield from _source_faults(view, control)
+        yield from _target_faults(view, control)
+        yield from _signature_faults(control)
+
+
+def _fault(control: Control, field: str, problem: str, remedy: str) -> Fault:
+    return Fault(CONTROLS, control.row, field, problem, remedy)
+
+
+def _shape_faults(view: PlanView, control: Control) -> Iterator[Fault]:
+    needed = {"count": (), "sum": ("column", "unit", "currency"), "day_sum": ("column",)}[control.kind]
+    for side in ("source", "target"):
+        for part in ("column", "unit", "currency"):
+            value = getattr(control, f"{side}_{part}")
+            if part in needed and not value:
+                yield _fault(control, f"{side}_{part}", f"is missing for a {control.kind}", "fill it in")
+            elif part not in needed and value:
+                yield _fault(control, f"{side}_{part}", f"means nothing for a {control.kind}", "leave it blank")
+        currency = getattr(control, f"{side}_currency")
+        if currency.startswith("=") and not is_currency(currency[1:], view.plan.file.currency_exponents):
+            remedy = "write = and an ISO 4217 code, or name a column"
+            yield _fault(control, f"{side}_currency", f"{shown(currency[1:])} is not a currency", remedy)
+
+
+def _source_faults(view: PlanView, control: Control) -> Iterator[Fault]:
+    if control.source not in view.tables:
+        remedy = nearest(control.source, view.tables, "name a declared `system.table`")
+        yield _fault(control, "source", f"{shown(control.source)} is not a table of this plan", remedy)
+        return
+    for part in ("source_column", "source_currency"):
+        column = getattr(control, part)
+        if column and not column.startswith("=") and (wrong := view.column_problem(control.source, column)):
+            yield _fault(control, part, *wrong)
+    yield from view.predicate_faults(
+        control.source, control.source_where, Fault(CONTROLS, control.row, "source_where", "", "")
+    )
+
+
+def _target_faults(view: PlanView, control: Control) -> Iterator[Fault]:
+    table = view.plan.target.tables.get(control.target)
+    if table is None:
+        remedy = nearest(control.target, view.plan.target.tables, "name a table of target.yaml")
+        yield _fault(control, "target", f"{shown(control.target)} is not a table of the target", remedy)
+        return
+    currency = "" if control.target_currency.startswith("=") else control.target_currency
+    used = [("target_column", control.target_column), ("target_currency", currency)]
+    used += [("target_where", p.field) for p in control.target_where]
+    for part, column in used:
+        if column and column not in table.columns:
+            remedy = nearest(column, table.columns, "name a column of the table")
+            yield _fault(control, part, f"{control.target} has no column {shown(column)}", remedy)
+    yield from _type_faults(view, control)
+
+
+def _type_faults(view: PlanView, control: Control) -> Iterator[Fault]:
+    field = target_field(view, control.target, control.target_column)
+    if field is None:
+        return
+    if control.kind == "day_sum" and field.type not in ("date", "instant"):
+        yield _fault(control, "target_column", f"holds {field.type}, not days", "name a date or an instant")
+    if control.kind == "sum" and field.type not in _SUMMED:
+        yield _fault(control, "target_column", f"holds {field.type}, not an amount", "name a column of money")
+    unit = _SUMMED.get(field.type)
+    if control.kind == "sum" and unit and control.target_unit and control.target_unit != unit:
+        yield _fault(control, "target_unit", f"the column holds {unit} units", f"write {unit}")
+
+
+def _signature_faults(control: Control) -> Iterator[Fault]:
+    if bool(control.signed_by) != bool(control.signed_on):
+        yield _fault(control, "signed_by", "a signature needs a name and a day", "fill in both, or neither")
+    if control.signed_on and not _is_day(control.signed_on):
+        yield _fault(control, "signed_on", "is not a day", "write it as 2026-01-31")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return len(text) == 10 and bool(date.fromisoformat(text))
+    except ValueError:
+        return False

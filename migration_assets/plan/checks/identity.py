@@ -1,0 +1,93 @@
+"""Identity rules and exclusions: real fields, tables and systems, each rule named once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.domain.errors import Fault
+from migration_assets.plan.checks.values import predicate_problem
+from migration_assets.plan.checks.view import PLAN, PlanView, field_of
+from migration_assets.plan.models import IdentityLink
+from migration_assets.plan.wording import nearest, shown
+
+
+def identity_faults(view: PlanView) -> Iterator[Fault]:
+    """Everything about `identity` and `exclusions` in plan.yaml."""
+    identity = view.plan.file.identity
+    yield from _repeats(view, ("identity", "keys"), [k.name for k in identity.keys])
+    yield from _repeats(view, ("identity", "links"), [x.name for x in identity.links])
+    yield from _key_faults(view)
+    for i, link in enumerate(identity.links):
+        yield from _link_faults(view, i, link)
+    yield from _priority_faults(view)
+    yield from _never_merge_faults(view)
+    yield from _exclusion_faults(view)
+
+
+def _repeats(view: PlanView, path: tuple[str | int, ...], names: list[str]) -> Iterator[Fault]:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield view.fault(PLAN, (*path, i), f"{shown(name)} stands here twice", "give each rule its own name")
+
+
+def _key_faults(view: PlanView) -> Iterator[Fault]:
+    for i, key in enumerate(view.plan.file.identity.keys):
+        entity = ENTITIES[key.entity]
+        for name in key.fields:
+            if field_of(entity, name) is None:
+                remedy = nearest(name, [f.name for f in entity.fields], f"name a field of {key.entity}")
+                path = ("identity", "keys", i, "fields")
+                yield view.fault(PLAN, path, f"{key.entity} has no field {shown(name)}", remedy)
+
+
+def _link_faults(view: PlanView, i: int, link: IdentityLink) -> Iterator[Fault]:
+    for part, table in (("table", link.table), ("to_table", link.to_table)):
+        path = ("identity", "links", i, part)
+        if table not in view.tables:
+            remedy = nearest(table, view.tables, "name a declared `system.table`")
+            yield view.fault(PLAN, path, f"{shown(table)} is not a table of this plan", remedy)
+        elif "customer" not in {f.entity for f in view.feeds_of_table.get(table, ())}:
+            yield view.fault(PLAN, path, f"{table} feeds no customer", "link tables whose rows are customers")
+    if link.table in view.tables and (wrong := view.column_problem(link.table, link.column)):
+        yield view.fault(PLAN, ("identity", "links", i, "column"), *wrong)
+
+
+def _priority_faults(view: PlanView) -> Iterator[Fault]:
+    priority, path = view.plan.file.identity.priority, ("identity", "priority")
+    for name in priority:
+        if name not in view.plan.file.sources:
+            remedy = nearest(name, view.plan.file.sources, "name a source of the plan")
+            yield view.fault(PLAN, path, f"{shown(name)} is not a source of this plan", remedy)
+    if len(set(priority)) < len(priority):
+        yield view.fault(PLAN, path, "names a system twice", "name each system once")
+    systems = sorted({f.system for f in view.plan.feeds_of("customer")})
+    missing = [s for s in systems if s not in priority]
+    if len(systems) > 1 and missing:
+        problem = f"customers come from {', '.join(systems)}, and nothing says whose values win"
+        yield view.fault(PLAN, path, problem, f"add {', '.join(missing)} where it belongs in the order")
+
+
+def _never_merge_faults(view: PlanView) -> Iterator[Fault]:
+    customer = ENTITIES["customer"]
+    for i, predicate in enumerate(view.plan.file.identity.never_merge):
+        path = ("identity", "never_merge", i)
+        field = field_of(customer, predicate.field)
+        if field is None:
+            remedy = nearest(predicate.field, [f.name for f in customer.fields], "name a field of customer")
+            yield view.fault(PLAN, path, f"customer has no field {shown(predicate.field)}", remedy)
+        elif wrong := predicate_problem(view, field, predicate):
+            yield view.fault(PLAN, path, *wrong)
+
+
+def _exclusion_faults(view: PlanView) -> Iterator[Fault]:
+    exclusions = view.plan.file.exclusions
+    yield from _repeats(view, ("exclusions",), [e.rule for e in exclusions])
+    for i, exclusion in enumerate(exclusions):
+        if exclusion.table not in view.tables:
+            remedy = nearest(exclusion.table, view.tables, "name a declared `system.table`")
+            problem = f"{shown(exclusion.table)} is not a table of this plan"
+            yield view.fault(PLAN, ("exclusions", i, "table"), problem, remedy)
+            continue
+        here = view.fault(PLAN, ("exclusions", i, "where"), "", "")
+        yield from view.predicate_faults(exclusion.table, exclusion.where, here)

@@ -1,0 +1,162 @@
+"""The mapping specification and the field comparison as markdown, made from the plan the code runs on.
+
+What is compared and what is lost is `comparison`; here it is only written down. A document shows rules and codes,
+never a row of data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from migration_assets.domain.predicates import Predicate
+from migration_assets.engine.rules import rules_reference
+from migration_assets.plan.comparison import (
+    Columns,
+    compared_fields,
+    effective_on_error,
+    left_behind,
+    unmapped_fields,
+)
+from migration_assets.plan.markdown import cell, table
+from migration_assets.plan.models import MappingRow, Plan
+
+_MATRIX = (
+    "field",
+    "from",
+    "rule",
+    "arguments",
+    "when it cannot be mended",
+    "direction",
+    "system of record",
+    "owner",
+    "status",
+    "sensitivity",
+    "reason",
+)
+
+
+def mapping_document(plan: Plan) -> str:
+    """The mapping specification (the matrix of field to field, and all it rests on)."""
+    return "\n".join(_mapping_parts(plan))
+
+
+def field_comparison(plan: Plan, columns: Columns | None = None) -> str:
+    """Old fields against new: name, type, rule, loss; then what stays empty and what stays behind.
+
+    `columns` is column -> type for each `system.table`; without it old types and columns left behind are not known.
+    """
+    return "\n".join(_comparison_parts(plan, columns))
+
+
+def rule_reference() -> str:
+    """Every rule a mapping may name."""
+    return f"# Rules\n\n{rules_reference()}"
+
+
+def _mapping_parts(plan: Plan) -> Iterator[str]:
+    yield f"# Mapping specification: {cell(plan.file.title)}\n"
+    yield f"{cell(plan.file.description)}\n"
+    yield f"Plan `{plan.name}`, digest `{plan.digest}`. As of: {plan.file.as_of or 'the time of the snapshot'}.\n"
+    if plan.file.rehearsal:
+        yield "**This is a rehearsal: rows marked ASSUMED have not been confirmed.**\n"
+    yield f"## Source tables\n\n{_sources(plan)}"
+    yield f"## Left out on purpose\n\n{_exclusions(plan)}"
+    yield f"## Feeds\n\n{_feeds(plan)}"
+    yield "## Fields\n"
+    for entity in sorted({r.entity for r in plan.mapping}):
+        yield from _entity_parts(plan, entity)
+    yield "## Code lists\n"
+    for name, codes in sorted(plan.codes.items()):
+        rows = ((c.code, c.target, c.reason) for c in codes)
+        yield f"### {cell(name)}\n\n{table(('code', 'becomes', 'reason'), rows)}"
+    yield f"## Target tables\n\n{_target(plan)}"
+    yield f"## Rules\n\n{rules_reference()}"
+
+
+def _sources(plan: Plan) -> str:
+    rows = (
+        (name, t.read_from, ", ".join(t.key), t.home or "", t.owner, ", ".join(t.secret), t.description)
+        for name, t in plan.source_tables.items()
+    )
+    return table(("table", "read from", "key", "accounted for by", "customer by", "never read", "description"), rows)
+
+
+def _exclusions(plan: Plan) -> str:
+    rows = ((e.rule, e.table, conditions(e.where) or "every row", e.reason) for e in plan.file.exclusions)
+    return table(("rule", "table", "rows", "reason"), rows)
+
+
+def _feeds(plan: Plan) -> str:
+    rows = (
+        (f.feed, f.entity, f"{f.system}.{f.table}", conditions(f.where) or "every row", ", ".join(f.unpivot), f.reason)
+        for f in plan.feeds
+    )
+    return table(("feed", "makes", "from", "rows", "columns turned to rows", "reason"), rows)
+
+
+def _entity_parts(plan: Plan, entity: str) -> Iterator[str]:
+    yield f"### {cell(entity)}\n"
+    for feed in sorted({r.feed for r in plan.mapping if r.entity == entity}):
+        rows = [r for r in plan.rows_of(feed) if r.entity == entity]
+        yield f"Feed `{feed}`, from `{rows[0].system}.{rows[0].table}`:\n"
+        yield table(_MATRIX, map(_matrix_row, rows))
+
+
+def _matrix_row(row: MappingRow) -> tuple[str, ...]:
+    return (
+        row.field,
+        ", ".join(row.columns),
+        row.rule,
+        json.dumps(row.arguments, ensure_ascii=False, sort_keys=True) if row.arguments else "",
+        effective_on_error(row).replace("_", " "),
+        row.direction.replace("_", " "),
+        row.system_of_record,
+        row.owner,
+        row.status,
+        row.sensitivity,
+        row.reason,
+    )
+
+
+def _target(plan: Plan) -> str:
+    rows = ((name, t.entity, ", ".join(t.columns), t.comment) for name, t in plan.target.tables.items())
+    return table(("table", "holds", "columns", "description"), rows)
+
+
+def _comparison_parts(plan: Plan, columns: Columns | None) -> Iterator[str]:
+    yield f"# Fields, old and new: {cell(plan.file.title)}\n"
+    rows = (
+        (
+            f"{c.entity}.{c.new}",
+            c.new_type,
+            c.table,
+            ", ".join(c.old),
+            ", ".join(t for t in c.old_types if t),
+            c.rule,
+            c.loss,
+        )
+        for c in compared_fields(plan, columns)
+    )
+    yield table(("new field", "type", "old table", "old field", "type", "rule", "lost"), rows)
+    yield "## Left behind\n\nColumns of the old tables that do not move.\n"
+    if columns is None:
+        yield "Not known before the source is read.\n"
+    else:
+        yield table(("table", "column", "type"), ((x.table, x.column, x.type) for x in left_behind(plan, columns)))
+    yield "## Left empty\n\nFields of the canonical model that no feed fills.\n"
+    yield table(("entity", "field"), unmapped_fields(plan))
+
+
+def conditions(where: tuple[Predicate, ...]) -> str:
+    """Predicates as people write them."""
+    return " and ".join(_condition(p) for p in where)
+
+
+def _condition(predicate: Predicate) -> str:
+    words = {"eq": "=", "ne": "is not", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "not_in": "not in"}
+    if predicate.op in ("is_null", "not_null"):
+        return f"{predicate.field} is {'missing' if predicate.op == 'is_null' else 'present'}"
+    value = predicate.value
+    shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"{predicate.field} {words.get(predicate.op, predicate.op)} {shown}"

@@ -1,0 +1,143 @@
+"""Our types of rule about totals and about notes: counts that balance, amounts that add up, codes nobody mapped."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from migration_assets.domain.money import EXPONENTS
+from migration_assets.quality import sql
+from migration_assets.quality.rule_type import Column, Columns, RuleType, Scope, Table, Where, fields_of
+
+
+class AddsUp(RuleType):
+    """`total` is the sum of the `parts` in every row where `where` holds, exactly; a missing part counts as 0."""
+
+    total: Column
+    parts: Columns
+    where: Where = ()
+
+    def columns(self) -> tuple[str, ...]:
+        return (self.total, *self.parts, *fields_of(self.where))
+
+    def defects(self, scope: Scope) -> str | None:
+        # hugeint: two amounts that fit their columns must not overflow when added
+        added = " + ".join(f"coalesce(cast({sql.column('b', p)} as hugeint), 0)" for p in self.parts)
+        untied = f"cast({sql.column('b', self.total)} as hugeint) is distinct from {added}"
+        return f"select b.* from {scope.main} b where {sql.holds('b', self.where)} and {untied}"
+
+    def says(self) -> str:
+        return f"have a `{self.total}` that is not {' + '.join(f'`{p}`' for p in self.parts)}"
+
+
+class CountsBalance(AddsUp):
+    """The rows read are the sum of what became of them: every row has exactly one disposition (I30)."""
+
+
+class CurrencyExponent(RuleType):
+    """`minor` is `major` (times `quantity`) in the minor units that ISO 4217 gives its currency, within `tolerance`.
+
+    Rows where one of the columns is missing pass. `exponents` are the plan's named overrides.
+    """
+
+    minor: Column
+    major: Column
+    currency: Column
+    quantity: Column | None = None
+    exponents: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[int, Field(ge=0, le=6)]] = Field(
+        default_factory=dict
+    )
+    tolerance: Annotated[int, Field(ge=0)] = 0
+    where: Where = ()
+
+    def columns(self) -> tuple[str, ...]:
+        quantity = () if self.quantity is None else (self.quantity,)
+        return (self.minor, self.major, self.currency, *quantity, *fields_of(self.where))
+
+    def defects(self, scope: Scope) -> str | None:
+        powers = {c: 10**e for c, e in sorted({**EXPONENTS, **self.exponents}.items()) if e != 2}
+        unit = sql.case_of(sql.column("b", self.currency), powers, 100)
+        times = "" if self.quantity is None else f" * cast({sql.column('b', self.quantity)} as hugeint)"
+        due = f"cast({sql.column('b', self.major)} as decimal(28, 8)) * {unit}{times}"
+        off = f"abs(cast({sql.column('b', self.minor)} as decimal(28, 8)) - ({due})) > {self.tolerance}"
+        return f"select b.* from {scope.main} b where {sql.holds('b', self.where)} and {off}"
+
+    def says(self) -> str:
+        return f"have a `{self.minor}` that is not `{self.major}` in minor units of their currency"
+
+
+class CodesKnown(RuleType):
+    """No note says that a code stands in no code list. The failure names field, code and count."""
+
+    def columns(self) -> tuple[str, ...]:
+        return ("entity", "field", "reason", "old_value")
+
+    def defects(self, scope: Scope) -> str | None:
+        return f"select b.* from {scope.main} b where b.reason = 'unknown_code'"
+
+    def breakdown(self, scope: Scope) -> str | None:
+        return (
+            f"select entity || '.' || field, old_value, count(*) from {scope.main} b "
+            "where b.reason = 'unknown_code' group by all order by 3 desc, 1, 2 limit 20"
+        )
+
+    def says(self) -> str:
+        return "hold a code that its code list does not have"
+
+
+class ShareAtMost(RuleType):
+    """Source rows with a note of one action are at most `percent` of the rows of table `of`."""
+
+    action: Literal["cleaned", "defaulted", "set_aside", "rejected"]
+    of: Table
+    percent: Annotated[int, Field(ge=0, le=100)]
+    reason: str | None = None
+
+    def columns(self) -> tuple[str, ...]:
+        return ("source_system", "source_table", "source_row", "action", *(("reason",) if self.reason else ()))
+
+    def others(self) -> dict[str, tuple[str, ...]]:
+        return {self.of: ()}
+
+    def defects(self, scope: Scope) -> str | None:
+        why = f" and b.reason = {sql.literal(self.reason)}" if self.reason else ""
+        rows = (
+            "select distinct b.source_system, b.source_table, b.source_row "
+            f"from {scope.main} b where b.action = {sql.literal(self.action)}{why}"
+        )
+        return (
+            f"with noted as ({rows}) select * from noted where (select count(*) from noted) * 100 > "
+            f"{self.percent} * (select count(*) from {scope.relation(self.of)})"
+        )
+
+    def says(self) -> str:
+        return f"are {self.action}, more than {self.percent} % of `{self.of}`"
+
+
+class RowShareAtMost(RuleType):
+    """`part` is at most `percent` of `whole` in every row."""
+
+    part: Column
+    whole: Column
+    percent: Annotated[int, Field(ge=0, le=100)]
+
+    def columns(self) -> tuple[str, ...]:
+        return (self.part, self.whole)
+
+    def defects(self, scope: Scope) -> str | None:
+        part = f"cast({sql.column('b', self.part)} as hugeint) * 100"
+        return f"select b.* from {scope.main} b where {part} > {self.percent} * {sql.column('b', self.whole)}"
+
+    def says(self) -> str:
+        return f"have a `{self.part}` above {self.percent} % of `{self.whole}`"
+
+
+TOTAL_TYPES: dict[str, type[RuleType]] = {
+    "adds_up": AddsUp,
+    "counts_balance": CountsBalance,
+    "currency_exponent": CurrencyExponent,
+    "codes_known": CodesKnown,
+    "share_at_most": ShareAtMost,
+    "column_share_at_most": RowShareAtMost,
+}

@@ -1,0 +1,1 @@
+"""A cohort's billing and sales history: invoices, payments, credits, orders, as they were."""

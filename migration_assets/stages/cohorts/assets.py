@@ -1,0 +1,108 @@
+"""`cohort_plan`: families, cohorts, the frozen migration record, and every row laid out with its cohort. Global."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from migration_assets.stages.cohorts.assign import planned_cohorts
+from migration_assets.stages.cohorts.families import members
+from migration_assets.stages.cohorts.layout import Layout
+from migration_assets.stages.store import UNASSIGNED
+from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.metadata import markdown_table
+from migration_assets.wiring.stage import StageOutput, StageSpec
+from migration_assets.wiring.workspace import Workspace
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+def specs(workspace: Workspace) -> list[StageSpec]:
+    return [
+        StageSpec(
+            name="cohort_plan",
+            group="prepare",
+            description="Which customers move together and when; freezes snapshot, as_of and plan digest.",
+            kinds=frozenset({"duckdb", "parquet"}),
+            compute=_plan_cohorts,
+            suite=workspace.suite("cohort_plan"),
+            deps=[dg.AssetKey("customer_identities")],
+            gates=["customer_identities"],
+            by_cohort=False,
+        )
+    ]
+
+
+def _plan_cohorts(call: StageCall) -> StageOutput:
+    customers = call.rows("standardized_parties", "customer")
+    identities = call.rows("customer_identities", "identities")
+    placed = members(call.engine, call.plan, customers, identities, call.golden())
+    file = call.file("cohort_plan", "members")
+    call.engine.write(placed, file, order_by=["customer_id"])
+    cohorts = (*(c.name for c in planned_cohorts(call.plan.cohorts.cohorts)), UNASSIGNED)
+    layout = Layout(call.engine, call.plan, call.golden(), call.engine.read(file))
+    rows = _lay_out(call, layout, cohorts)
+    _freeze(call, file, rows)
+    sizes = _sizes(call, file)
+    listed = [(name, sizes.get(name, 0), rows[name]) for name in cohorts]
+    metadata = {
+        "cohorts": len(cohorts),
+        "what moves when": markdown_table(("cohort", "customer rows", "source rows"), listed),
+    }
+    return StageOutput({"members": file}, metadata)
+
+
+def _sizes(call: StageCall, members_file: Path) -> dict[str, int]:
+    rows = call.engine.read(members_file)
+    counted = rows.group_by("cohort").aggregate(n=rows.count())
+    return {r["cohort"] or "": r["n"] for r in call.engine.arrow(counted).to_pylist()}
+
+
+def _lay_out(call: StageCall, layout: Layout, cohorts: tuple[str, ...]) -> dict[str, int]:
+    """Write each source table and the standardized parties by cohort; returns source rows by cohort."""
+    total = dict.fromkeys(cohorts, 0)
+    for table in call.plan.source_tables:
+        call.say(f"laying out {table}")
+        files = {c: call.workspace.store.file("cohort_plan", c, table) for c in cohorts}
+        written = call.engine.write_partitions(layout.rows_with_cohort(table), "_cohort", files, order_by=["_row"])
+        total = {c: total[c] + written[c] for c in cohorts}
+    for name in (*call.plan.entities_of("cleansed_customers"), "notes"):
+        files = {c: call.workspace.store.file("cohort_plan", c, f"party.{name}") for c in cohorts}
+        rows = _with_cohort(call, layout, call.rows("standardized_parties", name))
+        call.engine.write_partitions(rows, "_cohort", files, order_by=["source_table", "source_row"])
+    return total
+
+
+def _with_cohort(call: StageCall, layout: Layout, rows: ir.Table) -> ir.Table:
+    """Canonical rows and the cohort of the source row each was made from."""
+    parts = []
+    for table in call.plan.source_tables:
+        system, _, name = table.partition(".")
+        mine = rows.filter((rows["source_system"] == system) & (rows["source_table"] == name))
+        cohort = layout.cohort_of_row(table)
+        parts.append(mine.inner_join(cohort, mine["source_row"] == cohort["_row"]).drop("_row"))
+    return call.engine.union(parts)
+
+
+def _freeze(call: StageCall, members_file: Path, rows: dict[str, int]) -> None:
+    """Freeze the migration record and make the cohorts known as partitions."""
+    sizes = _sizes(call, members_file)
+    control, plan = call.workspace.control, call.plan
+    record = control.freeze_record(
+        plan=plan.name,
+        snapshot=call.snapshot,
+        as_of=call.as_of,
+        plan_digest=plan.digest,
+        strategy=plan.file.strategy,
+        now=datetime.now(UTC),
+    )
+    planned = {c.name: c for c in planned_cohorts(plan.cohorts.cohorts)}
+    # What belongs to nobody moves last: its orphans matter to no customer, and the pilot comes first.
+    last = 1 + max(c.wave for c in planned.values()), 1 + len(planned)
+    placed = [(n, (planned[n].wave, planned[n].position) if n in planned else last) for n in rows]
+    control.set_cohorts(record, [(name, *place, sizes.get(name, 0), rows[name]) for name, place in placed])
+    call.set_cohorts(list(rows))

@@ -1,0 +1,1 @@
+"""A cohort's subscriptions and items, and the entitlements the catalog and overrides give for them."""

@@ -1,0 +1,112 @@
+"""From a plan's feeds to canonical rows: builds what the engine maps, and leaves out what a written rule excludes.
+
+Row grain of every result is one source row (or one source row and column, where a feed unpivots).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import ibis
+
+from migration_assets.engine.mapping import FeedSpec, FieldRule, MappedFeed, map_feed
+from migration_assets.engine.predicates import holds
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.models import Feed, Plan
+
+# Gives the raw rows of `system.table`, with `_row`.
+RawTables = Callable[[str], "ir.Table"]
+
+EXCLUDED = ibis.schema(
+    {
+        "source_system": "string",
+        "source_table": "string",
+        "source_row": "int64",
+        "source_id": "string",
+        "rule": "string",
+        "reason": "string",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """What every feed of a plan needs to run: the engine, the plan, where raw rows are, and the instant T."""
+
+    engine: DuckDBEngine
+    plan: Plan
+    raw: RawTables
+    as_of: datetime
+
+    def entity(self, name: str) -> MappedFeed:
+        """Canonical rows and notes of every feed of one entity, computed once."""
+        mapped = [self._feed(feed) for feed in self.plan.feeds_of(name)]
+        return MappedFeed(
+            rows=self.engine.cached(self.engine.union(m.rows for m in mapped)),
+            notes=self.engine.cached(self.engine.union(m.notes for m in mapped)),
+        )
+
+    def _feed(self, feed: Feed) -> MappedFeed:
+        table = f"{feed.system}.{feed.table}"
+        source = self.raw(table)
+        left_out = self.excluded(table)
+        if left_out is not None:
+            source = source.anti_join(left_out, source["_row"] == left_out.source_row)
+        return map_feed(self.engine, feed_spec(self.plan, feed), source, self.as_of)
+
+    def excluded(self, table: str) -> ir.Table | None:
+        """Rows of `system.table` that a rule leaves out, each once, under the first rule of the plan that takes it."""
+        raw, taken, parts = self.raw(table), None, []
+        for rule in (r for r in self.plan.file.exclusions if r.table == table):
+            hit = holds(raw, rule.where)
+            parts.append(raw.filter(hit if taken is None else hit & ~taken).select(**self._excluded_row(table, rule)))
+            taken = hit if taken is None else taken | hit
+        return self.engine.union(parts) if parts else None
+
+    def _excluded_row(self, table: str, rule: object) -> dict[str, object]:
+        system, _, name = table.partition(".")
+        key = self.plan.source_table(table).key
+        return {
+            "source_system": ibis.literal(system),
+            "source_table": ibis.literal(name),
+            "source_row": ibis._["_row"],
+            "source_id": source_id(key),
+            "rule": ibis.literal(getattr(rule, "rule", "")),
+            "reason": ibis.literal(getattr(rule, "reason", "")),
+        }
+
+
+def source_id(key: tuple[str, ...]) -> ir.StringValue:
+    """Key columns as one text, parts joined by `/`."""
+    first, *rest = (ibis._[c].cast("string") for c in key)
+    for part in rest:
+        first = first + ibis.literal("/") + part
+    return first
+
+
+def feed_spec(plan: Plan, feed: Feed) -> FeedSpec:
+    """The feed as plain data for the engine, which knows no plans."""
+    table = plan.source_table(f"{feed.system}.{feed.table}")
+    return FeedSpec(
+        feed=feed.feed,
+        entity=feed.entity,
+        system=feed.system,
+        table=feed.table,
+        key=table.key,
+        updated_at=table.updated_at,
+        where=feed.where,
+        unpivot=feed.unpivot,
+        fields=tuple(
+            FieldRule(field=r.field, rule=r.rule, columns=r.columns, arguments=r.arguments, on_error=r.on_error)
+            for r in plan.rows_of(feed.feed)
+        ),
+        codes={name: {c.code: c.target for c in rows} for name, rows in plan.codes.items()},
+        exponents=plan.file.currency_exponents,
+    )

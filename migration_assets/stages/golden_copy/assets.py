@@ -1,0 +1,96 @@
+"""`golden_copy`: the immutable, checksummed export that everything is derived from. Global."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from migration_assets.domain.errors import StageRefused
+from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
+from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id, verify_golden_copy
+from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.lineage import golden_copy_lineage, table_key
+from migration_assets.wiring.metadata import markdown_table, row_counts
+from migration_assets.wiring.stage import StageOutput, StageSpec
+from migration_assets.wiring.workspace import Workspace
+
+NEW_SNAPSHOT = "cutover/new_snapshot"
+
+
+def specs(workspace: Workspace) -> list[StageSpec]:
+    plan = workspace.plan
+    return [
+        StageSpec(
+            name="golden_copy",
+            group="prepare",
+            description=(
+                "Every planned source table as Parquet with digests, from one consistent snapshot. Materializing it "
+                f"again verifies the copy; the run tag {NEW_SNAPSHOT}=true takes a new one."
+            ),
+            kinds=frozenset({"parquet"}),
+            compute=_copy,
+            suite=workspace.suite("golden_copy"),
+            deps=[table_key(t) for t in plan.source_tables],
+            by_cohort=False,
+            static_metadata=golden_copy_lineage(plan),
+        )
+    ]
+
+
+def _copy(call: StageCall) -> StageOutput:
+    store, present = call.workspace.store, call.workspace.store.current_snapshot()
+    if present is None or call.tags.get(NEW_SNAPSHOT) == "true":
+        manifest = _take(call)
+        store.make_current(manifest.snapshot)
+    else:
+        call.say(f"verifying snapshot {present}")
+        manifest = verify_golden_copy(store.golden(present))
+        _require_all_tables(call, manifest)
+    exports = call.file("golden_copy", "exports")
+    call.engine.write(call.engine.table(_exports(manifest)), exports, order_by=["table"])
+    tables = {t: store.golden_file(manifest.snapshot, t) for t in call.plan.source_tables} | {"exports": exports}
+    empty = {t for t, declared in call.plan.source_tables.items() if declared.may_be_empty}
+    return StageOutput(tables, _described(manifest), may_be_empty=empty)
+
+
+def _take(call: StageCall) -> Manifest:
+    now = datetime.now(UTC).replace(microsecond=0)
+    sources = open_sources(call.plan, lambda _, system: call.workspace.location(system), report=call.say)
+    folder = call.workspace.store.root / "golden_copy"
+    return take_golden_copy(call.plan, sources, folder, snapshot_id(now, secrets.token_hex(3)), now, report=call.say)
+
+
+def _require_all_tables(call: StageCall, manifest: Manifest) -> None:
+    """A plan that names a table the snapshot does not have needs a new snapshot, asked for by a person."""
+    missing = sorted(set(call.plan.source_tables) - set(manifest.tables))
+    if missing:
+        raise StageRefused(
+            f"snapshot {manifest.snapshot} has no {', '.join(missing)}", "Take a new one: `cutover run --new-snapshot`."
+        )
+
+
+def _exports(manifest: Manifest) -> pa.Table:
+    """Table `exports`, one row for each source table: table, rows, sha256, columns."""
+    entries = manifest.tables.items()
+    return pa.table(
+        {
+            "table": [name for name, _ in entries],
+            "rows": [e.rows for _, e in entries],
+            "sha256": [e.sha256 for _, e in entries],
+            "columns": [len(e.columns) for _, e in entries],
+        }
+    )
+
+
+def _described(manifest: Manifest) -> dict[str, object]:
+    rows = {name: entry.rows for name, entry in manifest.tables.items()}
+    files = [(name, e.rows, e.bytes, e.sha256[:16]) for name, e in manifest.tables.items()]
+    return {
+        **row_counts(rows, partitioned=False),
+        "snapshot": manifest.snapshot,
+        "taken at": manifest.taken_at.isoformat(),
+        "bytes": sum(e.bytes for e in manifest.tables.values()),
+        "files": markdown_table(("table", "rows", "bytes", "sha-256 begins"), files),
+    }

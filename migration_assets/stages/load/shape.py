@@ -1,0 +1,204 @@
+"""Canonical rows -> rows of one target table, and their rows in the crosswalk. Pure Ibis: no connection, no file.
+
+A canonical key becomes the UUIDv5 of (the plan's UUID, `entity|key`), unless the crosswalk says that this key has had
+another id since an earlier load: survivors may change, ids do not. Such keys are *aliases*. Rows of the catalog keep
+their codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ibis
+
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.domain.canonical.model import PROVENANCE, Entity, Field
+from migration_assets.stages.load.schema import canonical_field
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.models import TargetTable
+
+# Keys whose target id is not minted from themselves. Key: entity, key.
+ALIASES = ibis.schema({"entity": "string", "key": "string", "target_id": "string"})
+# Source rows that went into another row. Key: entity, key.
+REDIRECTS = ibis.schema({"entity": "string", "key": "string", "into_key": "string"})
+# One row per source row that is in the target, itself or merged. Key: entity, source_system, source_table, source_id.
+CROSSWALK = ibis.schema(
+    {
+        "entity": "string",
+        "source_system": "string",
+        "source_table": "string",
+        "source_id": "string",
+        "target_id": "string",
+        "status": "string",
+        "founder": "boolean",
+        "row_hash": "string",
+    }
+)
+
+_ENGINE_TYPES = {
+    "integer": "int64",
+    "money": "int64",
+    "decimal": "decimal(28, 8)",
+    "boolean": "boolean",
+    "date": "date",
+    "instant": "timestamp('UTC', 6)",
+}
+
+
+@dataclass(frozen=True)
+class Shaper:
+    """Gives ids. `aliases` (ALIASES) is None when there are none, which is the usual case and costs nothing."""
+
+    engine: DuckDBEngine
+    namespace: UUID
+    aliases: ir.Table | None = None
+
+    def rows(self, table: TargetTable, canonical: ir.Table) -> ir.Table:
+        """Rows of one target table: its columns, in its order; key: the first of them."""
+        entity = ENTITIES[table.entity]
+        fields = {column: canonical_field(entity, name) for column, name in table.columns.items()}
+        led = self._with_aliases(entity, canonical, {f.name: f for f in fields.values()})
+        return self._apart(led.select(**{column: self._value(entity, led, field) for column, field in fields.items()}))
+
+    def crosswalk(self, table: TargetTable, canonical: ir.Table) -> ir.Table:
+        """One crosswalk row (CROSSWALK, status loaded) per canonical row of the table's entity."""
+        entity = ENTITIES[table.entity]
+        key = entity.key.name
+        fields = {c: canonical_field(entity, name) for c, name in table.columns.items()}
+        led = self._with_aliases(entity, canonical, {f.name: f for f in fields.values()})
+        minted, given = self._minted(entity.name, led[key]), self._value(entity, led, entity.key)
+        values = [led[f.name].cast("string") for f in fields.values() if f.name != key]
+        return led.select(
+            **_source_of(entity.name, led[key]),
+            target_id=given,
+            status=ibis.literal("loaded"),
+            founder=given == minted,
+            row_hash=_row_hash([given, *values]),
+        ).cast(CROSSWALK)
+
+    def merged(self, redirects: ir.Table) -> ir.Table:
+        """One crosswalk row (CROSSWALK, status merged) per redirect (REDIRECTS)."""
+        ids = self.ids_of(redirects.select(entity="entity", key="into_key").distinct())
+        ids = ids.select(_entity="entity", _into="key", _id="target_id")
+        led = redirects.inner_join(ids, [("entity", "_entity"), ("into_key", "_into")])
+        return led.select(
+            **_source_of(led.entity, led.key),
+            target_id=led["_id"],
+            status=ibis.literal("merged"),
+            founder=ibis.literal(False),
+            row_hash=ibis.null("string"),
+        ).cast(CROSSWALK)
+
+    def ids_of(self, keys: ir.Table) -> ir.Table:
+        """Target id of each (entity, key): ALIASES for any keys."""
+        minted = self.engine.uuid5(self.namespace, keys["entity"] + ibis.literal("|") + keys["key"])
+        if self.aliases is None:
+            return keys.select("entity", "key", target_id=minted)
+        known = self.aliases.select(_entity="entity", _key="key", _id="target_id")
+        led = keys.mutate(_minted=minted).left_join(known, [("entity", "_entity"), ("key", "_key")])
+        return self._apart(led.select("entity", "key", target_id=ibis.coalesce(led["_id"], led["_minted"])))
+
+    def surrogates(self, entity: Entity, canonical: ir.Table) -> ir.Table:
+        """What a person may be told of each row. Columns: key (target id), surrogate (`system.table#row`)."""
+        led = self._with_aliases(entity, canonical, {entity.key.name: entity.key})
+        place = led["source_system"] + ibis.literal(".") + led["source_table"] + ibis.literal("#")
+        row = ibis.coalesce(led["source_row"].cast("string"), ibis.literal("?"))
+        return self._apart(led.select(key=self._value(entity, led, entity.key), surrogate=place + row))
+
+    def _apart(self, rows: ir.Table) -> ir.Table:
+        """Ibis 12 cannot join the computed columns of a join to anything: computed once, they are plain columns."""
+        return rows if self.aliases is None else self.engine.cached(rows)
+
+    def _with_aliases(self, entity: Entity, rows: ir.Table, fields: Mapping[str, Field]) -> ir.Table:
+        """The rows with a column `_alias_<field>` for each field that becomes an id."""
+        if self.aliases is None:
+            return rows
+        for name, field in fields.items():
+            target = _id_entity(entity, field)
+            if target is not None:
+                known = self.aliases.filter(self.aliases.entity == target)
+                known = known.select(**{f"_key_{name}": "key", f"_alias_{name}": "target_id"})
+                rows = rows.left_join(known, [(name, f"_key_{name}")])
+        return rows
+
+    def _value(self, entity: Entity, rows: ir.Table, field: Field) -> ir.Value:
+        value, target = rows[field.name], _id_entity(entity, field)
+        if target is None:
+            return value.cast(_ENGINE_TYPES.get(field.type, "string"))
+        minted = self._minted(target, value)
+        return minted if self.aliases is None else ibis.coalesce(rows[f"_alias_{field.name}"], minted)
+
+    def _minted(self, entity: str, key: ir.Value) -> ir.StringValue:
+        return self.engine.uuid5(self.namespace, ibis.literal(f"{entity}|") + key.cast("string"))
+
+
+def no_rows(engine: DuckDBEngine, entity: str) -> ir.Table:
+    """Canonical rows of an entity when there are none."""
+    types = {f.name: _ENGINE_TYPES.get(f.type, "string") for f in (*ENTITIES[entity].fields, *PROVENANCE)}
+    return engine.table(ibis.schema(types).to_pyarrow().empty_table())
+
+
+def _id_entity(entity: Entity, field: Field) -> str | None:
+    """The entity whose id the field holds, or None where it holds a plain value or a catalog code."""
+    name = entity.name if field.type == "key" else field.references if field.type == "reference" else None
+    return None if name is None or ENTITIES[name].origin == "catalog" else name
+
+
+def _source_of(entity: str | ir.Value, key: ir.StringValue) -> dict[str, ir.Value]:
+    """A canonical key `<system>.<table>:<id>` in its parts. Derived rows have one too, with an id of their own."""
+    dot, colon = key.find("."), key.find(":")
+    return {
+        "entity": ibis.literal(entity) if isinstance(entity, str) else entity,
+        "source_system": key.substr(0, dot),
+        "source_table": key.substr(dot + 1, colon - dot - 1),
+        "source_id": key.substr(colon + 1),
+    }
+
+
+def _row_hash(values: list[ir.Value]) -> ir.StringValue:
+    """MD5 over all values; missing and empty are told apart, and a separator no text of ours contains keeps them so."""
+    parts = [ibis.coalesce(ibis.literal("=") + v, ibis.literal("-")) for v in values]
+    return ibis.literal("\x1f").join(parts).hexdigest("md5")
+
+
+def settled_aliases(
+    shaper: Shaper, stored: ir.Table, live: Mapping[str, ir.Table], redirects: ir.Table | None
+) -> ir.Table | None:
+    """Aliases (ALIASES) that hold for this load, or None when there are none.
+
+    `stored`: crosswalk rows that have another row's id; `live`: canonical rows by entity; `redirects` (REDIRECTS):
+    rows merged now. A stored alias ends where the id's founder is back as a row of its own: an unmerge leaves the id
+    with its founder. A merged row takes the id of the row it went into.
+    """
+    engine = shaper.engine
+    kept = _without_returned(shaper, stored, live) if engine.count(stored) else stored
+    if redirects is None or engine.count(redirects) == 0:
+        return engine.cached(kept) if engine.count(kept) else None
+    inner = Shaper(engine, shaper.namespace, engine.cached(kept))
+    into = inner.merged(redirects)
+    key = into.source_system + "." + into.source_table + ":" + into.source_id
+    now = into.select(entity="entity", key=key, target_id="target_id").cast(ALIASES)
+    return engine.cached(engine.union([kept.anti_join(now, ["entity", "key"]).cast(ALIASES), now]))
+
+
+def _without_returned(shaper: Shaper, stored: ir.Table, live: Mapping[str, ir.Table]) -> ir.Table:
+    engine = shaper.engine
+    keys = [
+        rows.select(entity=ibis.literal(name), key=rows[ENTITIES[name].key.name])
+        for name, rows in live.items()
+        if ENTITIES[name].origin != "catalog"
+    ]
+    if not keys:
+        return stored
+    present = engine.union(keys)
+    founders = Shaper(engine, shaper.namespace).ids_of(present)
+    returned = stored.semi_join(present, ["entity", "key"]).semi_join(founders, ["entity", "target_id"])
+    return stored.anti_join(returned, ["entity", "key"])

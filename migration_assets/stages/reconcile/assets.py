@@ -1,0 +1,242 @@
+"""`reconciliation`: the target read back now and compared, row by row, field by field, and with finance's totals."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pyarrow as pa
+from psycopg import sql
+
+from migration_assets.connectors.postgres_target import copy_out, read_csv
+from migration_assets.domain.money import exponent_of
+from migration_assets.stages.load.schema import role_names
+from migration_assets.stages.reconcile.balance import Balance, balance
+from migration_assets.stages.reconcile.controls import run_controls
+from migration_assets.stages.reconcile.money import Tie
+from migration_assets.stages.reconcile.report import (
+    CohortReport,
+    cohort_json,
+    discrepancy_csv,
+    discrepancy_html,
+    ranked,
+    spot_check_html,
+)
+from migration_assets.stages.reconcile.rows import compare_rows, read_both
+from migration_assets.stages.reconcile.spot_check import spot_check
+from migration_assets.stages.store import UNASSIGNED
+from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.loading import merged_rows
+from migration_assets.wiring.metadata import markdown_table
+from migration_assets.wiring.stage import StageOutput, StageSpec
+from migration_assets.wiring.workspace import Workspace
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+TRANSFORMED = ("cleansed_customers", "transformed_entitlements", "transformed_billing")
+_AMOUNT = pa.decimal128(38, 6)
+_CROSSWALK = {"entity": "text", "source_system": "text", "source_table": "text", "source_id": "text"}
+# The page of differences shows this many; the CSV beside it holds all of them.
+_LISTED = 500
+
+
+def specs(workspace: Workspace) -> list[StageSpec]:
+    return [
+        StageSpec(
+            name="reconciliation",
+            group="prove",
+            description="Every row, field and control total of the target against what the golden copy says.",
+            kinds=frozenset({"duckdb", "postgres"}),
+            compute=_reconcile,
+            suite=workspace.suite("reconciliation"),
+            deps=[dg.AssetKey("loaded_target")],
+            gates=["loaded_target"],
+        )
+    ]
+
+
+def _reconcile(call: StageCall) -> StageOutput:
+    sides = read_both(
+        call.engine, call.workspace.target, call.plan, call.partition, _canonical(call), merged_rows(call),
+        call.workspace.work_folder,
+    )  # fmt: skip
+    fates = _dispositions(call)
+    raw = {t: call.rows("cohort_plan", t) for t in call.plan.source_tables}
+    seed = f"{call.snapshot}/{call.partition}"
+    found = CohortReport(
+        cohort=call.partition,
+        rows=compare_rows(call.engine, call.plan, sides),
+        balance=_balance(call, raw, fates),
+        ties=_controls(call, raw, fates),
+        spot=spot_check(call.engine, call.plan, sides, raw, seed, call.plan.file.spot_check),
+    )
+    lines = ranked(call.engine, found)
+    reasons = _reasons(call, fates)
+    call.write_text("report.json", json.dumps(_report_json(call, found, lines, reasons), indent=1))
+    files = _tables(call, found)
+    return StageOutput(files, _metadata(call, found, lines, reasons), may_be_empty=_allowed_empty(found))
+
+
+def _canonical(call: StageCall) -> dict[str, ir.Table]:
+    """What should be in the target for this cohort; reference data belongs to `unassigned`."""
+    assets = (*TRANSFORMED, "reference_data") if call.partition == UNASSIGNED else TRANSFORMED
+    return {entity: call.engine.read(path) for entity, path in call.files(*assets).items()}
+
+
+def _dispositions(call: StageCall) -> ir.Table:
+    parts = [call.rows(asset, "dispositions") for asset in TRANSFORMED]
+    if call.partition == UNASSIGNED:
+        parts.append(call.global_rows("reference_data", "dispositions"))
+    return call.engine.cached(call.engine.union(parts))
+
+
+def _balance(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> Balance:
+    query = sql.SQL("SELECT {} FROM cutover.crosswalk WHERE cohort = {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, _CROSSWALK)), sql.Literal(call.partition)
+    )
+    with call.workspace.target.transaction(role=role_names(call.plan)["reader"], read_only=True) as connection:
+        path = call.workspace.work_folder / f"crosswalk-{call.partition}-{call.run_id[:8]}.csv"
+        known = read_csv(call.engine, copy_out(connection, query, path), _CROSSWALK)
+    result = balance(call.engine, call.plan, raw, fates, known)
+    path.unlink()
+    return result
+
+
+def _controls(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> tuple[Tie, ...]:
+    with call.workspace.target.transaction(role=role_names(call.plan)["reader"], read_only=True) as connection:
+        plan = call.plan
+        exponents = partial(exponent_of, overrides=plan.file.currency_exponents)
+        return run_controls(
+            call.engine,
+            connection,
+            plan.controls,
+            plan.target,
+            call.partition,
+            raw,
+            fates,
+            exponents,
+        )
+
+
+def _reasons(call: StageCall, fates: ir.Table) -> list[dict[str, Any]]:
+    """Rows that were not loaded as themselves, by table, disposition and rule."""
+    left = fates.filter(fates["disposition"] != "loaded")
+    counted = left.group_by(["source_system", "source_table", "disposition", "rule"]).aggregate(rows=left.count())
+    ordered = counted.order_by(["source_system", "source_table", "disposition", "rule"])
+    return [
+        {
+            "table": f"{r['source_system']}.{r['source_table']}",
+            "disposition": r["disposition"],
+            "rule": r["rule"],
+            "rows": r["rows"],
+        }
+        for r in call.engine.arrow(ordered).to_pylist()
+    ]
+
+
+def _report_json(
+    call: StageCall, found: CohortReport, lines: list[dict[str, Any]], reasons: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What `cutover reconcile` shows of this cohort: the promised shape, and the lines to work through."""
+    shown = [{k: line[k] for k in ("kind", "table", "key", "column")} for line in lines[:_LISTED]]
+    controls = [
+        {"measure": t.measure, "kind": t.kind, "currency": t.currency, "difference": str(t.difference)}
+        for t in found.ties
+        if not t.ok
+    ]
+    return {
+        "ok": found.ok,
+        "snapshot": call.snapshot,
+        **cohort_json(found),
+        "reasons": reasons,
+        "differences": shown,
+        "controls_off": controls,
+    }
+
+
+def _tables(call: StageCall, found: CohortReport) -> dict[str, Any]:
+    """What the checks look at; shapes as `expectations/reconciliation.yaml` names them."""
+    sums = [t for t in found.ties if t.kind == "sum"]
+    amounts = ("source", "rejected", "excluded", "waived", "target", "difference")
+    frames = {
+        "differences": found.rows.differences,
+        "unexplained": found.balance.rows,
+        "balance": call.engine.table(
+            pa.table(
+                {
+                    "table": pa.array([s.table for s in found.balance.sources], pa.string()),
+                    **{
+                        c: pa.array([getattr(s, c) for s in found.balance.sources], pa.int64())
+                        for c in ("read", "loaded", "merged", "rejected", "excluded", "unexplained")
+                    },
+                }
+            )
+        ),
+        "money": call.engine.table(
+            pa.table(
+                {
+                    "measure": pa.array([t.measure for t in sums], pa.string()),
+                    "currency": pa.array([t.currency for t in sums], pa.string()),
+                    **{f"{a}_minor": pa.array([getattr(t, a) for t in sums], _AMOUNT) for a in amounts},
+                }
+            )
+        ),
+        "controls": call.engine.table(
+            pa.table(
+                {
+                    "measure": pa.array([t.measure for t in found.ties], pa.string()),
+                    "kind": pa.array([t.kind for t in found.ties], pa.string()),
+                    "currency": pa.array([t.currency for t in found.ties], pa.string()),
+                    "difference": pa.array([t.difference for t in found.ties], _AMOUNT),
+                }
+            )
+        ),
+    }
+    files = {name: call.file("reconciliation", name) for name in frames}
+    for name, frame in frames.items():
+        call.engine.write(frame, files[name])
+    return files
+
+
+def _allowed_empty(found: CohortReport) -> set[str]:
+    """No difference is what we hope for; a plan may have no money controls."""
+    return {"differences", "unexplained", *({"money"} if not [t for t in found.ties if t.kind == "sum"] else ())}
+
+
+def _metadata(
+    call: StageCall, found: CohortReport, lines: list[dict[str, Any]], reasons: list[dict[str, Any]]
+) -> dict[str, Any]:
+    page = call.report("discrepancies.html", discrepancy_html(call.snapshot, found, lines))
+    call.report("discrepancies.csv", discrepancy_csv(lines))
+    cards = call.report("spot_check.html", spot_check_html(call.partition, found.spot)) if found.spot else None
+    targets = [(t.table, t.expected, t.found, t.missing, t.extra, t.changed) for t in found.rows.tables]
+    money = [
+        (
+            t.measure,
+            t.currency,
+            *(f"{getattr(t, a):,f}" for a in ("source", "rejected", "excluded", "target", "difference")),
+        )
+        for t in found.ties
+    ]
+    return {
+        "adds up": found.ok,
+        "unexplained": found.unexplained,
+        "rows compared": sum(t.expected for t in found.rows.tables),
+        "differences": len(lines),
+        "targets": markdown_table(("table", "expected", "found", "missing", "extra", "changed"), targets),
+        "control totals": markdown_table(
+            ("measure", "currency", "source", "rejected", "excluded", "target", "difference"), money
+        ),
+        "not loaded as themselves": markdown_table(
+            ("table", "disposition", "rule", "rows"),
+            [(r["table"], r["disposition"], r["rule"], r["rows"]) for r in reasons],
+        ),
+        "spot check": f"{found.spot.customers} customers, {found.spot.fields} fields, {found.spot.differing} differ"
+        if found.spot
+        else "none",
+        "discrepancy report": dg.MetadataValue.path(str(page)),
+        **({"spot check report": dg.MetadataValue.path(str(cards))} if cards else {}),
+    }

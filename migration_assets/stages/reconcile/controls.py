@@ -1,0 +1,231 @@
+"""Finance's control totals, compiled from controls.csv: raw source on one side, the target on the other.
+
+On purpose this shares nothing with the mapping and the stages that it checks: it reads raw golden-copy rows and lets
+PostgreSQL add up the target. Text is read only where it is an exact number or an ISO date; blank is missing; anything
+else is counted as unreadable and adds nothing, so that it shows as a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import psycopg
+from psycopg import sql
+
+from migration_assets.domain.errors import BadInput
+from migration_assets.stages.reconcile.membership import member_rows
+from migration_assets.stages.reconcile.money import SourceTotal, TargetTotal, Tie, tie_out
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.connectors.postgres_target import Connection
+    from migration_assets.domain.predicates import Predicate
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.models import Control, TargetSchema
+
+# Minor digits of a currency: domain.money with the plan's overrides.
+Exponents = Callable[[str], int]
+
+_NUMBER = r"^[+-]?[0-9]{1,27}(\.[0-9]{1,10})?$"
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
+_NO_CURRENCY = ""
+
+
+def run_controls(
+    engine: DuckDBEngine,
+    connection: Connection,
+    controls: Iterable[Control],
+    schema: TargetSchema,
+    cohort: str,
+    raw: Mapping[str, ir.Table],
+    dispositions: ir.Table,
+    exponents: Exponents,
+) -> tuple[Tie, ...]:
+    """Tie out every control for one cohort. `raw`: `system.table` -> the cohort's raw rows with `_row`;
+    `dispositions`: source_system, source_table, source_row, disposition; `connection`: the target, now."""
+    fates = engine.cached(dispositions.select("source_system", "source_table", "source_row", "disposition").distinct())
+    ties: list[Tie] = []
+    for control in controls:
+        source = source_totals(engine, control, raw[control.source], fates, exponents)
+        target = target_totals(connection, control, schema, cohort, exponents)
+        ties += tie_out(control.measure, control.kind, source, target)
+    return tuple(ties)
+
+
+# --- the source, raw ---------------------------------------------------------------------------------------------
+
+
+def source_totals(
+    engine: DuckDBEngine, control: Control, raw: ir.Table, fates: ir.Table, exponents: Exponents
+) -> dict[str, SourceTotal]:
+    """Totals of the raw rows by currency, split by what became of them."""
+    system, _, table = control.source.partition(".")
+    own = fates.filter((fates.source_system == system) & (fates.source_table == table))
+    rows = raw.filter(_holds(raw, control.source_where)) if control.source_where else raw
+    led = rows.left_join(own.select("source_row", "disposition"), rows["_row"] == own.source_row)
+    value, unreadable = _measured(control, led)
+    split = led.select(
+        currency=_currency(control.source_currency, led), value=value, unreadable=unreadable, fate=led.disposition
+    )
+    left = split.fate.isin(["excluded", "merged"]).fill_null(False)
+    totals = split.group_by("currency").aggregate(
+        total=split.value.sum(),
+        rejected=split.value.sum(where=(split.fate == "rejected").fill_null(False)),
+        excluded=split.value.sum(where=left),
+        rows=split.count(),
+        unreadable=split.unreadable.sum(),
+    )
+    found = engine.arrow(totals).to_pylist()
+    scale = _scale(control.kind, control.source_unit, exponents)
+    return {row["currency"]: _source_total(row, scale(row["currency"])) for row in found}
+
+
+def _source_total(row: Mapping[str, Any], scale: Decimal) -> SourceTotal:
+    parts = {name: Decimal(row[name] or 0) * scale for name in ("total", "rejected", "excluded")}
+    return SourceTotal(**parts, rows=int(row["rows"]), unreadable=int(row["unreadable"] or 0))
+
+
+def _measured(control: Control, rows: ir.Table) -> tuple[ir.Value, ir.Value]:
+    """The value each row adds, and whether it holds one that cannot be read (0 or 1)."""
+    if control.kind == "count":
+        return ibis.literal(1).cast("decimal(38, 10)"), ibis.literal(0)
+    column = _column(rows, control.source_column, control)
+    if control.kind == "sum":
+        exact = _exact(column) if column.type().is_string() else column.cast("decimal(38, 10)")
+        return exact, _lost(column, exact)
+    day = _day(column) if column.type().is_string() else column.cast("date")
+    days = day.epoch_days()
+    return days.cast("decimal(38, 10)"), _lost(column, days)
+
+
+def _exact(column: ir.Value) -> ir.Value:
+    text = column.strip()
+    return text.re_search(_NUMBER).ifelse(text, ibis.null("string")).try_cast("decimal(38, 10)")
+
+
+def _day(column: ir.Value) -> ir.Value:
+    text = column.strip()
+    return text.re_search(_DAY).ifelse(text.substr(0, 10), ibis.null("string")).try_cast("date")
+
+
+def _lost(column: ir.Value, value: ir.Value) -> ir.Value:
+    present = column.notnull()
+    if column.type().is_string():
+        present = present & (column.strip() != "")
+    return (present & value.isnull()).cast("int64")
+
+
+def _currency(given: str, rows: ir.Table) -> ir.Value:
+    if given.startswith("="):
+        return ibis.literal(given[1:])
+    return rows[given].cast("string").strip().upper().fill_null("") if given else ibis.literal(_NO_CURRENCY)
+
+
+def _column(rows: ir.Table, name: str, control: Control) -> ir.Value:
+    if name not in rows.columns:
+        raise BadInput(
+            f"controls.csv:{control.row} [source_column] {control.source} has no column {name}", "Name one it has."
+        )
+    return rows[name]
+
+
+def _holds(rows: ir.Table, predicates: Iterable[Predicate]) -> ir.Value:
+    return reduce(lambda a, b: a & b, (_condition(rows[p.field], p) for p in predicates))
+
+
+def _condition(column: ir.Value, predicate: Predicate) -> ir.Value:
+    """A predicate on a raw column; a comparison with a missing value does not hold."""
+    if predicate.op in ("is_null", "not_null"):
+        return column.isnull() if predicate.op == "is_null" else column.notnull()
+    many = predicate.value if isinstance(predicate.value, tuple) else (predicate.value,)
+    values = [ibis.literal(v).cast(column.type()) for v in many]
+    one = values[0]
+    found = {
+        "eq": lambda: column == one,
+        "ne": lambda: column != one,
+        "lt": lambda: column < one,
+        "le": lambda: column <= one,
+        "gt": lambda: column > one,
+        "ge": lambda: column >= one,
+        "in": lambda: column.isin(values),
+        "not_in": lambda: column.notin(values),
+    }[predicate.op]()
+    return found.fill_null(False)
+
+
+def _scale(kind: str, unit: str, exponents: Exponents) -> Callable[[str], Decimal]:
+    """What a total is multiplied by to become minor units: one, unless it is money in major units."""
+    if kind != "sum" or unit != "major":
+        return lambda _: Decimal(1)
+    return lambda currency: Decimal(10) ** exponents(currency)
+
+
+# --- the target --------------------------------------------------------------------------------------------------
+
+_COMPARISONS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+def target_totals(
+    connection: Connection, control: Control, schema: TargetSchema, cohort: str, exponents: Exponents
+) -> dict[str, TargetTotal]:
+    """Totals of the cohort's target rows by currency, added up by PostgreSQL."""
+    try:
+        found = connection.execute(_target_query(control, schema, cohort)).fetchall()
+    except psycopg.Error as error:
+        raise BadInput(
+            f"controls.csv:{control.row} [target] the target cannot work out {control.measure}"
+            f" (SQLSTATE {error.sqlstate})",
+            "Name columns and values that fit the table in target.yaml.",
+        ) from None
+    scale = _scale(control.kind, control.target_unit, exponents)
+    return {c: TargetTotal(Decimal(total or 0) * scale(c), int(n)) for c, total, n in found if n}
+
+
+def _target_query(control: Control, schema: TargetSchema, cohort: str) -> sql.Composed:
+    table = control.target.rpartition(".")[2]
+    if table not in schema.tables:
+        raise BadInput(f"controls.csv:{control.row} [target] target.yaml has no table {table}", "Name one it has.")
+    value = {
+        "count": sql.SQL("count(*)"),
+        "sum": sql.SQL("sum({}::numeric)").format(_target_column(control)),
+        "day_sum": sql.SQL("sum({})").format(_target_days(control)),
+    }[control.kind]
+    conditions = [_target_condition(p) for p in control.target_where]
+    return sql.SQL("SELECT {currency}, {value}, count(*) FROM ({rows}) m {where} GROUP BY 1").format(
+        currency=_target_currency(control),
+        value=value,
+        rows=member_rows(schema, table, cohort, list(schema.tables[table].columns)),
+        where=sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL(""),
+    )
+
+
+def _target_column(control: Control) -> sql.Identifier:
+    return sql.Identifier("m", control.target_column)
+
+
+def _target_days(control: Control) -> sql.Composed:
+    """Days since 1970-01-01; an instant counts for its day in UTC, which is the session's time zone."""
+    return sql.SQL("({}::date - date '1970-01-01')::numeric").format(_target_column(control))
+
+
+def _target_currency(control: Control) -> sql.Composable:
+    given = control.target_currency
+    if given.startswith("="):
+        return sql.Literal(given[1:])
+    return sql.SQL("coalesce({}, '')").format(sql.Identifier("m", given)) if given else sql.Literal(_NO_CURRENCY)
+
+
+def _target_condition(predicate: Predicate) -> sql.Composed:
+    column = sql.Identifier("m", predicate.field)
+    if predicate.op in ("is_null", "not_null"):
+        return sql.SQL("{} IS NULL" if predicate.op == "is_null" else "{} IS NOT NULL").format(column)
+    if predicate.op in ("in", "not_in"):
+        values = predicate.value if isinstance(predicate.value, tuple) else (predicate.value,)
+        listed = sql.SQL(", ").join(sql.Literal(v) for v in values)
+        return sql.SQL("{} IN ({})" if predicate.op == "in" else "{} NOT IN ({})").format(column, listed)
+    return sql.SQL("{} " + _COMPARISONS[predicate.op] + " {}").format(column, sql.Literal(predicate.value))

@@ -1,0 +1,243 @@
+"""What a reconciliation found, for machines and for people: JSON, CSV, HTML. Ranked by money, largest first.
+
+JSON, CSV and the discrepancy page name rows by target id and surrogate key only. The spot-check page is the one place
+with values of people: it belongs in the reports folder.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+from migration_assets.stages.reconcile.balance import Balance
+from migration_assets.stages.reconcile.money import Tie
+from migration_assets.stages.reconcile.rows import DIFFERENCES, RowsResult
+from migration_assets.stages.reconcile.spot_check import RowPair, SpotCheck
+
+if TYPE_CHECKING:
+    from migration_assets.engine.duckdb import DuckDBEngine
+
+_SHOWN = 500
+_STYLE = """
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b1f24}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
+table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}
+th,td{border-bottom:1px solid #d9dee3;padding:.3rem .6rem;text-align:left;vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+.bad{background:#ffe9e6}.ok{color:#1a7f37}.no{color:#b42318;font-weight:600}
+code{font-size:.92em}details{margin:.3rem 0}
+"""
+
+
+@dataclass(frozen=True)
+class CohortReport:
+    """Everything the reconciliation of one cohort found."""
+
+    cohort: str
+    rows: RowsResult
+    balance: Balance
+    ties: tuple[Tie, ...]
+    spot: SpotCheck | None = None
+
+    @property
+    def unexplained(self) -> int:
+        """Source rows without their one disposition, target rows that differ, and controls that do not tie."""
+        differing = sum(t.missing + t.extra + t.changed for t in self.rows.tables)
+        return self.balance.unexplained + differing + sum(not tie.ok for tie in self.ties)
+
+    @property
+    def ok(self) -> bool:
+        return self.unexplained == 0
+
+
+# --- for machines ------------------------------------------------------------------------------------------------
+
+
+def reconciliation_json(snapshot: str, cohorts: Sequence[CohortReport]) -> dict[str, Any]:
+    """The shape of `cutover reconcile --json`. No cohort at all is not ok: nothing was looked at."""
+    return {
+        "ok": bool(cohorts) and all(c.ok for c in cohorts),
+        "snapshot": snapshot,
+        "cohorts": [cohort_json(c) for c in cohorts],
+    }
+
+
+def cohort_json(report: CohortReport) -> dict[str, Any]:
+    """One cohort. `money` holds the sums; a count or a sum of days that does not tie shows in `unexplained`."""
+    return {
+        "cohort": report.cohort,
+        "sources": [
+            {
+                "table": s.table,
+                "read": s.read,
+                "loaded": s.loaded,
+                "merged": s.merged,
+                "rejected": s.rejected,
+                "excluded": s.excluded,
+            }
+            for s in report.balance.sources
+        ],
+        "targets": [
+            {
+                "table": t.table,
+                "expected": t.expected,
+                "found": t.found,
+                "missing": t.missing,
+                "extra": t.extra,
+                "changed": t.changed,
+            }
+            for t in report.rows.tables
+        ],
+        "money": [_money(tie) for tie in report.ties if tie.kind == "sum"],
+        "unexplained": report.unexplained,
+    }
+
+
+def _money(tie: Tie) -> dict[str, Any]:
+    amounts = {
+        "source": tie.source,
+        "rejected": tie.rejected,
+        "excluded": tie.excluded,
+        "waived": tie.waived,
+        "target": tie.target,
+        "difference": tie.difference,
+    }
+    named = {f"{name}_minor": whole(amount) for name, amount in amounts.items()}
+    return {"measure": tie.measure, "currency": tie.currency, **named}
+
+
+def whole(amount: Decimal) -> int | str:
+    """A whole number where it is one; else exact digits as text, since JSON's numbers are floats to most readers."""
+    return int(amount) if amount == amount.to_integral_value() else format(amount.normalize(), "f")
+
+
+def ranked(engine: DuckDBEngine, report: CohortReport) -> list[dict[str, Any]]:
+    """Every difference (rows.DIFFERENCES), most money first; amounts of different currencies are never added."""
+    lines = report.rows.differences
+    amount = lines.amount_minor.fill_null(-1)
+    ordered = lines.mutate(_amount=amount).order_by([ibis.desc("_amount"), "table", "key", "column"])
+    lines_by_rank: list[dict[str, Any]] = engine.arrow(ordered.select(*DIFFERENCES.names)).to_pylist()
+    return lines_by_rank
+
+
+def discrepancy_csv(lines: Iterable[dict[str, Any]]) -> str:
+    """The exact list as CSV, one line per missing or extra row and per changed field."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=["rank", *DIFFERENCES.names], lineterminator="\n")
+    writer.writeheader()
+    for rank, line in enumerate(lines, start=1):
+        writer.writerow({"rank": rank, **line})
+    return out.getvalue()
+
+
+# --- for people --------------------------------------------------------------------------------------------------
+
+
+def discrepancy_html(snapshot: str, report: CohortReport, lines: Sequence[dict[str, Any]]) -> str:
+    """A page to work through: what ties, what does not, and which rows, by money. No values of rows."""
+    verdict = '<span class="ok">ties out</span>' if report.ok else f'<span class="no">{report.unexplained} open</span>'
+    return _page(
+        f"Reconciliation of {report.cohort}",
+        f"<p>Snapshot <code>{escape(snapshot)}</code>: {verdict}.</p>",
+        _sources(report),
+        _targets(report),
+        _ties(report),
+        _lines(lines),
+    )
+
+
+def _sources(report: CohortReport) -> str:
+    heads = ("source table", "read", "loaded", "merged", "rejected", "excluded", "unexplained")
+    rows = [
+        (s.table, s.read, s.loaded, s.merged, s.rejected, s.excluded, s.unexplained) for s in report.balance.sources
+    ]
+    return "<h2>Every source row</h2>" + _table(heads, rows, lambda row: bool(row[-1]))
+
+
+def _targets(report: CohortReport) -> str:
+    heads = ("target table", "expected", "found", "missing", "extra", "changed")
+    rows = [(t.table, t.expected, t.found, t.missing, t.extra, t.changed) for t in report.rows.tables]
+    return "<h2>Every target row</h2>" + _table(heads, rows, lambda row: any(row[3:]))
+
+
+def _ties(report: CohortReport) -> str:
+    heads = ("control", "kind", "currency", "source", "rejected", "excluded", "waived", "target", "difference", "rows")
+    rows = [
+        (
+            t.measure,
+            t.kind,
+            t.currency,
+            *(whole(a) for a in (t.source, t.rejected, t.excluded, t.waived, t.target, t.difference)),
+            f"{t.source_rows} / {t.target_rows}",
+        )
+        for t in report.ties
+    ]
+    return "<h2>Control totals</h2>" + _table(heads, rows, lambda row: row[8] != 0)
+
+
+def _lines(lines: Sequence[dict[str, Any]]) -> str:
+    if not lines:
+        return "<h2>Differences</h2><p>None.</p>"
+    heads = ("#", "table", "target id", "column", "what", "source row", "currency", "minor units at stake")
+    rows = [
+        (n, *("" if line[c] is None else line[c] for c in ("table", "key", "column", "kind", "surrogate", "currency",
+                                                           "amount_minor")))
+        for n, line in enumerate(lines[:_SHOWN], start=1)
+    ]  # fmt: skip
+    more = f"<p>{len(lines) - _SHOWN} more in the CSV file.</p>" if len(lines) > _SHOWN else ""
+    return f"<h2>Differences ({len(lines)})</h2>" + _table(heads, rows, lambda _: False) + more
+
+
+def spot_check_html(cohort: str, spot: SpotCheck) -> str:
+    """The sample side by side. Personal data: for the reports folder only."""
+    summary = (
+        f"<p>{spot.customers} customers drawn with seed <code>{escape(spot.seed)}</code>: {spot.rows} rows, "
+        f"{spot.fields} fields, {spot.differing} differ. This page holds personal data.</p>"
+    )
+    cards = (f"<h2>{escape(card.customer)}</h2>" + "".join(map(_row_pair, card.rows)) for card in spot.cards)
+    return _page(f"Spot check of {cohort}", summary, *cards)
+
+
+def _row_pair(row: RowPair) -> str:
+    mark = f' <span class="no">{escape(row.problem)}</span>' if row.problem else ' <span class="ok">equal</span>'
+    legacy = _table(("legacy field", "value"), [(c, _shown(v)) for c, v in row.legacy], lambda _: False)
+    fields = [(f.column, _shown(f.expected), _shown(f.found)) for f in row.fields]
+    target = _table(("target field", "should be", "is"), fields, lambda f: f[1] != f[2])
+    opened = " open" if row.problem else ""
+    title = f"{escape(row.table)} <code>{escape(row.surrogate)}</code>{mark}"
+    return f"<details{opened}><summary>{title}</summary>{target}{legacy if row.legacy else ''}</details>"
+
+
+def _shown(value: object) -> str:
+    """Missing, empty and blank text told apart by eye."""
+    if value is None:
+        return "(missing)"
+    return f"“{value}”" if (isinstance(value, str) and value != value.strip()) or value == "" else str(value)
+
+
+def _page(title: str, *parts: str) -> str:
+    body = "\n".join(parts)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{_STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
+    )
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]], bad: Any) -> str:
+    head = "".join(f"<th>{escape(h)}</th>" for h in heads)
+    lines = []
+    for row in rows:
+        cells = "".join(f"<td{_numeric(v)}>{escape(str(v))}</td>" for v in row)
+        lines.append(f"<tr{' class=bad' if bad(row) else ''}>{cells}</tr>")
+    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+
+
+def _numeric(value: object) -> str:
+    return ' class="n"' if isinstance(value, int) else ""

@@ -1,0 +1,190 @@
+"""Every field of every row: what the target holds now against what the canonical rows say it should hold.
+
+Read back as text that is exact to the microsecond and the last decimal, missing and empty apart, and compared with
+IS DISTINCT FROM. Nothing is sampled and nothing is assumed from the load.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ibis
+
+from migration_assets.connectors.postgres_target import copy_out, read_csv
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.stages.load.apply import stored_aliases
+from migration_assets.stages.load.plan import TableRows, plan_load
+from migration_assets.stages.load.schema import canonical_field, role_names
+from migration_assets.stages.load.shape import no_rows
+from migration_assets.stages.reconcile.membership import member_rows
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.connectors.postgres_target import Connection, PostgresTarget
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.models import Plan, TargetTable
+
+# One row per missing or extra row, and per changed field. Key: table, key, column. `surrogate` is the source row
+# (`system.table#row`), missing for extra rows. `amount_minor` is the money at stake, where the row holds any.
+DIFFERENCES = ibis.schema(
+    {
+        "table": "string",
+        "key": "string",
+        "column": "string",
+        "kind": "string",
+        "surrogate": "string",
+        "currency": "string",
+        "amount_minor": "int64",
+    }
+)
+
+
+@dataclass(frozen=True)
+class TableCounts:
+    """How one target table compares, in rows. `changed` counts rows, however many of their fields differ."""
+
+    table: str
+    expected: int
+    found: int
+    missing: int
+    extra: int
+    changed: int
+
+    @property
+    def ok(self) -> bool:
+        return not (self.missing or self.extra or self.changed)
+
+
+@dataclass(frozen=True)
+class RowsResult:
+    """Counts of every table that has or should have rows of the cohort, and the exact list (DIFFERENCES)."""
+
+    tables: tuple[TableCounts, ...]
+    differences: ir.Table
+
+    @property
+    def ok(self) -> bool:
+        return all(t.ok for t in self.tables)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Both sides of one table: what should be there, and what the target held when it was read."""
+
+    expected: TableRows
+    found: ir.Table
+
+
+def read_both(
+    engine: DuckDBEngine,
+    target: PostgresTarget,
+    plan: Plan,
+    cohort: str,
+    canonical: Mapping[str, ir.Table],
+    redirects: ir.Table | None = None,
+    work_folder: Path | None = None,
+) -> tuple[Compared, ...]:
+    """Both sides of every target table, in one snapshot of the target. `canonical`: the cohort's rows by entity; an
+    entity that is not given should have none."""
+    entities = {t.entity for t in plan.target.tables.values()}
+    whole = {e: canonical[e] if e in canonical else no_rows(engine, e) for e in entities}
+    with tempfile.TemporaryDirectory(prefix="cutover-read-", dir=work_folder) as name:
+        folder = Path(name)
+        with target.transaction(role=role_names(plan)["reader"], read_only=True) as connection:
+            load = plan_load(engine, plan, whole, redirects, stored_aliases(engine, connection, folder))
+            return tuple(Compared(t, _found(engine, connection, plan, cohort, t, folder)) for t in load.tables)
+
+
+def _found(
+    engine: DuckDBEngine, connection: Connection, plan: Plan, cohort: str, table: TableRows, folder: Path
+) -> ir.Table:
+    path = folder / f"{table.table}.csv"
+    copied = copy_out(connection, member_rows(plan.target, table.table, cohort, table.columns), path)
+    rows = read_csv(engine, copied, table.types)
+    path.unlink()
+    return rows
+
+
+def compare_rows(engine: DuckDBEngine, plan: Plan, sides: tuple[Compared, ...]) -> RowsResult:
+    """Compare both sides of each table; tables with no rows on either side are left out."""
+    results = [_compare(engine, plan.target.tables[side.expected.table], side) for side in sides]
+    nothing = engine.table(DIFFERENCES.to_pyarrow().empty_table())
+    differences = engine.cached(engine.union([nothing, *(d for _, d in results if d is not None)]))
+    return RowsResult(tuple(c for c, _ in results if c.expected or c.found), differences)
+
+
+def _compare(engine: DuckDBEngine, table: TargetTable, side: Compared) -> tuple[TableCounts, ir.Table | None]:
+    key = side.expected.key
+    values = [c for c in side.expected.columns if c != key]
+    left = side.expected.rows.rename({f"e_{c}": c for c in side.expected.columns})
+    right = side.found.rename({f"f_{c}": c for c in side.expected.columns})
+    joined = left.outer_join(right, left[f"e_{key}"] == right[f"f_{key}"])
+    missing, extra = joined[f"f_{key}"].isnull(), joined[f"e_{key}"].isnull()
+    differs = [~joined[f"e_{c}"].identical_to(joined[f"f_{c}"]) for c in values]
+    off = engine.cached(joined.filter(reduce(lambda a, b: a | b, differs, missing | extra)))
+    counts = engine.arrow(
+        off.aggregate(
+            missing=off[f"f_{key}"].isnull().sum(),
+            extra=off[f"e_{key}"].isnull().sum(),
+            changed=(off[f"f_{key}"].notnull() & off[f"e_{key}"].notnull()).sum(),
+        )
+    ).to_pylist()[0]
+    whole = TableCounts(
+        side.expected.table,
+        engine.count(side.expected.rows),
+        engine.count(side.found),
+        **{k: int(v or 0) for k, v in counts.items()},
+    )
+    return whole, None if whole.ok else _listed(side, table, off, values)
+
+
+def _listed(side: Compared, table: TargetTable, off: ir.Table, values: list[str]) -> ir.Table:
+    """The exact list of what differs, with the source row and the money at stake."""
+    key, money, currency = side.expected.key, _columns_of(table, "money"), _columns_of(table, "currency")
+    missing, extra = off[f"f_{key}"].isnull(), off[f"e_{key}"].isnull()
+    parts = [
+        _lines(off.filter(missing), "e", key, "missing", "", _largest(off, "e", money), currency),
+        _lines(off.filter(extra), "f", key, "extra", "", _largest(off, "f", money), currency),
+    ]
+    both = off.filter(~missing & ~extra)
+    for column in values:
+        changed = both.filter(~both[f"e_{column}"].identical_to(both[f"f_{column}"]))
+        stake = _gap(column) if column in money else ibis.null("int64")
+        parts.append(_lines(changed, "e", key, "changed", column, stake, currency))
+    lines = ibis.union(*parts)
+    places = side.expected.surrogates.select(_key="key", surrogate="surrogate")
+    led = lines.left_join(places, [("key", "_key")]).mutate(table=ibis.literal(side.expected.table))
+    return led.select(*DIFFERENCES.names).cast(DIFFERENCES)
+
+
+def _lines(
+    rows: ir.Table, side: str, key: str, kind: str, column: str, stake: ir.Value, currency: list[str]
+) -> ir.Table:
+    return rows.select(
+        key=rows[f"{side}_{key}"],
+        column=ibis.literal(column),
+        kind=ibis.literal(kind),
+        currency=rows[f"{side}_{currency[0]}"] if currency else ibis.null("string"),
+        amount_minor=stake.cast("int64"),
+    )
+
+
+def _columns_of(table: TargetTable, kind: str) -> list[str]:
+    entity = ENTITIES[table.entity]
+    return [c for c, name in table.columns.items() if canonical_field(entity, name).type == kind]
+
+
+def _largest(off: ir.Table, side: str, money: list[str]) -> ir.Value:
+    """The largest amount of the row: its total, where it has one."""
+    amounts = [off[f"{side}_{c}"].abs().fill_null(0) for c in money]
+    return ibis.greatest(*amounts) if amounts else ibis.null("int64")
+
+
+def _gap(column: str) -> ir.Value:
+    return (ibis._[f"e_{column}"].fill_null(0) - ibis._[f"f_{column}"].fill_null(0)).abs()

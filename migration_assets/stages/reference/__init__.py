@@ -1,0 +1,1 @@
+"""What belongs to no customer and is loaded once, before the first cohort: catalog, geo rules, users, roles."""

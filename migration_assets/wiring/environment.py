@@ -1,0 +1,244 @@
+"""Where one plan lives: folders, server, databases, and the variables Dagster reads. Set it up, or find it set up.
+
+Belongs here: the only reading of the process environment's meaning (it comes in as an argument). Does not belong here:
+what is inside the databases and folders, and Dagster itself, which is not imported.
+
+`.env` in the root is read by Dagster before `dagster.yaml`. The lines between Cutover's two marks are written anew at
+each set-up; all others are the user's and stay.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from migration_assets.connectors.databases import VARIABLE as DATABASE_URL
+from migration_assets.connectors.databases import database_url, ensure_database, own_server
+from migration_assets.connectors.embedded_postgres import EmbeddedServer
+from migration_assets.connectors.private_files import make_folder, write_private
+from migration_assets.domain.errors import Misconfigured
+
+DEFAULT_PLAN = "acme"
+HOME = "CUTOVER_HOME"
+PLAN = "CUTOVER_PLAN"
+BEGIN = "# --- Cutover writes the lines from here"
+END = "# --- to here anew at each set-up; lines of your own go above or below"
+# The embedded server's folder stands beside the plans' folders.
+RESERVED = frozenset({"postgres"})
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One plan at home. `home` is `.cutover`; what is the plan's own lies in `home/<plan>`.
+
+    `variables` is what `${NAME}` in a plan may name: the process environment, `.env` and `exports`, later ones first.
+    """
+
+    root: Path
+    plan: str
+    home: Path
+    server_url: str = field(repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def plan_folder(self) -> Path:
+        """The plan's reviewed files."""
+        return self.root / "plans" / self.plan
+
+    @property
+    def plan_home(self) -> Path:
+        return self.home / self.plan
+
+    @property
+    def store(self) -> Path:
+        return self.plan_home / "store"
+
+    @property
+    def logs(self) -> Path:
+        return self.plan_home / "logs"
+
+    @property
+    def reports(self) -> Path:
+        return self.plan_home / "reports"
+
+    @property
+    def dagster_url(self) -> str:
+        """Dagster's own storage. Its NOTIFY needs psycopg2."""
+        return database_url(self.server_url, f"{self.plan}_dagster", "psycopg2")
+
+    @property
+    def control_url(self) -> str:
+        return self.database("control")
+
+    def database(self, name: str) -> str:
+        """The SQLAlchemy URL of one of the plan's databases on its server: `<plan>_<name>`."""
+        return database_url(self.server_url, f"{self.plan}_{name}", "psycopg")
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """The variables that `dagster.yaml`, Dagster and its child processes need; secret, because of the password."""
+        return {
+            "DAGSTER_HOME": str(self.root),
+            # The webserver and the daemon look for something to upload, and make folders for it in the root, even
+            # when dagster.yaml turns telemetry off; this stops that too.
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            "CUTOVER_DAGSTER_URL": self.dagster_url,
+            "CUTOVER_DAGSTER_ARTIFACTS": str(self.logs / "artifacts"),
+            "CUTOVER_DAGSTER_LOGS": str(self.logs / "compute"),
+            PLAN: self.plan,
+            # A root that is copied or moved finds its own state: only a home elsewhere is written down.
+            **({HOME: str(self.home)} if self.home != (self.root / ".cutover").resolve() else {}),
+            **({DATABASE_URL: self.variables[DATABASE_URL]} if self.variables.get(DATABASE_URL) else {}),
+        }
+
+
+def prepare(root: Path, plan: str, env: Mapping[str, str], settings: Mapping[str, str] | None = None) -> Environment:
+    """Set up one plan: server, databases, folders and `.env`. Does again only what is missing.
+
+    `plan` is a name or `plans/<name>`. `settings` are PostgreSQL settings for the embedded server, if this starts it.
+    Raises Misconfigured, with the remedy, when name, server or folder are not usable.
+    """
+    root = root.resolve()
+    known = _known(root, env)
+    name = plan_name(root, plan)
+    if not (root / "plans" / name).is_dir():
+        raise Misconfigured(f"There is no plan {name} in {root / 'plans'}.", "Check the name given with --plan.")
+    home = _home(root, known)
+    url = own_server(known) or EmbeddedServer(home / "postgres", settings or {}).start()
+    environment = _environment(root, name, home, url, known)
+    for database in ("dagster", "control"):
+        ensure_database(url, f"{name}_{database}")
+    _make_folders(environment)
+    _write_env_file(environment)
+    return environment
+
+
+def current(root: Path, env: Mapping[str, str], plan: str | None = None) -> Environment:
+    """The plan's environment as `prepare` left it; starts and asks nothing.
+
+    The plan is the argument, else CUTOVER_PLAN, else acme. Raises Misconfigured when set-up has not run.
+    """
+    root = root.resolve()
+    known = _known(root, env)
+    name = plan_name(root, plan or known.get(PLAN) or DEFAULT_PLAN)
+    home = _home(root, known)
+    if not (home / name).is_dir():
+        raise Misconfigured(
+            f"The plan {name} has not been set up in {home}.",
+            f"Run `cutover run --plan plans/{name}` first (`cutover demo` for the demo company).",
+        )
+    url = own_server(known) or EmbeddedServer(home / "postgres").url()
+    return _environment(root, name, home, url, known)
+
+
+def embedded_server(root: Path, env: Mapping[str, str]) -> EmbeddedServer | None:
+    """The embedded server of this root, to be stopped or asked; None when the user brings a server."""
+    root = root.resolve()
+    known = _known(root, env)
+    return None if own_server(known) else EmbeddedServer(_home(root, known) / "postgres")
+
+
+def plan_name(root: Path, given: str) -> str:
+    """The plan's name out of `<name>` or `plans/<name>`; anything that leads elsewhere is refused."""
+    name = given
+    if os.sep in given:
+        path = Path(os.path.normpath(root / given))
+        name = path.name if path.parent == root / "plans" else ""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,47}", name) or name in RESERVED:
+        raise Misconfigured(
+            f"{given!r} does not name a plan.",
+            "Give plans/<name>; a name is a-z, 0-9 and _, at most 48, begins with a letter, and is not `postgres`.",
+        )
+    return name
+
+
+def _environment(root: Path, plan: str, home: Path, url: str, known: Mapping[str, str]) -> Environment:
+    bare = Environment(root, plan, home, url, known)
+    return Environment(root, plan, home, url, {**known, **bare.exports})
+
+
+def _home(root: Path, known: Mapping[str, str]) -> Path:
+    return (root / (known.get(HOME) or ".cutover")).resolve()
+
+
+def _known(root: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """The given environment over the user's own lines of `.env` over Cutover's lines there.
+
+    Of Cutover's lines only where the state lives is believed: the plan of the last set-up is not the plan of this one.
+    """
+    mine, users = _split(_read_env_file(root))
+    kept = {name: value for name, value in _values(mine).items() if name in (HOME, DATABASE_URL)}
+    return {**kept, **_values(users), **env}
+
+
+def _make_folders(environment: Environment) -> None:
+    exports = environment.exports
+    dagster = (Path(exports["CUTOVER_DAGSTER_ARTIFACTS"]), Path(exports["CUTOVER_DAGSTER_LOGS"]))
+    try:
+        make_folder(environment.home, passable=True)
+        for folder in (environment.store, environment.logs, environment.reports, *dagster):
+            make_folder(folder)
+    except OSError as error:
+        raise _not_writable(environment.home, error) from error
+
+
+def _write_env_file(environment: Environment) -> None:
+    """Keep the user's lines, put Cutover's after them so that they win, and prove that they read back as meant."""
+    root, exports = environment.root, environment.exports
+    before = _read_env_file(root)
+    _, users = _split(before)
+    ours = {name: value for name, value in exports.items() if _values(users).get(name) != value}
+    lines = [BEGIN, *(f"{name}={_quoted(value)}" for name, value in ours.items()), END]
+    text = "\n".join([*([users.rstrip("\n")] if users.strip() else []), *lines, ""])
+    read_back = _values(text)
+    wrong = [name for name, value in exports.items() if read_back.get(name) != value]
+    if wrong:
+        raise Misconfigured(
+            f"The value of {', '.join(wrong)} cannot be written to {root / '.env'}.",
+            "Use folders without line breaks and ${ in their names.",
+        )
+    if text != before or (root / ".env").stat().st_mode & 0o077:
+        try:
+            write_private(root / ".env", text)
+        except OSError as error:
+            raise _not_writable(root, error) from error
+
+
+def _read_env_file(root: Path) -> str:
+    try:
+        return (root / ".env").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(
+            f"{root / '.env'} cannot be read.", "Run as the account that owns it; it must be a UTF-8 text file."
+        ) from error
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Cutover's lines of `.env`, and everybody else's."""
+    before, begin, rest = text.partition(BEGIN + "\n")
+    mine, _, after = rest.partition(END + "\n")
+    return (mine, before + after) if begin else ("", text)
+
+
+def _values(text: str) -> dict[str, str]:
+    found = dotenv_values(stream=StringIO(text))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _not_writable(folder: Path, error: OSError) -> Misconfigured:
+    return Misconfigured(
+        f"The folder {folder} cannot be written: {error.strerror}.",
+        f"Run as the account that owns it, or move the state elsewhere with {HOME}.",
+    )

@@ -1,0 +1,62 @@
+"""Jobs and schedules: the global phase, one run per cohort, and a nightly look at what was loaded."""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from migration_assets.wiring.partitions import COHORTS
+
+GLOBAL_STAGES = (
+    "golden_copy",
+    "standardized_parties",
+    "customer_identities",
+    "target_schema",
+    "reference_data",
+    "cohort_plan",
+)
+COHORT_STAGES = (
+    "profiled_source",
+    "cleansed_customers",
+    "transformed_entitlements",
+    "transformed_billing",
+    "loaded_target",
+    "reconciliation",
+)
+
+
+def global_phase() -> UnresolvedAssetJobDefinition:
+    """Golden copy to cohort plan: what has to be done once, over all customers."""
+    return dg.define_asset_job(
+        "global_phase",
+        selection=dg.AssetSelection.assets(*GLOBAL_STAGES),
+        description="Golden copy, parties, identities, target schema, reference data and the cohort plan.",
+    )
+
+
+def cohort_phase() -> UnresolvedAssetJobDefinition:
+    """Profile to reconciliation for one cohort."""
+    return dg.define_asset_job(
+        "cohort_phase",
+        selection=dg.AssetSelection.assets(*COHORT_STAGES),
+        partitions_def=COHORTS,
+        description="One cohort from its profile to its reconciliation; backfill it to move many.",
+    )
+
+
+def nightly_reconciliation() -> dg.ScheduleDefinition:
+    """Compares every loaded cohort with the target again each night (off until switched on)."""
+    job = dg.define_asset_job(
+        "reconcile_again",
+        selection=dg.AssetSelection.assets("reconciliation"),
+        partitions_def=COHORTS,
+        description="Source and target compared again, now.",
+    )
+
+    @dg.schedule(job=job, cron_schedule="0 2 * * *", name="nightly_reconciliation", execution_timezone="UTC")
+    def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+        """One run for each cohort that has been loaded."""
+        loaded = context.instance.get_materialized_partitions(dg.AssetKey("loaded_target"))
+        return [dg.RunRequest(partition_key=cohort) for cohort in sorted(loaded)]
+
+    return nightly

@@ -1,0 +1,74 @@
+"""One load into the plan's target, for reference data and for cohorts alike, and what people see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import pyarrow as pa
+
+from migration_assets.stages.load.apply import LoadOrder, LoadResult, load_cohort
+from migration_assets.wiring.metadata import markdown_table
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.wiring.call import StageCall
+
+DRY_RUN = "cutover/dry_run"
+
+
+def load_rows(call: StageCall, cohort: str, files: Mapping[str, Path], redirects: ir.Table | None = None) -> LoadResult:
+    """Load the canonical rows (entity -> Parquet file) of one cohort in one transaction."""
+    order = LoadOrder(
+        cohort=cohort,
+        snapshot=call.snapshot,
+        run_id=call.run_id,
+        loaded_at=datetime.now(UTC),
+        dry_run=call.tags.get(DRY_RUN) == "true",
+        work_folder=call.workspace.work_folder,
+    )
+    canonical = {entity: call.engine.read(path) for entity, path in files.items()}
+    result = load_cohort(call.engine, call.workspace.target, call.plan, order, canonical, redirects)
+    call.say(f"{result.rows_written} rows written{' and rolled back: dry run' if result.dry_run else ''}")
+    return result
+
+
+def merged_rows(call: StageCall) -> ir.Table:
+    """Source rows of this cohort that were merged into another: `entity, key, into_key`."""
+    fates = call.rows("cleansed_customers", "dispositions")
+    merged = fates.filter(fates["disposition"] == "merged")
+    key = merged["source_system"] + "." + merged["source_table"] + ":" + merged["source_id"]
+    return merged.select(entity=ibis.literal("customer"), key=key, into_key=merged["into_key"])
+
+
+def loaded_table(result: LoadResult) -> pa.Table:
+    """Table `loaded`, one row for each target table: table, planned, inserted, updated, unchanged, deleted, rejected.
+
+    The target takes all rows or none, so `rejected` is what is left over of the plan: 0 unless the counting is wrong.
+    """
+    return pa.table(
+        {
+            "table": pa.array([t.table for t in result.tables], pa.string()),
+            **{
+                column: pa.array([getattr(t, column) for t in result.tables], pa.int64())
+                for column in ("planned", "inserted", "updated", "unchanged", "deleted")
+            },
+            "rejected": pa.array([t.planned - t.inserted - t.updated - t.unchanged for t in result.tables], pa.int64()),
+        }
+    )
+
+
+def load_metadata(result: LoadResult) -> dict[str, Any]:
+    """Rows written, and what the load did to each table."""
+    rows = [(t.table, t.planned, t.inserted, t.updated, t.unchanged, t.deleted) for t in result.tables]
+    header = ("table", "planned", "inserted", "updated", "unchanged", "deleted")
+    return {
+        "rows written": 0 if result.dry_run else result.rows_written,
+        "crosswalk rows written": 0 if result.dry_run else result.crosswalk.written,
+        "dry run": result.dry_run,
+        "load": markdown_table(header, rows),
+    }

@@ -1,0 +1,167 @@
+"""How every stage runs: ask the gate, compute, check, store the verdict, report. One function makes them all assets.
+
+A stage's own `assets.py` gives its name, its place in the graph and a `compute` function; nothing else differs.
+
+Annotations are real here, not text: Dagster reads those of the asset function to find its resource.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from migration_assets.domain.errors import CutoverError
+from migration_assets.stages.store import GLOBAL, UNASSIGNED
+from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.checks import check_results, check_specs
+from migration_assets.wiring.partitions import COHORTS
+from migration_assets.wiring.workspace import Workspace
+
+if TYPE_CHECKING:
+    from migration_assets.quality.results import CheckResult
+    from migration_assets.quality.suite import Suite
+
+OWNERS = ["team:migration"]
+
+# Name of the logger that carries progress to whoever started the run.
+PROGRESS = "cutover.progress"
+
+# Failure metadata that tells the command line which exit code the error asks for.
+EXIT_CODE = "exit code"
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """What a stage wrote: files for the checks to look at, and metadata for people. No personal data in metadata.
+
+    `stands` is False for a dry run: its verdict opens no gate.
+    """
+
+    tables: Mapping[str, Path | Sequence[Path]]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    may_be_empty: Collection[str] = ()
+    stands: bool = True
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """One stage as the graph knows it. `gates`: assets whose stored verdict must stand before this one may run."""
+
+    name: str
+    group: str
+    description: str
+    kinds: frozenset[str]
+    compute: Callable[[StageCall], StageOutput]
+    suite: "Suite"
+    deps: Sequence[dg.AssetKey] = ()
+    gates: Sequence[str] = ()
+    by_cohort: bool = True
+    static_metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def stage_asset(spec: StageSpec) -> dg.AssetsDefinition:
+    """The stage as a software-defined asset with one check for each rule of its suite."""
+    partitions = COHORTS if spec.by_cohort else None
+
+    @dg.asset(
+        name=spec.name,
+        group_name=spec.group,
+        description=spec.description,
+        kinds=set(spec.kinds),
+        owners=OWNERS,
+        deps=list(spec.deps),
+        partitions_def=partitions,
+        check_specs=check_specs(spec.name, spec.suite, partitions),
+        metadata=dict(spec.static_metadata),
+        tags={"cutover/scope": "cohort" if spec.by_cohort else "global"},
+    )
+    def stage(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+        try:
+            return _run(context, workspace, spec)
+        except CutoverError as e:
+            # Trying again cannot help: an input or a verdict has to change first.
+            raise dg.Failure(description=str(e), metadata={EXIT_CODE: e.exit_code}, allow_retries=False) from e
+
+    return stage
+
+
+def _run(context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpec) -> dg.MaterializeResult:
+    partition = context.partition_key if spec.by_cohort else GLOBAL
+    with workspace.control.phase_lock(shared=spec.by_cohort), workspace.engine() as engine:
+        call = StageCall(
+            workspace, engine, partition, context.run.tags, _say(context, spec), context.run_id, context.instance
+        )
+        call.say("started")
+        _ask_gates(call, spec)
+        output = spec.compute(call)
+        results = _checked(call, spec, output)
+        _tag_run(context, workspace)
+    return dg.MaterializeResult(metadata=dict(output.metadata), check_results=check_results(results))
+
+
+def _say(context: dg.AssetExecutionContext, spec: StageSpec) -> Callable[[str], None]:
+    """Progress goes to the run's own log and to the terminal that started the run, if there is one."""
+
+    def say(message: str) -> None:
+        context.log.info(message)
+        logging.getLogger(PROGRESS).info("%s: %s", spec.name, message)
+
+    return say
+
+
+def _ask_gates(call: StageCall, spec: StageSpec) -> None:
+    """A blocking check stops its own run only; the stored verdict stops every later one too."""
+    if not spec.gates:
+        return
+    basis, now = call.basis, datetime.now(UTC)
+    for gate in spec.gates:
+        cohort = call.partition if gate in COHORT_STAGES else GLOBAL
+        call.workspace.control.require_passed(cohort, [gate], basis, now=now)
+
+
+def _checked(call: StageCall, spec: StageSpec, output: StageOutput) -> "tuple[CheckResult, ...]":
+    from migration_assets.quality.run import run_suite
+
+    may_be_empty = set(output.may_be_empty)
+    if call.partition == UNASSIGNED:
+        # What belongs to no customer may well be nothing at all.
+        may_be_empty |= set(output.tables)
+    results = run_suite(spec.suite, output.tables, may_be_empty=may_be_empty)
+    if not output.stands:
+        return results
+    call.workspace.control.save_verdicts(
+        call.partition,
+        spec.name,
+        snapshot=call.basis.snapshot,
+        plan_digest=call.basis.plan_digest,
+        results=results,
+        run_id=call.run_id,
+        now=datetime.now(UTC),
+    )
+    for r in results:
+        if not r.passed:
+            call.say(f"check {r.check} failed: {r.detail}")
+    return results
+
+
+def _tag_run(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
+    record = workspace.control.current_record(workspace.plan.name)
+    if record is not None:
+        tags = {"cutover/snapshot": record.snapshot, "cutover/plan_digest": record.plan_digest[:16]}
+        context.instance.add_run_tags(context.run_id, tags)
+
+
+COHORT_STAGES = frozenset(
+    {
+        "profiled_source",
+        "cleansed_customers",
+        "transformed_entitlements",
+        "transformed_billing",
+        "loaded_target",
+        "reconciliation",
+    }
+)

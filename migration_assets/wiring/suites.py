@@ -1,0 +1,60 @@
+"""Which rules check which asset: the shared suites, the plan's own, and those that follow from its declarations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.plan.models import Plan
+from migration_assets.quality.generated import SourceDeclaration, generated_suite
+from migration_assets.quality.suite import Suite, load_suite
+
+
+def suite_of(root: Path, plan: Plan, asset: str) -> Suite:
+    """Rules of `expectations/<asset>.yaml` for what this plan feeds, then those of the plan's own folder."""
+    shared = load_suite(root / "expectations" / f"{asset}.yaml").for_entities(fed_entities(plan))
+    if asset == "golden_copy":
+        shared = shared.joined(generated_suite(asset, [_declared(plan, t) for t in plan.source_tables]))
+    own = plan.folder / "expectations" / f"{asset}.yaml"
+    return shared.joined(load_suite(own)) if own.exists() else shared
+
+
+def _declared(plan: Plan, table: str) -> SourceDeclaration:
+    """What the plan says of a source table; references to tables with a composite key cannot be checked by one."""
+    declared = plan.source_table(table)
+    references = {
+        column: (to, plan.source_table(to).key[0])
+        for column, to in declared.references.items()
+        if len(plan.source_table(to).key) == 1
+    }
+    return SourceDeclaration(table, declared.key, references, declared.may_be_empty)
+
+
+def fed_entities(plan: Plan) -> frozenset[str]:
+    """Entities that have rows under this plan: fed by a source, from the catalog, or derived."""
+    fed = {f.entity for f in plan.feeds}
+    catalog = {n for n, e in ENTITIES.items() if e.origin == "catalog"}
+    derived = {"entitlement"} if fed & {"subscription_item", "entitlement_override"} else set()
+    return frozenset(fed | catalog | derived)
+
+
+# Every asset with a suite, in pipeline order.
+CHECKED_ASSETS = (
+    "golden_copy",
+    "standardized_parties",
+    "customer_identities",
+    "target_schema",
+    "reference_data",
+    "cohort_plan",
+    "profiled_source",
+    "cleansed_customers",
+    "transformed_entitlements",
+    "transformed_billing",
+    "loaded_target",
+    "reconciliation",
+)
+
+
+def check_suites(root: Path, plan: Plan) -> int:
+    """Load every suite of the plan and return how many rules there are; PlanFaults when one does not hold."""
+    return sum(len(suite_of(root, plan, asset).rules) for asset in CHECKED_ASSETS)

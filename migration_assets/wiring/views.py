@@ -1,0 +1,214 @@
+"""What the command line prints: summaries, the reconciliation, the status, query results. Tables for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from migration_assets.domain.errors import CutoverError
+from migration_assets.stages.store import GLOBAL
+
+if TYPE_CHECKING:
+    from migration_assets.control import AssetStatus
+    from migration_assets.wiring.execute import PhaseResult, Summary
+    from migration_assets.wiring.workspace import Workspace
+
+GOOD, BAD, NONE = "[green]passed[/]", "[red]failed[/]", "[dim]-[/]"
+
+
+def print_summary(out: Console, summary: Summary) -> None:
+    """One line per cohort: how it went, where it stopped, what failed, how many rows were written."""
+    first = summary.global_phase
+    if first is not None and not first.ok:
+        out.print(f"[red]The global phase stopped at {first.stopped_at}.[/]")
+        _print_reason(out, first)
+        return
+    table = Table(
+        "cohort", "outcome", "stopped at", "failed checks", "rows written", title="Migration", title_justify="left"
+    )
+    table.columns[-1].justify = "right"
+    for name, p in summary.cohorts.items():
+        table.add_row(
+            name, GOOD if p.ok else BAD, p.stopped_at or "", "\n".join(p.failed_checks), f"{p.rows_written:,}"
+        )
+    out.print(table)
+    for name, p in summary.cohorts.items():
+        if p.reason:
+            out.print(f"[red]{name}, {p.stopped_at}:[/] {escape(p.reason)}")
+
+
+def _print_reason(out: Console, phase: PhaseResult) -> None:
+    if phase.reason:
+        out.print(f"[red]{phase.stopped_at}:[/] {escape(phase.reason)}")
+    for name in phase.failed_checks:
+        out.print(f"[red]critical check failed:[/] {name}")
+
+
+def reconciliation_of(workspace: Workspace, results: Mapping[str, PhaseResult]) -> dict[str, Any]:
+    """The reports that the reconciliation of each cohort left, as `cutover reconcile --json` promises them."""
+    cohorts, ok = [], True
+    for cohort, result in results.items():
+        path = workspace.store.folder("reconciliation", cohort) / "report.json"
+        if result.stopped_at not in (None, "reconciliation") or not path.exists():
+            cohorts.append({"cohort": cohort, "error": result.reason or f"stopped at {result.stopped_at}"})
+            ok = False
+            continue
+        report = json.loads(path.read_text(encoding="utf-8"))
+        ok = ok and result.ok and report["ok"]
+        cohorts.append({k: v for k, v in report.items() if k not in ("ok", "snapshot")})
+    record = workspace.control.current_record(workspace.plan.name)
+    return {"ok": ok and bool(cohorts), "snapshot": record.snapshot if record else None, "cohorts": cohorts}
+
+
+def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
+    """Rows and money over all cohorts, rejections by reason, and every difference by name."""
+    _print_sources(out, report)
+    _print_targets(out, report)
+    _print_money(out, report)
+    _print_reasons(out, report)
+    for c in report["cohorts"]:
+        if "error" in c:
+            out.print(f"[red]{c['cohort']}:[/] {escape(str(c['error']))}")
+        for d in c.get("differences", []):
+            out.print(f"[red]{c['cohort']}:[/] {d['kind']} {d['table']} {d['key']} {escape(d.get('column') or '')}")
+    verdict = "[bold green]Everything adds up.[/]" if report["ok"] else "[bold red]It does not add up.[/]"
+    out.print(f"{verdict} Snapshot {report['snapshot']}.")
+
+
+def _summed(
+    report: Mapping[str, Any], part: str, keys: tuple[str, ...], values: tuple[str, ...]
+) -> dict[tuple[str, ...], dict[str, Decimal]]:
+    """Sums over the cohorts; amounts that are not whole come as exact text."""
+    total: dict[tuple[str, ...], dict[str, Decimal]] = {}
+    for c in report["cohorts"]:
+        for row in c.get(part, []):
+            into = total.setdefault(tuple(str(row[k]) for k in keys), dict.fromkeys(values, Decimal(0)))
+            for name in values:
+                into[name] += Decimal(row[name])
+    return total
+
+
+def _print_sum(out: Console, report: Mapping[str, Any], title: str, part: str, keys: str, values: str) -> None:
+    names = tuple(values.split())
+    rows = _summed(report, part, tuple(keys.split()), names)
+    if not rows:
+        return
+    table = Table(*keys.split(), *(n.removesuffix("_minor") for n in names), title=title, title_justify="left")
+    for column in table.columns[len(keys.split()) :]:
+        column.justify = "right"
+    for key, row in rows.items():
+        if any(row.values()):
+            table.add_row(*key, *(f"{row[n]:,f}" for n in names))
+    out.print(table)
+
+
+def _print_sources(out: Console, report: Mapping[str, Any]) -> None:
+    counts = "read loaded merged rejected excluded"
+    _print_sum(out, report, "Source rows, all cohorts", "sources", "table", counts)
+
+
+def _print_targets(out: Console, report: Mapping[str, Any]) -> None:
+    _print_sum(out, report, "Target rows, all cohorts", "targets", "table", "expected found missing extra changed")
+
+
+def _print_money(out: Console, report: Mapping[str, Any]) -> None:
+    amounts = " ".join(f"{a}_minor" for a in ("source", "rejected", "excluded", "waived", "target", "difference"))
+    _print_sum(out, report, "Control totals in minor units, all cohorts", "money", "measure currency", amounts)
+
+
+def _print_reasons(out: Console, report: Mapping[str, Any]) -> None:
+    _print_sum(out, report, "Not loaded as themselves, by reason", "reasons", "table disposition rule", "rows")
+
+
+def status_of(workspace: Workspace) -> dict[str, Any]:
+    """Where every cohort stands: the stored verdict of each stage, and what failed."""
+    from migration_assets.wiring.jobs import COHORT_STAGES, GLOBAL_STAGES
+
+    try:
+        record = workspace.record()
+    except CutoverError as e:
+        return {"ok": False, "plan": workspace.plan.name, "snapshot": None, "reason": str(e), "cohorts": []}
+    control, now = workspace.control, datetime.now(UTC)
+    cohorts = control.cohorts(record)
+    found = control.status(record, [c.name for c in cohorts], COHORT_STAGES, now)
+    rows: list[dict[str, Any]] = [
+        {
+            "cohort": c.name,
+            "wave": c.wave,
+            "customers": c.customers,
+            "stages": {s.asset: _standing(s) for s in found if s.cohort == c.name},
+        }
+        for c in cohorts
+    ]
+    once = {s.asset: _standing(s) for s in control.status(record, [GLOBAL], GLOBAL_STAGES, now)}
+    states = [s["state"] for r in rows for s in r["stages"].values()]
+    return {
+        "ok": bool(states) and all(s in ("passed", "waived") for s in states),
+        "plan": workspace.plan.name,
+        "snapshot": record.snapshot,
+        "as_of": record.as_of.isoformat(),
+        "global": once,
+        "cohorts": rows,
+    }
+
+
+def _standing(status: AssetStatus) -> dict[str, Any]:
+    reasons = [f"{f.check}: {f.detail}" for f in status.failing if not f.waived and f.severity == "critical"]
+    return {"state": status.state, "rows_checked": status.rows_checked, "reasons": reasons}
+
+
+def print_status(out: Console, found: Mapping[str, Any]) -> None:
+    """One row per cohort, one column per stage, then what failed and what to do."""
+    if found["snapshot"] is None:
+        out.print(f"[yellow]{escape(found['reason'])}[/]")
+        return
+    out.print(f"plan {found['plan']}, snapshot {found['snapshot']}, as of {found['as_of']}")
+    marks = {"passed": GOOD, "failed": BAD, "never": NONE, "waived": "[yellow]waived[/]", "stale": "[yellow]stale[/]"}
+    stages = list(found["cohorts"][0]["stages"]) if found["cohorts"] else []
+    table = Table("cohort", "wave", "customers", *(s.replace("_", "\n") for s in stages))
+    for row in found["cohorts"]:
+        cells = [marks[row["stages"][s]["state"]] for s in stages]
+        table.add_row(row["cohort"], str(row["wave"]), f"{row['customers']:,}", *cells)
+    out.print(table)
+    for row in found["cohorts"]:
+        for stage, standing in row["stages"].items():
+            for reason in standing["reasons"]:
+                out.print(f"[red]{row['cohort']} {stage}:[/] {escape(reason)}")
+
+
+def print_rows(out: Console, result: Mapping[str, Any]) -> None:
+    """A query's rows, or how many it changed."""
+    if not result["columns"]:
+        out.print(f"{result['rows_changed']:,} row(s) changed")
+        return
+    table = Table(*result["columns"])
+    for row in result["rows"]:
+        table.add_row(*("" if v is None else escape(str(v)) for v in row))
+    out.print(table)
+
+
+def print_next_steps(out: Console, workspace: Workspace) -> None:
+    """What to open next."""
+    reports = workspace.environment.reports
+    out.print("\n[bold]Next[/]")
+    out.print("  make ui                          assets, checks, lineage and history in Dagster, on 127.0.0.1:3000")
+    out.print("  .venv/bin/cutover status         where each cohort stands")
+    out.print("  .venv/bin/cutover reconcile      compare source and target again, now")
+    if reports.exists():
+        out.print(f"  {_shown(reports)}/   profiles and discrepancy reports, one HTML file for each cohort")
+
+
+def _shown(path: Any) -> str:
+    from pathlib import Path
+
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

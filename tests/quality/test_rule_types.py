@@ -1,0 +1,481 @@
+"""Each rule type finds exactly the rows at fault, names them by surrogate, and passes where there are none."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from migration_assets.quality.results import CheckResult
+from migration_assets.quality.rule import MoneyAtStake, Rule
+from migration_assets.quality.rules import RULE_TYPES
+from migration_assets.quality.run import run_suite
+from migration_assets.quality.suite import Suite
+
+Rows = list[dict[str, Any]]
+
+
+def at(day: int) -> datetime:
+    return datetime(2026, 1, day, tzinfo=UTC)
+
+
+def parquet(folder: Path, name: str, rows: Rows) -> Path:
+    path = folder / f"{name}.parquet"
+    numbered = [{"_row": i, **row} for i, row in enumerate(rows, start=1)]
+    pq.write_table(pa.Table.from_pylist(numbered), path)
+    return path
+
+
+def checked(folder: Path, type_: str, kwargs: dict[str, Any], rows: Rows, others: dict[str, Rows]) -> CheckResult:
+    rule = Rule(check="c", table="t", why="It is what we test.", type=type_, kwargs=kwargs, severity="critical")
+    tables = {"t": parquet(folder, "t", rows), **{n: parquet(folder, n, r) for n, r in others.items()}}
+    (result,) = run_suite(Suite(asset="a", rules=(rule,)), tables)
+    return result
+
+
+PARENTS: dict[str, Rows] = {"p": [{"id": "a", "cur": "EUR", "n": 1}, {"id": "b", "cur": "USD", "n": None}]}
+LINK = {"to_table": "p", "to_key": "id"}
+CHILD = {"child_table": "k", "child_key": "up"}
+
+
+def child(up: str, amount: int, cur: str = "EUR", live: bool = True) -> dict[str, Any]:
+    return {"up": up, "m": amount, "c": cur, "live": live}
+
+
+TIE = {"key": "id", "amount": "m", "currency": "c", **CHILD, "child_amount": "m", "child_currency": "c"}
+MOST = {"key": "id", "limit": "m", **CHILD, "amount": "m", "currency": "c", "child_currency": "c"}
+
+# type, arguments, rows, other tables, rows at fault (1-based)
+CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
+    ("expect_column_values_to_not_be_null", {"column": "x"}, [{"x": 1}, {"x": None}], {}, [2]),
+    ("expect_column_values_to_be_null", {"column": "x"}, [{"x": 1}, {"x": None}], {}, [1]),
+    ("expect_column_values_to_be_unique", {"column": "x"}, [{"x": v} for v in (1, 2, 1, None, None)], {}, [1, 3]),
+    ("expect_column_values_to_be_in_set", {"column": "x", "value_set": ["a"]}, [{"x": v} for v in "ab"], {}, [2]),
+    ("expect_column_values_to_not_be_in_set", {"column": "x", "value_set": ["a"]}, [{"x": v} for v in "ab"], {}, [1]),
+    ("expect_column_values_to_match_regex", {"column": "x", "regex": "^a{1}:b$"}, [{"x": "a:b"}, {"x": "b"}], {}, [2]),
+    ("expect_column_values_to_not_match_regex", {"column": "x", "regex": "^a"}, [{"x": "ab"}, {"x": "b"}], {}, [1]),
+    (
+        "expect_column_values_to_be_between",
+        {"column": "x", "min_value": 0, "max_value": 5},
+        [{"x": v} for v in (-1, 0, 5, 6, None)],
+        {},
+        [1, 4],
+    ),
+    (
+        "expect_column_value_lengths_to_be_between",
+        {"column": "x", "max_value": 2},
+        [{"x": v} for v in ("ab", "abc")],
+        {},
+        [2],
+    ),
+    (
+        "expect_column_pair_values_a_to_be_greater_than_b",
+        {"column_A": "x", "column_B": "y"},
+        [{"x": 2, "y": 1}, {"x": 1, "y": 1}, {"x": None, "y": 1}],
+        {},
+        [2],
+    ),
+    (
+        "expect_compound_columns_to_be_unique",
+        {"column_list": ["x", "y"]},
+        [{"x": 1, "y": v} for v in (1, 2, 1)],
+        {},
+        [1, 3],
+    ),
+    ("present", {"columns": ["x", "y"]}, [{"x": "v", "y": 1}, {"x": " ", "y": 1}, {"x": "v", "y": None}], {}, [2, 3]),
+    (
+        "present",
+        {"columns": ["x"], "where": [{"field": "y", "op": "eq", "value": 1}]},
+        [{"x": None, "y": 1}, {"x": None, "y": 2}, {"x": None, "y": None}],
+        {},
+        [1],
+    ),
+    (
+        "absent",
+        {"columns": ["x"], "where": [{"field": "y", "op": "ne", "value": "l"}]},
+        [{"x": 1, "y": "l"}, {"x": 1, "y": "z"}, {"x": None, "y": "z"}],
+        {},
+        [2],
+    ),
+    ("no_rows", {"where": [{"field": "x", "op": "in", "value": ["a", "b"]}]}, [{"x": "a"}, {"x": "c"}], {}, [1]),
+    (
+        "one_of",
+        {"column": "x", "values": ["{a}", "b:c %s ?", "d'e", "\\:f"]},
+        [{"x": v} for v in ("{a}", "b:c %s ?", "d'e", "\\:f", "g", None)],
+        {},
+        [5],
+    ),
+    (
+        "codes_valid",
+        {"codes": {"x": ["a"], "y": ["b"]}},
+        [{"x": "a", "y": "b"}, {"x": "b", "y": "b"}, {"x": None, "y": "a"}],
+        {},
+        [2, 3],
+    ),
+    ("iso_listed", {"columns": ["x"], "iso": "country"}, [{"x": v} for v in ("DE", "XX", None)], {}, [2]),
+    ("iso_listed", {"columns": ["x"], "iso": "currency"}, [{"x": v} for v in ("EUR", "EURO")], {}, [2]),
+    (
+        "not_before",
+        {"column": "e", "reference": "s"},
+        [{"s": at(2), "e": at(2)}, {"s": at(2), "e": at(1)}, {"s": at(2), "e": None}],
+        {},
+        [2],
+    ),
+    (
+        "not_before",
+        {"column": "e", "reference": "s", "strict": True},
+        [{"s": at(2), "e": at(2)}, {"s": at(2), "e": at(3)}],
+        {},
+        [1],
+    ),
+    (
+        "compare",
+        {"left": "x", "op": "le", "right_column": "y"},
+        [{"x": 1, "y": 1}, {"x": 2, "y": 1}, {"x": 2, "y": None}],
+        {},
+        [2],
+    ),
+    (
+        "compare",
+        {"left": "x", "op": "gt", "right_value": 0},
+        [{"x": Decimal("0.01")}, {"x": Decimal("-0.01")}],
+        {},
+        [2],
+    ),
+    (
+        "equal_columns",
+        {"left": "x", "right": "y"},
+        [{"x": 1, "y": 1}, {"x": 1, "y": None}, {"x": None, "y": None}],
+        {},
+        [2],
+    ),
+    ("unique_together", {"columns": ["x", "y"]}, [{"x": 1, "y": v} for v in (1, 2, 1, None, None)], {}, [1, 3]),
+    (
+        "at_most_one",
+        {"columns": ["x"], "where": [{"field": "y", "op": "eq", "value": True}]},
+        [{"x": 1, "y": True}, {"x": 1, "y": False}, {"x": 1, "y": True}],
+        {},
+        [1, 3],
+    ),
+    (
+        "no_overlap",
+        {"keys": ["x"], "starts": "s", "ends": "e"},
+        [
+            {"x": 1, "s": at(1), "e": at(3)},
+            {"x": 1, "s": at(3), "e": at(5)},
+            {"x": 1, "s": at(4), "e": None},
+            {"x": 2, "s": at(1), "e": at(9)},
+            {"x": 1, "s": at(2), "e": at(2)},
+        ],
+        {},
+        [3],
+    ),
+    (
+        "no_overlap",
+        {"keys": ["x"], "starts": "s", "ends": "e"},
+        [{"x": 1, "s": at(1), "e": None}, {"x": 1, "s": at(2), "e": at(3)}, {"x": 1, "s": at(8), "e": at(9)}],
+        {},
+        [2, 3],
+    ),
+    (
+        "acyclic",
+        {"key": "x", "parent": "y"},
+        [
+            {"x": "a", "y": None},
+            {"x": "b", "y": "a"},
+            {"x": "c", "y": "d"},
+            {"x": "d", "y": "c"},
+            {"x": "e", "y": "e"},
+            {"x": "f", "y": "e"},
+        ],
+        {},
+        [3, 4, 5],
+    ),
+    (
+        "references_exist",
+        {"column": "x", "to_table": "p", "to_column": "id"},
+        [{"x": v} for v in ("a", "c", None, " ")],
+        PARENTS,
+        [2],
+    ),
+    (
+        "references_exist",
+        {"column": "x", "to_table": "q", "to_column": "id"},
+        [{"x": v} for v in ("1", "2")],
+        {"q": [{"id": 1}]},
+        [2],
+    ),
+    (
+        "has_child",
+        {"key": "x", **CHILD, "child_where": [{"field": "live", "op": "eq", "value": True}]},
+        [{"x": v} for v in "abc"],
+        {"k": [child("a", 1), child("b", 1, live=False)]},
+        [2, 3],
+    ),
+    (
+        "present_here_or_there",
+        {"columns": ["x"], "via": "y", **LINK, "to_columns": ["n"]},
+        [{"x": None, "y": "a"}, {"x": None, "y": "b"}, {"x": 1, "y": "b"}],
+        PARENTS,
+        [2],
+    ),
+    ("present_here_or_there", {"columns": ["x", "y"]}, [{"x": None, "y": "a"}, {"x": None, "y": None}], {}, [2]),
+    (
+        "not_linked",
+        {"via": "x", **LINK, "to_where": [{"field": "cur", "op": "eq", "value": "USD"}]},
+        [{"x": v} for v in ("a", "b", None)],
+        PARENTS,
+        [2],
+    ),
+    (
+        "matches_referenced",
+        {"column": "y", "via": "x", **LINK, "to_column": "cur"},
+        [{"x": "a", "y": "EUR"}, {"x": "b", "y": "EUR"}, {"x": "z", "y": "EUR"}],
+        PARENTS,
+        [2],
+    ),
+    (
+        "within",
+        {"starts": "s", "ends": "e", "via": "x", "to_table": "p", "to_key": "id", "to_starts": "ps", "to_ends": "pe"},
+        [
+            {"x": "a", "s": at(2), "e": at(3)},
+            {"x": "a", "s": at(1), "e": at(3)},
+            {"x": "a", "s": at(2), "e": None},
+            {"x": "b", "s": at(2), "e": None},
+        ],
+        {"p": [{"id": "a", "ps": at(2), "pe": at(4)}, {"id": "b", "ps": at(2), "pe": None}]},
+        [2, 3],
+    ),
+    (
+        "total_at_most",
+        MOST,
+        [
+            {"id": "a", "m": 5, "c": "EUR"},
+            {"id": "b", "m": 5, "c": "EUR"},
+            {"id": "c", "m": 5, "c": "EUR"},
+            {"id": "d", "m": 0, "c": "EUR"},
+        ],
+        {"k": [child("a", 5), child("b", 3), child("b", 3), child("c", 1, "USD")]},
+        [2, 3],
+    ),
+    (
+        "total_at_most",
+        {**MOST, "foreign": "apart"},
+        [{"id": "c", "m": 5, "c": "EUR"}, {"id": "d", "m": 0, "c": "EUR"}],
+        {"k": [child("c", 99, "USD"), child("d", 1)]},
+        [2],
+    ),
+    (
+        "total_at_most",
+        {"key": "id", "limit": "m", **CHILD},
+        [{"id": "a", "m": 1}, {"id": "b", "m": 1}],
+        {"k": [child("a", 9), child("b", 1), child("b", 1)]},
+        [2],
+    ),
+    (
+        "sums_tie",
+        TIE,
+        [
+            {"id": "a", "m": 5, "c": "EUR"},
+            {"id": "b", "m": 5, "c": "EUR"},
+            {"id": "c", "m": 0, "c": "EUR"},
+            {"id": "d", "m": 5, "c": "EUR"},
+        ],
+        {"k": [child("a", 2), child("a", 3), child("b", 4), child("d", 5), child("d", 1, "USD")]},
+        [2, 3, 4],
+    ),
+    (
+        "sums_tie",
+        {**TIE, "childless": "pass"},
+        [{"id": "c", "m": 7, "c": "EUR"}, {"id": "d", "m": 7, "c": "EUR"}],
+        {"k": [child("d", 1)]},
+        [2],
+    ),
+    (
+        "adds_up",
+        {"total": "x", "parts": ["y", "z"]},
+        [{"x": 2**63 - 1, "y": 2**63 - 1, "z": 0}, {"x": 0, "y": 2**63 - 1, "z": 1}, {"x": 3, "y": 3, "z": None}],
+        {},
+        [2],
+    ),
+    ("counts_balance", {"total": "x", "parts": ["y"]}, [{"x": 1, "y": 1}, {"x": 1, "y": 0}], {}, [2]),
+    (
+        "currency_exponent",
+        {"minor": "m", "major": "p", "currency": "c"},
+        [
+            {"m": 150, "p": Decimal("1.50"), "c": "EUR"},
+            {"m": 150, "p": Decimal("150"), "c": "JPY"},
+            {"m": 150, "p": Decimal("1.50"), "c": "JPY"},
+            {"m": 1500, "p": Decimal("1.50"), "c": "KWD"},
+            {"m": None, "p": Decimal("1"), "c": "EUR"},
+        ],
+        {},
+        [3],
+    ),
+    (
+        "currency_exponent",
+        {"minor": "m", "major": "p", "currency": "c", "quantity": "q", "exponents": {"EUR": 0}, "tolerance": 1},
+        [{"m": 9, "p": Decimal("5"), "c": "EUR", "q": 2}, {"m": 8, "p": Decimal("5"), "c": "EUR", "q": 2}],
+        {},
+        [2],
+    ),
+    (
+        "column_share_at_most",
+        {"part": "x", "whole": "y", "percent": 5},
+        [{"x": 5, "y": 100}, {"x": 6, "y": 100}],
+        {},
+        [2],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("type_", "kwargs", "rows", "others", "faults"), CASES, ids=[f"{i}-{c[0]}" for i, c in enumerate(CASES)]
+)
+def test_a_rule_finds_exactly_the_rows_at_fault(
+    tmp_path: Path, type_: str, kwargs: dict[str, Any], rows: Rows, others: dict[str, Rows], faults: list[int]
+) -> None:
+    result = checked(tmp_path, type_, kwargs, rows, others)
+    assert result.evaluated, result.detail
+    assert not result.passed
+    assert result.rows_checked == len(rows)
+    assert result.unexpected == len(faults)
+    assert result.sample_keys == tuple(f"t#{n}" for n in faults)
+
+
+@pytest.mark.parametrize(
+    ("type_", "kwargs", "rows", "others", "faults"), CASES, ids=[f"{i}-{c[0]}" for i, c in enumerate(CASES)]
+)
+def test_without_the_rows_at_fault_the_rule_passes(
+    tmp_path: Path, type_: str, kwargs: dict[str, Any], rows: Rows, others: dict[str, Rows], faults: list[int]
+) -> None:
+    if type_ == "no_overlap" and faults == [2, 3]:
+        kept = rows[1:]
+    else:
+        kept = [r for i, r in enumerate(rows, start=1) if i not in faults]
+    padded = pa.Table.from_pylist(rows).schema  # a column that is all null keeps its type
+    path = tmp_path / "t.parquet"
+    table = pa.Table.from_pylist(kept, schema=padded)
+    pq.write_table(table.add_column(0, "_row", pa.array(range(len(kept)), pa.int64())), path)
+    rule = Rule(check="c", table="t", why="It is what we test.", type=type_, kwargs=kwargs, severity="critical")
+    tables = {"t": path, **{n: parquet(tmp_path, n, r) for n, r in others.items()}}
+    (result,) = run_suite(Suite(asset="a", rules=(rule,)), tables)
+    assert result.passed, result.detail
+    assert (result.unexpected, result.sample_keys) == (0, ())
+
+
+TABLE_RULES: list[tuple[str, dict[str, Any]]] = [
+    ("expect_table_row_count_to_be_between", {"min_value": 3}),
+    ("expect_column_max_to_be_between", {"column": "x", "max_value": 1}),
+    ("expect_column_min_to_be_between", {"column": "x", "min_value": 2}),
+    ("expect_column_unique_value_count_to_be_between", {"column": "x", "min_value": 3}),
+]
+
+
+@pytest.mark.parametrize(("type_", "kwargs"), TABLE_RULES)
+def test_a_rule_about_the_whole_table_fails_without_keys(tmp_path: Path, type_: str, kwargs: dict[str, Any]) -> None:
+    result = checked(tmp_path, type_, kwargs, [{"x": 1}, {"x": 2}], {})
+    assert (result.passed, result.evaluated, result.sample_keys) == (False, True, ())
+    assert "observed" in result.detail
+
+
+def test_same_rows_counts_what_either_side_has_more(tmp_path: Path) -> None:
+    arguments = {"columns": ["x"], "to_table": "p", "to_columns": ["id"]}
+    result = checked(tmp_path, "same_rows", arguments, [{"x": "a"}, {"x": "a"}], PARENTS)
+    assert (result.passed, result.unexpected) == (False, 2)
+
+
+def test_every_registered_type_is_tested_here_or_with_the_notes() -> None:
+    tested = {c[0] for c in CASES} | {t for t, _ in TABLE_RULES}
+    elsewhere = {"rows_exist", "same_rows", "codes_known", "share_at_most"}
+    assert set(RULE_TYPES) == tested | elsewhere
+
+
+def note(**fields: Any) -> dict[str, Any]:
+    blank = {"entity": "customer", "field": "status", "source_system": "crm", "source_table": "accounts"}
+    return {**blank, "source_row": 1, "action": "rejected", "reason": "unknown_code", "old_value": "X", **fields}
+
+
+def noted(folder: Path, type_: str, kwargs: dict[str, Any], notes: Rows, rows: int) -> CheckResult:
+    rule = Rule(
+        check="c",
+        table="notes",
+        why="It is what we test.",
+        type=type_,
+        kwargs=kwargs,
+        severity="critical",
+        looked_at="dispositions",
+    )
+    schema = pa.Table.from_pylist([note()]).schema
+    pq.write_table(pa.Table.from_pylist(notes, schema=schema), folder / "notes.parquet")
+    pq.write_table(pa.table({"source_row": pa.array(range(rows), pa.int64())}), folder / "d.parquet")
+    (result,) = run_suite(
+        Suite(asset="a", rules=(rule,)), {"notes": folder / "notes.parquet", "dispositions": folder / "d.parquet"}
+    )
+    return result
+
+
+def test_an_unknown_code_is_named_with_its_count_and_escaped(tmp_path: Path) -> None:
+    notes = [note(), note(source_row=2), note(source_row=3, old_value="<script>\x1b[31m|"), note(reason="late")]
+    result = noted(tmp_path, "codes_known", {}, notes, 10)
+    assert (result.unexpected, result.rows_checked) == (3, 10)
+    assert result.sample_keys == ("crm.accounts#1", "crm.accounts#2", "crm.accounts#3")
+    assert "customer.status 'X': 2" in result.detail
+    assert "<" not in result.detail and "\x1b" not in result.detail and "|" not in result.detail
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        note(old_value="jane.roe@example.org"),
+        note(old_value="+49 170 1234567"),
+        note(field="name", old_value="Jane Roe"),
+        note(entity="nothing", old_value="Jane Roe"),
+    ],
+)
+def test_an_unknown_code_that_may_be_personal_is_not_shown(tmp_path: Path, hidden: dict[str, Any]) -> None:
+    result = noted(tmp_path, "codes_known", {}, [hidden], 10)
+    assert "(not shown)" in result.detail
+    assert str(hidden["old_value"]) not in result.detail
+
+
+def test_a_long_code_is_cut(tmp_path: Path) -> None:
+    assert len(noted(tmp_path, "codes_known", {}, [note(old_value="x" * 5_000)], 10).detail) < 300
+
+
+def test_no_notes_over_rows_that_were_looked_at_is_a_pass(tmp_path: Path) -> None:
+    assert noted(tmp_path, "codes_known", {}, [], 10).passed
+
+
+@pytest.mark.parametrize(("noted_rows", "of", "passes"), [(1, 20, True), (2, 20, False), (1, 21, True)])
+def test_a_share_is_of_distinct_source_rows(tmp_path: Path, noted_rows: int, of: int, passes: bool) -> None:
+    arguments = {"action": "rejected", "of": "dispositions", "percent": 5}
+    notes = [note(source_row=n, field=f) for n in range(noted_rows) for f in ("status", "kind")]
+    assert noted(tmp_path, "share_at_most", arguments, notes, of).passed is passes
+
+
+def test_money_at_stake_is_summed_by_currency(tmp_path: Path) -> None:
+    rule = Rule(
+        check="c",
+        table="t",
+        why="It is what we test.",
+        type="expect_column_values_to_not_be_null",
+        kwargs={"column": "x"},
+        severity="critical",
+        money=MoneyAtStake(amount="m", currency="c"),
+    )
+    rows = [{"x": None, "m": 2**62, "c": "EUR"}] * 3 + [{"x": None, "m": 5, "c": "JPY"}, {"x": 1, "m": 7, "c": "EUR"}]
+    schema = pa.schema([("x", pa.int64()), ("m", pa.int64()), ("c", pa.string())])
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "t.parquet")
+    (result,) = run_suite(Suite(asset="a", rules=(rule,)), {"t": tmp_path / "t.parquet"})
+    assert result.amount_minor == {"EUR": 3 * 2**62, "JPY": 5}
+
+
+def test_dates_and_instants_compare_as_what_they_are(tmp_path: Path) -> None:
+    rows = [{"s": date(2026, 1, 2), "e": date(2026, 1, 1)}]
+    assert checked(tmp_path, "not_before", {"column": "e", "reference": "s"}, rows, {}).unexpected == 1

@@ -1,0 +1,252 @@
+"""One load of one cohort: all or nothing, and nothing twice."""
+
+from __future__ import annotations
+
+import threading
+
+import psycopg
+import pytest
+from target_world import PLAN_UUID, order, products, rows, tiny_plan, utc, world
+
+from migration_assets.connectors.postgres_target import PostgresTarget
+from migration_assets.domain.errors import TargetRefused
+from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.stages.load import apply
+from migration_assets.stages.load.apply import load_cohort
+
+TABLES = ("products", "customers", "subscriptions", "subscription_items", "entitlements")
+
+
+def counted(target: PostgresTarget) -> dict[str, int]:
+    names = (*(f"billing.{t}" for t in TABLES), "cutover.crosswalk", "cutover.load_ledger", "cutover.pre_image")
+    with target.transaction() as c:
+        return {n: c.execute(f"SELECT count(*) FROM {n}").fetchone()[0] for n in names}
+
+
+def ask(target: PostgresTarget, query: str) -> list[tuple]:
+    with target.transaction() as c:
+        return c.execute(query).fetchall()
+
+
+def test_first_load_writes_every_row_with_crosswalk_and_ledger(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    result = load_cohort(engine, target, tiny_plan(), order(), world().canonical(engine))
+    assert [(t.table, t.inserted) for t in result.tables] == [
+        ("customers", 6), ("subscriptions", 6), ("subscription_items", 12), ("entitlements", 6),
+    ]  # fmt: skip
+    assert result.rows_written == 30
+    assert counted(target)["cutover.crosswalk"] == 30
+    query = "SELECT table_name, inserted, run_id FROM cutover.load_ledger WHERE cohort = 'pilot' ORDER BY 1"
+    ledger = ask(target, query)
+    assert ledger == [
+        ("crosswalk", 30, "run-1"), ("customers", 6, "run-1"), ("entitlements", 6, "run-1"),
+        ("subscription_items", 12, "run-1"), ("subscriptions", 6, "run-1"),
+    ]  # fmt: skip
+    bits = ask(target, "SELECT name, email, created_at FROM billing.customers WHERE customer_number = 'C-00002'")
+    assert bits == [('Ärger, "2" & Söhne\nGmbH', "", utc(2020, 1, 1, 2))]
+
+
+def test_second_load_writes_nothing_anywhere(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    plan, canonical = tiny_plan(), world().canonical(engine)
+    load_cohort(engine, target, plan, order(), canonical)
+    before = counted(target), ask(target, "SELECT xmin, ctid FROM cutover.crosswalk ORDER BY target_id")
+    again = load_cohort(engine, target, plan, order(snapshot="later", run_id="run-2"), canonical)
+    assert again.rows_written == 0 and again.crosswalk.written == 0
+    assert [t.unchanged for t in again.tables] == [6, 6, 12, 6]
+    assert (counted(target), ask(target, "SELECT xmin, ctid FROM cutover.crosswalk ORDER BY target_id")) == before
+    assert load_cohort(engine, target, plan, order("unassigned"), products(engine)).rows_written == 0
+
+
+def test_a_changed_row_writes_exactly_that_row_and_keeps_the_old_one(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    changed = world()
+    load_cohort(engine, target, tiny_plan(), order(), changed.canonical(engine))
+    changed.one("subscription", 4)["billed_to_date_minor"] += 1
+    result = load_cohort(engine, target, tiny_plan(), order(), changed.canonical(engine))
+    assert (result.rows_written, [t.updated for t in result.tables]) == (1, [0, 1, 0, 0])
+    query = "SELECT operation, table_name, row ->> 'billed_to_date_minor' FROM cutover.pre_image ORDER BY 2 DESC"
+    kept = ask(target, query)
+    assert kept == [("update", "subscriptions", "4000"), ("update", "crosswalk", None)]
+
+
+def test_rows_the_cohort_no_longer_has_are_removed_and_kept_as_pre_images(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    fewer = world()
+    load_cohort(engine, target, tiny_plan(), order(), fewer.canonical(engine))
+    for entity in fewer.records:
+        fewer.records[entity] = [r for r in fewer.records[entity] if str(r["source_row"])[0] != "6"]
+    result = load_cohort(engine, target, tiny_plan(), order(), fewer.canonical(engine))
+    assert [t.deleted for t in result.tables] == [1, 1, 2, 1]
+    assert counted(target)["cutover.crosswalk"] == 25
+    assert ask(target, "SELECT count(*) FROM cutover.pre_image WHERE operation = 'delete'") == [(10,)]
+
+
+def test_a_load_that_dies_between_tables_leaves_nothing(
+    engine: DuckDBEngine, target: PostgresTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = counted(target)
+    load_table = apply._Load._table
+
+    def dies(self: apply._Load, table: object, fresh: bool) -> object:
+        if table.table == "entitlements":  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        return load_table(self, table, fresh)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(apply._Load, "_table", dies)
+    with pytest.raises(KeyboardInterrupt):
+        load_cohort(engine, target, tiny_plan(), order(), world().canonical(engine))
+    assert counted(target) == before
+
+
+def test_a_dry_run_counts_and_writes_nothing(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    before = counted(target)
+    result = load_cohort(engine, target, tiny_plan(), order(dry_run=True), world().canonical(engine))
+    assert (result.rows_written, result.dry_run) == (30, True)
+    assert counted(target) == before
+
+
+def test_rows_that_are_there_without_a_crosswalk_are_taken_over_not_doubled(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    plan, canonical = tiny_plan(), world().canonical(engine)
+    load_cohort(engine, target, plan, order(), canonical)
+    with target.transaction() as c:
+        c.execute("DELETE FROM cutover.crosswalk")
+    result = load_cohort(engine, target, plan, order(), canonical)
+    assert (result.rows_written, result.crosswalk.inserted) == (0, 30)
+
+
+def test_another_loader_at_the_same_time_is_told_so(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    with target.transaction() as c:
+        c.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"cutover load {PLAN_UUID}"])
+        with pytest.raises(TargetRefused, match="another load of this plan"):
+            load_cohort(engine, target, tiny_plan(), order(lock_seconds=1), world().canonical(engine))
+
+
+def test_two_cohorts_loaded_at_once_wait_for_each_other(target: PostgresTarget) -> None:
+    refused: list[BaseException] = []
+
+    def load(cohort: str, customers: range) -> None:
+        try:
+            with DuckDBEngine(memory_limit="500MB") as engine:
+                load_cohort(engine, target, tiny_plan(), order(cohort), world(customers).canonical(engine))
+        except BaseException as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=load, args=a) for a in (("a", range(1, 7)), ("b", range(11, 17)))]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert refused == [] and counted(target)["billing.customers"] == 12
+
+
+def test_the_writer_cannot_change_the_schema_and_the_reader_cannot_write(target: PostgresTarget) -> None:
+    for role, statement in (
+        ("tiny_writer", "CREATE TABLE billing.mine ()"),
+        ("tiny_writer", "DROP TABLE billing.customers"),
+        ("tiny_writer", "DELETE FROM cutover.load_ledger"),
+        ("tiny_reader", "DELETE FROM billing.customers"),
+        ("tiny_reader", "SELECT * FROM cutover.pre_image"),
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), target.transaction(role=role) as c:
+            c.execute(statement)
+    with target.transaction(role="tiny_reader") as c:
+        c.execute("SELECT * FROM billing.customers")
+
+
+SECRET = "Wanda Geheim"
+BREAKS = [
+    ("subscription", "status", "Wanda Geheim", "subscriptions_status_code", "erp.contracts#3"),
+    ("subscription", "currency", None, "currency", "erp.contracts#3"),
+    ("subscription", "currency", "Wanda Geheim", "subscriptions_currency_currency", "erp.contracts#3"),
+    ("subscription", "customer_id", "crm.accounts:99", "subscriptions_customer_id_fkey", "erp.contracts#3"),
+    ("subscription", "starts_at", utc(2030, 1, 1), "subscriptions_starts_at_lt_ends_at", "erp.contracts#3"),
+    ("customer", "customer_number", "C-00004", "customers_customer_number_key", "crm.accounts#"),
+    ("customer", "parent_id", "crm.accounts:77", "customers_parent_id_fkey", "crm.accounts#3"),
+    ("customer", "name", None, "name", "crm.accounts#3"),
+    ("customer", "name", "Wanda\0Geheim", "customers", "crm.accounts#3"),
+    ("entitlement", "customer_id", "crm.accounts:1", "overlap", "erp.contracts#"),
+]
+
+
+@pytest.mark.parametrize(("entity", "field", "value", "named", "surrogate"), BREAKS)
+@pytest.mark.parametrize("loaded_before", [False, True])
+def test_a_refusal_names_constraint_and_row_and_no_value(
+    engine: DuckDBEngine, target: PostgresTarget, loaded_before: bool, entity: str, field: str, value: object,
+    named: str, surrogate: str,
+) -> None:  # fmt: skip
+    broken = world()
+    for record in broken.records["customer"]:
+        record["name"] = f"{SECRET} {record['source_row']}"
+    if loaded_before:
+        load_cohort(engine, target, tiny_plan(), order(), broken.canonical(engine))
+    before = counted(target)
+    broken.one(entity, 3)[field] = value
+    with pytest.raises(TargetRefused) as refused:
+        load_cohort(engine, target, tiny_plan(), order(), broken.canonical(engine))
+    text = str(refused.value)
+    assert named in text and surrogate in text and "nothing was written" in text
+    assert "Wanda" not in text and "Geheim" not in text and "C-0000" not in text
+    # The driver's own error, with the row in its DETAIL, must not ride along into a log.
+    assert refused.value.__suppress_context__ and refused.value.__cause__ is None
+    assert counted(target) == before
+
+
+def test_a_merged_row_and_references_to_it_lead_to_the_survivor(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    merged = world(range(1, 4))
+    del merged.records["entitlement"]  # two of one customer would overlap
+    merged.records["customer"] = [r for r in merged.records["customer"] if r["source_row"] != 3]
+    redirects = _redirects(engine, "crm.accounts:3", "crm.accounts:1")
+    load_cohort(engine, target, tiny_plan(), order(), merged.canonical(engine), redirects)
+    ids = dict(ask(target, "SELECT source_id, target_id FROM cutover.crosswalk WHERE entity = 'customer'"))
+    assert ids["3"] == ids["1"] != ids["2"]
+    owners = ask(target, "SELECT count(*) FROM billing.subscriptions WHERE customer_id = (SELECT target_id FROM "
+                         "cutover.crosswalk WHERE entity = 'customer' AND source_id = '1')")  # fmt: skip
+    assert owners == [(2,)]
+
+
+def test_ids_stay_when_the_survivor_changes_and_go_home_after_an_unmerge(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    plan, both = tiny_plan(), world(range(1, 3))
+    del both.records["entitlement"]
+    both.one("customer", 2)["parent_id"] = None
+
+    def ids() -> dict[str, object]:
+        return dict(ask(target, "SELECT source_id, target_id FROM cutover.crosswalk WHERE entity = 'customer'"))
+
+    def without(number: int) -> dict:
+        records = {e: [r for r in rs if e != "customer" or r["source_row"] != number] for e, rs in both.records.items()}
+        return {e: rows(engine, e, rs) for e, rs in records.items()}
+
+    load_cohort(engine, target, plan, order(), without(2), _redirects(engine, "crm.accounts:2", "crm.accounts:1"))
+    founder = ids()["1"]
+    load_cohort(engine, target, plan, order(), without(1), _redirects(engine, "crm.accounts:1", "crm.accounts:2"))
+    assert ids() == {"1": founder, "2": founder}
+    assert ask(target, "SELECT customer_id, customer_number FROM billing.customers") == [(founder, "C-00002")]
+    load_cohort(engine, target, plan, order(), both.canonical(engine))
+    assert ids()["1"] == founder and ids()["2"] != founder
+    numbers = dict(ask(target, "SELECT customer_number, customer_id FROM billing.customers"))
+    assert numbers["C-00001"] == founder and len(numbers) == 2
+
+
+def _redirects(engine: DuckDBEngine, key: str, into: str):
+    import pyarrow as pa
+
+    return engine.table(pa.table({"entity": ["customer"], "key": [key], "into_key": [into]}))
+
+
+def test_an_unreachable_target_is_said_without_its_password() -> None:
+    from migration_assets.domain.errors import Misconfigured
+
+    target = PostgresTarget("postgresql+psycopg://u:hunter2@127.0.0.1:1/none")
+    with pytest.raises(Misconfigured) as refused, target.transaction():
+        pass
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_target_that_lost_a_table_is_refused(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    with target.transaction() as c:
+        c.execute("DROP TABLE billing.entitlements")
+    with pytest.raises(TargetRefused, match="entitlements"):
+        load_cohort(engine, target, tiny_plan(), order(), world().canonical(engine))

@@ -1,0 +1,155 @@
+"""Finance's totals catch mistakes of the mapping with which every stage agrees."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from target_world import Legacy, World, legacy, order, tiny_plan
+
+import migration_assets
+from migration_assets.connectors.postgres_target import PostgresTarget
+from migration_assets.domain.errors import BadInput
+from migration_assets.domain.money import exponent_of
+from migration_assets.domain.predicates import Predicate
+from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.plan.models import Control
+from migration_assets.stages.load.apply import load_cohort
+from migration_assets.stages.reconcile.controls import run_controls
+from migration_assets.stages.reconcile.money import Tie
+
+SIDES = {"source": "erp.contracts", "target": "subscriptions", "owner": "finance"}
+COUNT = Control(measure="contracts", kind="count", **SIDES)
+BILLED = Control(
+    measure="billed", kind="sum", source_column="billed", source_unit="major", source_currency="currency",
+    target_column="billed_to_date_minor", target_unit="minor", target_currency="currency", **SIDES,
+)  # fmt: skip
+STARTED = Control(measure="started", kind="day_sum", source_column="started", target_column="starts_at", **SIDES)
+CONTROLS = (COUNT, BILLED, STARTED)
+
+
+def ties(engine: DuckDBEngine, target: PostgresTarget, raw: Legacy, *controls: Control) -> dict[str, Tie]:
+    with target.transaction(role="tiny_reader", read_only=True) as connection:
+        schema, chosen = tiny_plan().target, controls or CONTROLS
+        found = run_controls(engine, connection, chosen, schema, "pilot", raw.tables, raw.dispositions, exponent_of)
+    assert len(found) == len({(t.measure, t.currency) for t in found})
+    return {t.measure: t for t in found}
+
+
+def reload(engine: DuckDBEngine, target: PostgresTarget, changed: World) -> None:
+    load_cohort(engine, target, tiny_plan(), order(), changed.canonical(engine))
+
+
+def test_totals_tie_to_the_minor_unit(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy) -> None:
+    found = ties(engine, loaded[0], raw)
+    assert all(t.ok for t in found.values()) and set(found) == {"contracts", "billed", "started"}
+    assert (found["billed"].source, found["billed"].target, found["billed"].currency) == (21000, 21000, "EUR")
+    assert (found["contracts"].source, found["contracts"].source_rows) == (6, 6)
+
+
+def test_rejected_rows_are_explained_not_missing(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]) -> None:
+    found = ties(engine, loaded[0], legacy(engine, rejected=frozenset({98, 99})))
+    assert (found["billed"].rejected, found["billed"].difference) == (1554, 0)
+    assert (found["contracts"].rejected, found["contracts"].difference) == (2, 0)
+
+
+def test_list_price_for_contracted_price_is_caught(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    target, pilot = loaded
+    for record in pilot.records["subscription"]:
+        record["billed_to_date_minor"] = 99999
+    reload(engine, target, pilot)
+    found = ties(engine, target, raw)
+    assert found["billed"].difference == 21000 - 6 * 99999 and found["contracts"].ok
+
+
+def test_two_date_columns_swapped_are_caught(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    from target_world import utc
+
+    target, pilot = loaded
+    for record in pilot.records["subscription"]:
+        record["starts_at"] = utc(2024, 12, 1)
+    reload(engine, target, pilot)
+    found = ties(engine, target, raw)
+    assert not found["started"].ok and found["billed"].ok
+
+
+def test_a_dropped_filter_is_caught(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy) -> None:
+    """Finance counts contracts sold; the mapping lost its filter and brought the sample ones along."""
+    sold = Predicate(field="kind", op="eq", value="sold")
+    contracts = raw.tables["erp.contracts"]
+    sample = contracts.mutate(kind=(contracts["_row"] > 4).ifelse("sample", "sold"))
+    changed = Legacy({**raw.tables, "erp.contracts": sample}, raw.dispositions)
+    found = ties(engine, loaded[0], changed, *(c.model_copy(update={"source_where": (sold,)}) for c in CONTROLS))
+    assert [t.difference for t in found.values()][:2] == [-2, -11000] and not found["started"].ok
+
+
+def test_currencies_are_never_added_up(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy) -> None:
+    target, pilot = loaded
+    pilot.one("subscription", 5)["currency"] = "JPY"
+    reload(engine, target, pilot)
+    with target.transaction() as connection:
+        found = run_controls(
+            engine, connection, [BILLED], tiny_plan().target, "pilot", raw.tables, raw.dispositions, exponent_of
+        )
+    assert {t.currency: t.difference for t in found} == {"EUR": 5000, "JPY": -5000}
+
+
+def test_text_that_is_no_number_is_counted_and_shows_as_a_difference(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    contracts = raw.tables["erp.contracts"]
+    odd = contracts.mutate(
+        billed=(contracts["_row"] == 6).ifelse("1.234,56", (contracts["_row"] == 5).ifelse(" ", contracts.billed))
+    )
+    found = ties(engine, loaded[0], Legacy({**raw.tables, "erp.contracts": odd}, raw.dispositions), BILLED)["billed"]
+    assert (found.unreadable, found.source, found.difference) == (1, 10000, -11000)
+
+
+def test_filters_work_on_both_sides(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy) -> None:
+    some = COUNT.model_copy(
+        update={
+            "source_where": (Predicate(field="id", op="in", value=(1, 3, 5, 7)),),
+            "target_where": (
+                Predicate(field="ends_at", op="not_null"),
+                Predicate(field="currency", op="in", value=("EUR",)),
+            ),
+        }
+    )  # fmt: skip
+    found = ties(engine, loaded[0], raw, some)["contracts"]
+    assert (found.source, found.target) == (3, 3)
+
+
+@pytest.mark.parametrize("wrong", [{"source_column": "nope"}, {"target_column": "nope"}, {"target": "nope"}])
+def test_a_control_that_cannot_be_worked_out_names_its_row(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy, wrong: dict[str, str]
+) -> None:
+    with pytest.raises(BadInput, match=r"controls\.csv:7"):
+        ties(engine, loaded[0], raw, BILLED.model_copy(update={**wrong, "row": 7}))
+
+
+ALLOWED = ("migration_assets.domain", "migration_assets.plan.models", "migration_assets.stages.reconcile.m",
+           "migration_assets.engine.duckdb", "migration_assets.connectors.postgres_target")  # fmt: skip
+
+
+@pytest.mark.parametrize("module", ["controls", "money", "membership"])
+def test_controls_share_nothing_with_what_they_check(module: str) -> None:
+    path = Path(migration_assets.__file__).parent / "stages" / "reconcile" / f"{module}.py"
+    names = [n.module or "" for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+    assert [n for n in names if n.startswith("migration_assets") and not n.startswith(ALLOWED)] == []
+
+
+def test_importing_the_controls_imports_no_mapping_and_no_other_stage() -> None:
+    code = (
+        "import sys, migration_assets.stages.reconcile.controls\n"
+        "print([m for m in sys.modules if m.startswith('migration_assets.') and "
+        "('mapping' in m or '.rules' in m or ('.stages.' in m and '.stages.reconcile' not in m))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

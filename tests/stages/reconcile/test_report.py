@@ -1,0 +1,130 @@
+"""Balance, spot check and reports: what people and scripts see of a reconciliation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pyarrow as pa
+import pytest
+from target_world import Legacy, World, legacy, tiny_plan
+
+from migration_assets.connectors.postgres_target import PostgresTarget
+from migration_assets.domain.money import exponent_of
+from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.plan.models import Control
+from migration_assets.stages.reconcile.balance import Balance, balance, cohort_crosswalk
+from migration_assets.stages.reconcile.controls import run_controls
+from migration_assets.stages.reconcile.report import (
+    CohortReport,
+    discrepancy_csv,
+    discrepancy_html,
+    ranked,
+    reconciliation_json,
+    spot_check_html,
+)
+from migration_assets.stages.reconcile.rows import compare_rows, read_both
+from migration_assets.stages.reconcile.spot_check import spot_check
+
+PLAN = tiny_plan()
+BILLED = Control(
+    measure="billed", kind="sum", source="erp.contracts", source_column="billed", source_unit="major",
+    source_currency="=EUR", target="subscriptions", target_column="billed_to_date_minor", target_unit="minor",
+    target_currency="=EUR", owner="finance",
+)  # fmt: skip
+
+
+def balanced(engine: DuckDBEngine, target: PostgresTarget, raw: Legacy) -> Balance:
+    with target.transaction(read_only=True) as connection:
+        crosswalk = cohort_crosswalk(engine, connection, "pilot")
+    return balance(engine, PLAN, raw.tables, raw.dispositions, crosswalk)
+
+
+def report(engine: DuckDBEngine, target: PostgresTarget, pilot: World, raw: Legacy) -> CohortReport:
+    sides = read_both(engine, target, PLAN, "pilot", pilot.canonical(engine))
+    with target.transaction(read_only=True) as c:
+        ties = run_controls(engine, c, [BILLED], PLAN.target, "pilot", raw.tables, raw.dispositions, exponent_of)
+    spot = spot_check(engine, PLAN, sides, raw.tables, "snap|pilot", 3)
+    return CohortReport("pilot", compare_rows(engine, PLAN, sides), balanced(engine, target, raw), ties, spot)
+
+
+def test_every_source_row_is_accounted_for(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    found = balanced(engine, loaded[0], raw)
+    assert found.unexplained == 0
+    assert [(s.table, s.read, s.loaded) for s in found.sources] == [
+        ("crm.accounts", 6, 6), ("erp.contracts", 6, 6), ("erp.positions", 12, 12),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("problem", ["none", "several", "not_in_target"])
+def test_a_row_with_no_or_two_dispositions_or_a_false_one_is_unexplained(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], problem: str
+) -> None:
+    raw = legacy(engine, rejected=frozenset({99}))
+    claims = engine.arrow(raw.dispositions).to_pylist()
+    other = next(c for c in claims if c["source_row"] == 99)
+    claims.remove(other)
+    if problem == "several":
+        claims += [other, {**other, "disposition": "excluded"}]
+    if problem == "not_in_target":
+        claims += [{**other, "disposition": "loaded"}]
+    found = balanced(engine, loaded[0], Legacy(raw.tables, engine.table(pa.Table.from_pylist(claims))))
+    assert engine.arrow(found.rows).to_pylist() == [{"table": "erp.contracts", "source_row": 99, "problem": problem}]
+    assert found.unexplained == 1
+
+
+def test_json_has_the_promised_shape(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy) -> None:
+    whole = json.loads(json.dumps(reconciliation_json("snap", [report(engine, *loaded, raw)])))
+    assert (whole["ok"], whole["snapshot"]) == (True, "snap")
+    cohort = whole["cohorts"][0]
+    assert set(cohort) == {"cohort", "sources", "targets", "money", "unexplained"}
+    assert cohort["sources"][0] == {
+        "table": "crm.accounts", "read": 6, "loaded": 6, "merged": 0, "rejected": 0, "excluded": 0,
+    }  # fmt: skip
+    assert cohort["targets"][0] == {
+        "table": "customers", "expected": 6, "found": 6, "missing": 0, "extra": 0, "changed": 0,
+    }  # fmt: skip
+    assert cohort["money"] == [
+        {"measure": "billed", "currency": "EUR", "source_minor": 21000, "rejected_minor": 0, "excluded_minor": 0,
+         "waived_minor": 0, "target_minor": 21000, "difference_minor": 0}
+    ]  # fmt: skip
+    assert reconciliation_json("snap", [])["ok"] is False
+
+
+def test_the_list_is_ranked_by_money_and_holds_no_values(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    target, pilot = loaded
+    with target.transaction() as c:
+        c.execute("UPDATE billing.subscriptions SET billed_to_date_minor = billed_to_date_minor * 2")
+        c.execute("UPDATE billing.customers SET name = 'Wanda <script>'")
+    found = report(engine, target, pilot, raw)
+    lines = ranked(engine, found)
+    table = list(csv.DictReader(io.StringIO(discrepancy_csv(lines))))
+    assert [r["amount_minor"] for r in table] == ["6000", "5000", "4000", "3000", "2000", "1000", *[""] * 6]
+    assert (table[0]["rank"], table[0]["surrogate"], table[0]["currency"]) == ("1", "erp.contracts#6", "EUR")
+    page = discrepancy_html("snap", found, lines)
+    assert "Wanda" not in page and "Ärger" not in page and "erp.contracts#6" in page
+    # Twelve changed fields in twelve rows, and the control that sees the money double.
+    assert (found.ok, found.unexplained) == (False, 13)
+
+
+def test_the_spot_check_is_reproducible_and_shows_both_sides(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    target, pilot = loaded
+    first, again = (report(engine, target, pilot, raw).spot for _ in range(2))
+    assert first is not None and first == again
+    assert (first.customers, first.rows, first.differing) == (3, 3 * 5, 0)
+    with target.transaction() as c:
+        c.execute("UPDATE billing.customers SET name = '<script>x</script> '")
+    spot = report(engine, target, pilot, raw).spot
+    assert spot is not None and spot.differing == 3
+    page = spot_check_html("pilot", spot)
+    assert "<script>" not in page and "&lt;script&gt;" in page and "list_price" in page
+    assert "Ärger" in page and "Ärger" not in repr(spot)
+    other = spot_check(engine, PLAN, read_both(engine, target, PLAN, "pilot", pilot.canonical(engine)), {}, "other", 3)
+    assert other.customers == 3

@@ -1,0 +1,106 @@
+"""The house rules that a machine can hold: who imports whom, and where Dagster and floats may appear."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "migration_assets"
+MODULES = sorted(p for p in PACKAGE.rglob("*.py"))
+
+# Each room and the rooms whose modules it may import, beside its own.
+MAY_IMPORT = {
+    "domain": set(),
+    "engine": {"domain"},
+    "connectors": {"domain", "engine"},
+    "quality": {"domain"},
+    "control": {"domain"},
+    "demo": {"domain", "connectors"},
+    "plan": {"domain", "engine", "quality"},
+    "stages": {"domain", "engine", "connectors", "quality", "control", "plan"},
+    "sync": {"domain", "engine", "connectors", "quality", "control", "plan"},
+    "wiring": {"domain", "engine", "connectors", "quality", "control", "plan", "stages", "sync", "demo"},
+}
+# Dagster's skin of a stage may use the wiring; the pure modules beside it may not.
+SKIN = "assets.py"
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Modules a file imports, and whether it does so at import time (not in a function or for types only)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = set(tree.body)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node in top
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node in top
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else "root"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    if room(path) == "root":
+        return
+    allowed = MAY_IMPORT[room(path)] | {room(path)}
+    if path.name == SKIN:
+        allowed |= {"wiring"}
+    for module, _ in imports(path):
+        if module.startswith("migration_assets."):
+            used = module.split(".")[1]
+            # The runner assembles the graph it runs; nothing else in wiring may know the definitions.
+            if path.name == "execute.py" and used == "definitions":
+                continue
+            assert used in allowed, f"{path.relative_to(PACKAGE)} imports {module}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_the_skin_knows_dagster(path: Path) -> None:
+    if path.name == SKIN or room(path) in ("wiring", "root"):
+        return
+    assert not [m for m, _ in imports(path) if m == "dagster" or m.startswith("dagster.")]
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "domain").rglob("*.py")), ids=lambda p: p.name)
+def test_domain_holds_no_float_clock_file_or_network(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    constants = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
+    assert "float" not in names
+    assert not [c for c in constants if isinstance(c, float)]
+    assert not {m for m, _ in imports(path)} & {"time", "requests", "socket", "os", "pathlib", "sqlalchemy", "urllib"}
+    calls = {n.func.attr for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
+    assert not calls & {"now", "utcnow", "today"}
+    assert "open" not in names
+
+
+def test_wiring_does_not_import_a_stages_skin() -> None:
+    for path in sorted((PACKAGE / "wiring").rglob("*.py")):
+        assert not [m for m, _ in imports(path) if m.startswith("migration_assets.stages.") and m.endswith(".assets")]
+
+
+def test_nothing_is_called_utils() -> None:
+    assert not [p for p in MODULES if p.stem in {"utils", "helpers", "common", "misc"}]
+
+
+def test_controls_know_neither_mapping_nor_other_stages() -> None:
+    """Control totals must not share a mistake with what they control."""
+    seen, todo = set(), ["migration_assets.stages.reconcile.controls"]
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        path = PACKAGE.parent / (name.replace(".", "/") + ".py")
+        if path.exists():
+            todo += [m for m, _ in imports(path) if m.startswith("migration_assets.")]
+    forbidden = ("migration_assets.engine.mapping", "migration_assets.engine.rules", "migration_assets.stages.")
+    strangers = [m for m in seen if m.startswith(forbidden) and not m.startswith("migration_assets.stages.reconcile")]
+    assert not strangers
