@@ -114,7 +114,8 @@ def _prepared(board: _Board, rule: Rule, allowed: Collection[str]) -> CheckResul
     missing = _missing(board, rule)
     if missing:
         return _not_evaluated(rule, missing)
-    watched = (rule.looked_at or rule.table).partition(".")[0]
+    # The name of a source table has a dot of its own.
+    watched = rule.looked_at.partition(".")[0] if rule.looked_at else rule.table
     rows = _rows_looked_at(board, rule)
     if rows:
         return _Waiting(rule, rows)

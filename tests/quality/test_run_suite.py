@@ -79,6 +79,15 @@ def test_a_table_the_plan_allows_to_be_empty_passes_and_says_so(tmp_path: Path) 
     assert "may be empty" in result.detail
 
 
+def test_a_source_table_that_may_be_empty_is_known_by_its_whole_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.parquet", {"x": pa.array([], pa.int64())})
+    suite = Suite(asset="a", rules=(rule("c", "rows_exist", table="crm.suppressions"),))
+    (allowed,) = run_suite(suite, {"crm.suppressions": path}, may_be_empty={"crm.suppressions"})
+    (refused,) = run_suite(suite, {"crm.suppressions": path}, may_be_empty={"crm"})
+    assert allowed.passed and not refused.passed
+    assert "`crm.suppressions`" in refused.detail
+
+
 def test_an_empty_list_of_defects_is_judged_by_what_was_looked_at(tmp_path: Path) -> None:
     suite = Suite(asset="a", rules=(rule("c", "no_rows", looked_at="balance.read"),), may_be_empty=("t",))
     tables = {"t": write(tmp_path / "t.parquet", {"x": pa.array([], pa.int64())})}

@@ -59,7 +59,8 @@ def _standardize(call: StageCall) -> StageOutput:
     written["notes"] = call.engine.write(
         notes, tables["notes"], order_by=["entity", "source_table", "source_row", "field"]
     )
-    return StageOutput(tables, {**row_counts(written, partitioned=False), **_changes(call, tables)})
+    metadata = {**row_counts(written, partitioned=False), **_changes(call, tables)}
+    return StageOutput(tables, metadata, may_be_empty=call.may_be_empty(tables))
 
 
 def _changes(call: StageCall, tables: dict) -> dict[str, object]:
