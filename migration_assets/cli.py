@@ -210,7 +210,7 @@ def demo(customers: int, seed: int, clean: bool) -> None:
 
 @main.command()
 @plan_option
-@click.option("--port", type=click.IntRange(1024, 65535), default=3000, show_default=True)
+@click.option("--port", type=click.IntRange(1024, 65535), default=3000, show_default=True, help="Where to listen.")
 @click.option("--read-only", is_flag=True, help="For auditors: lineage and history, no changes.")
 def ui(plan: str | None, port: int, read_only: bool) -> None:
     """Dagster's webserver and daemon on 127.0.0.1, until interrupted."""

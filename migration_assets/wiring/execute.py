@@ -105,7 +105,7 @@ class Runner:
             tags=dict(tags or {}),
             run_config=QUIET,
         )
-        return _summed_up(result)
+        return summed_up(result)
 
     def migrate(
         self,
@@ -153,7 +153,8 @@ class Runner:
         return results
 
 
-def _summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:
+def summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:
+    """How a run went, out of its events."""
     failed_steps = [e for e in result.all_events if e.is_step_failure]
     evaluations = result.get_asset_check_evaluations()
     critical = [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.ERROR]
@@ -165,6 +166,8 @@ def _summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:
         exit_code = _exit_code(failed_steps[0])
     elif critical:
         stopped_at = critical[0].asset_key.to_user_string()
+    elif not result.success:
+        reason = _reason_outside_steps(result)
     written = 0
     for event in (e for e in result.all_events if e.is_step_materialization):
         value = event.step_materialization_data.materialization.metadata.get("rows written")
@@ -177,6 +180,12 @@ def _summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:
         rows_written=written,
         exit_code=exit_code,
     )
+
+
+def _reason_outside_steps(result: dg.ExecuteInProcessResult) -> str | None:
+    """Why a run failed that never came to a step: Dagster could not set itself up, say."""
+    failures = [e.job_failure_data for e in result.all_events if e.is_failure and not e.is_step_failure]
+    return next((f.error.message.strip() for f in failures if f.error is not None), None)
 
 
 def _exit_code(event: dg.DagsterEvent) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from migration_assets.wiring.partitions import COHORTS
-
 GLOBAL_STAGES = (
     "golden_copy",
     "standardized_parties",
@@ -39,7 +37,6 @@ def cohort_phase() -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         "cohort_phase",
         selection=dg.AssetSelection.assets(*COHORT_STAGES),
-        partitions_def=COHORTS,
         description="One cohort from its profile to its reconciliation; backfill it to move many.",
     )
 
@@ -49,7 +46,6 @@ def nightly_reconciliation() -> dg.ScheduleDefinition:
     job = dg.define_asset_job(
         "reconcile_again",
         selection=dg.AssetSelection.assets("reconciliation"),
-        partitions_def=COHORTS,
         description="Source and target compared again, now.",
     )
 

@@ -1,0 +1,72 @@
+"""The migrations that the tests of this folder look at; each is run once a session, because one costs a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from telco_rows import telco_rows, write_telco
+from world import World, add_plan, make_root, opened
+
+from migration_assets.connectors.databases import ensure_database
+from migration_assets.demo import Legacy, fill, generate
+from migration_assets.demo.world import DEFAULT_RATES
+from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.workspace import Workspace
+
+ACME_COHORTS = """cohorts:
+  - {name: pilot, wave: 0, where: [{field: segment, op: eq, value: small}], limit: 20, description: First.}
+  - {name: rest, wave: 1, buckets: 1, description: Everybody else.}
+"""
+TELCO_COHORTS = """cohorts:
+  - {name: pilot, wave: 0, where: [{field: status, op: eq, value: active}], limit: 10, description: First.}
+  - {name: base, wave: 1, buckets: 1, description: Everybody else.}
+"""
+
+
+@pytest.fixture(scope="session")
+def legacy() -> Legacy:
+    """Acme with every defect; so few customers that some kinds need a higher rate to be there at all."""
+    return generate(120, seed=7, messy={**DEFAULT_RATES, "test_account": 0.02, "erased": 0.02})
+
+
+@pytest.fixture(scope="session")
+def acme(server: str, legacy: Legacy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Acme's plan with two cohorts; its legacy systems are filled, nothing has run."""
+    root = make_root(tmp_path_factory.mktemp("acme"))
+    add_plan(root, "acme", "acme", ACME_COHORTS)
+
+    def fill_legacy(workspace: Workspace) -> None:
+        environment = workspace.environment
+        for name in ("legacy_crm", "legacy_erp"):
+            ensure_database(environment.server_url, f"{environment.plan}_{name}")
+        crm, erp = environment.database("legacy_crm"), environment.database("legacy_erp")
+        fill(legacy, crm_url=crm, erp_url=erp)
+
+    with opened(root, "acme", server, before=fill_legacy) as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def acme_run(acme: World) -> Summary:
+    return acme.migrate()
+
+
+@pytest.fixture(scope="session")
+def telco_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_telco(tmp_path_factory.mktemp("telco") / "customers.csv", telco_rows())
+
+
+@pytest.fixture(scope="session")
+def small(server: str, telco_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The telco plan, under the name `small`, on 60 made-up customers; nothing has run."""
+    root = make_root(tmp_path_factory.mktemp("small"))
+    add_plan(root, "telco", "small", TELCO_COHORTS)
+    with opened(root, "small", server, {"TELCO_CSV": str(telco_csv)}) as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def small_run(small: World) -> Summary:
+    return small.migrate()

@@ -1,0 +1,215 @@
+"""What anybody may expect of a migration, shown on the telco plan with 60 customers, in the order of a working day."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from telco_rows import telco_rows, write_telco
+from world import World, change, command
+
+from migration_assets.wiring.execute import Summary
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("small")]
+
+
+def test_every_customer_arrives_and_the_cohorts_add_up_to_the_file(small: World, small_run: Summary) -> None:
+    assert small_run.ok, small_run.to_json("small")
+    assert list(small_run.cohorts) == ["pilot", "base_01", "unassigned"]
+    read = [row["read"] for cohort in small_run.cohorts for row in small.report(cohort)["sources"]]
+    assert (read, sum(read)) == ([10, 50, 0], 60)
+    assert small.target("select count(*) from telecom.accounts") == [(60,)]
+    cents = sum(round(float(row["MonthlyCharges"]) * 100) for row in telco_rows())
+    assert small.target("select sum(recurring_minor)::bigint from telecom.subscription_items") == [(cents,)]
+
+
+def test_a_second_run_writes_nothing(small: World, small_run: Summary) -> None:
+    before = _recorded(small)
+    again = small.migrate("base_01")
+    assert again.ok and again.rows_written == 0
+    assert _recorded(small) == before
+
+
+def test_a_dry_run_writes_nothing_and_opens_no_gate(small: World, small_run: Summary) -> None:
+    small.target("delete from telecom.payment_methods where account_id in (select account_id from telecom.accounts"
+                 " where account_number = '1000-TESTS')")  # fmt: skip
+    before = _recorded(small)
+    (cohort,) = _cohort_of(small, "1000-TESTS")
+    done = small.runner.phase("cohort_phase", cohort=cohort, tags={"cutover/dry_run": "true"})
+    assert done.rows_written == 0 and _recorded(small) == before
+    assert small.target("select count(*) from telecom.payment_methods") == [(59,)]
+    mended = small.materialize("loaded_target", cohort)
+    assert mended.ok and mended.rows_written == 1
+    assert small.target("select count(*) from telecom.payment_methods") == [(60,)]
+
+
+BREAKS = {
+    "deleted": "delete from telecom.payment_methods where payment_method_id = '{payment_methods}'",
+    "a cent": "update telecom.subscriptions set billed_to_date_minor = billed_to_date_minor + 1"
+    " where subscription_id = '{subscriptions}'",
+    "trailing space": "update telecom.accounts set name = name || ' ' where account_id = '{accounts}'",
+    "NULL to empty": "update telecom.payment_methods set token = '' where payment_method_id = '{payment_methods_2}'",
+    "swapped": "update telecom.subscription_items i set product_code = o.product_code from telecom.subscription_items o"
+    " where (i.item_id, o.item_id) in (('{items}', '{items_2}'), ('{items_2}', '{items}'))",
+}
+
+
+def test_reconcile_names_exactly_the_rows_that_were_changed_by_hand(
+    small: World, small_run: Summary, server: str, telco_csv: Path
+) -> None:
+    hit = _rows_to_break(small)
+    tables = ("payment_methods", "subscriptions", "accounts", "subscription_items")
+    for table in tables:
+        small.target(f"create table public.saved_{table} as select * from telecom.{table}")
+    for statement in BREAKS.values():
+        small.target(statement.format(**hit))
+    answer = command(
+        small.workspace.root, server, "reconcile", "--plan", "small", "--cohort", "pilot", TELCO_CSV=str(telco_csv)
+    )
+    differences = {(d["kind"], d["table"], d["key"], d["column"]) for d in small.report("pilot")["differences"]}
+    assert answer.exit_code == 1
+    assert differences == {
+        ("missing", "payment_methods", hit["payment_methods"], None),
+        ("changed", "subscriptions", hit["subscriptions"], "billed_to_date_minor"),
+        ("changed", "accounts", hit["accounts"], "name"),
+        ("changed", "payment_methods", hit["payment_methods_2"], "token"),
+        ("changed", "subscription_items", hit["items"], "product_code"),
+        ("changed", "subscription_items", hit["items_2"], "product_code"),
+    }
+    assert all(key in answer.out.replace("\n", "") for key in hit.values()), answer.out
+    _put_back(small, tables)
+    assert small.runner.reconcile(["pilot"])["pilot"].ok
+    assert small.report("pilot")["differences"] == []
+
+
+def _rows_to_break(small: World) -> dict[str, str]:
+    """Rows of two customers of the pilot; the swapped items belong to one contract."""
+    query = """
+        select a.account_id::text, s.subscription_id::text, p.payment_method_id::text,
+               (select array_agg(item_id::text order by item_id) from telecom.subscription_items i
+                where i.subscription_id = s.subscription_id)
+        from telecom.accounts a join telecom.subscriptions s using (account_id)
+        join telecom.payment_methods p using (account_id) join cutover.crosswalk x on x.target_id = a.account_id
+        where x.cohort = 'pilot' and x.entity = 'customer' order by a.account_number limit 2
+    """
+    one, two = small.target(query)
+    return {
+        "accounts": one[0],
+        "subscriptions": one[1],
+        "payment_methods": one[2],
+        "payment_methods_2": two[2],
+        "items": two[3][0],
+        "items_2": two[3][1],
+    }
+
+
+def _put_back(small: World, tables: tuple[str, ...]) -> None:
+    keys = {"payment_methods": "payment_method_id", "subscriptions": "subscription_id", "accounts": "account_id"}
+    columns = {"payment_methods": "token", "subscriptions": "billed_to_date_minor", "accounts": "name"}
+    for table in tables:
+        key, column = keys.get(table, "item_id"), columns.get(table, "product_code")
+        small.target(f"update telecom.{table} t set {column} = s.{column} from public.saved_{table} s"
+                     f" where s.{key} = t.{key} and s.{column} is distinct from t.{column}")  # fmt: skip
+        small.target(f"insert into telecom.{table} select * from public.saved_{table} on conflict do nothing")
+        small.target(f"drop table public.saved_{table}")
+
+
+@pytest.fixture(scope="module")
+def unknown_code(small: World, small_run: Summary, telco_csv: Path) -> Summary:
+    """A new snapshot, in which two customers of `base_01` have a contract that no code list knows."""
+    rows = telco_rows()
+    strange = [i for i, row in enumerate(rows) if _cohort_of(small, row["customerID"]) == ["base_01"]][:2]
+    for i in strange:
+        rows[i]["Contract"] = "Three year"
+    write_telco(telco_csv, rows)
+    return small.migrate(new_snapshot="true")
+
+
+def test_an_unknown_code_stops_its_cohort_and_no_other(small: World, unknown_code: Summary) -> None:
+    assert {name: phase.ok for name, phase in unknown_code.cohorts.items()} == {
+        "pilot": True, "base_01": False, "unassigned": True,
+    }  # fmt: skip
+    stopped = unknown_code.cohorts["base_01"]
+    assert stopped.stopped_at == "transformed_entitlements" and stopped.rows_written == 0
+    assert unknown_code.exit_code == 1
+
+
+def test_history_shows_the_failure_for_that_cohort_alone_with_value_and_count(
+    small: World, unknown_code: Summary
+) -> None:
+    for named in unknown_code.cohorts["base_01"].failed_checks:
+        asset, _, check = named.partition(".")
+        key = dg.AssetCheckKey(dg.AssetKey(asset), check)
+        by_cohort = {
+            cohort: _last_evaluation(small.instance, key, cohort) for cohort in ("pilot", "base_01", "unassigned")
+        }
+        assert {cohort: e.passed for cohort, e in by_cohort.items()} == {
+            "pilot": True, "base_01": False, "unassigned": True,
+        }  # fmt: skip
+    said = " ".join(
+        v.detail for v in small.workspace.control.verdicts("base_01", "transformed_entitlements") if not v.passed
+    )
+    assert "Three year" in said and "2" in said, said
+
+
+def _last_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey, cohort: str) -> Any:
+    history = instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
+    events = [r.event.dagster_event for r in history if r.event and r.event.dagster_event]
+    mine = [e.asset_check_evaluation_data for e in events if e.partition == cohort or _partition(e) == cohort]
+    assert mine, f"no evaluation of {key.to_user_string()} for {cohort}"
+    return mine[0]
+
+
+def _partition(event: Any) -> str | None:
+    found = getattr(event.event_specific_data, "partition", None)
+    return str(found) if found is not None else None
+
+
+def test_loading_the_stopped_cohort_alone_is_refused_with_the_reason(small: World, unknown_code: Summary) -> None:
+    before = _recorded(small)
+    refused = small.materialize("loaded_target", "base_01")
+    assert not refused.ok and refused.exit_code == 1
+    assert refused.reason is not None
+    assert "cohort `base_01` may not go on" in refused.reason and "`transformed_entitlements` failed" in refused.reason
+    assert _recorded(small) == before
+    assert small.materialize("loaded_target", "pilot").ok
+
+
+def test_status_says_where_the_cohort_stopped(small: World, unknown_code: Summary, server: str, telco_csv: Path) -> None:
+    answer = command(small.workspace.root, server, "status", "--plan", "small", "--json", TELCO_CSV=str(telco_csv))
+    assert answer.exit_code == 1
+    assert "Three year" in answer.out
+
+
+def test_mapping_mistakes_are_caught_by_the_control_totals_though_every_stage_agrees_with_itself(
+    small: World, unknown_code: Summary, telco_csv: Path
+) -> None:
+    write_telco(telco_csv, telco_rows())
+    folder = small.workspace.plan.folder
+    change(folder / "codes/contract_plan.csv", "One year,one_year,", "One year,two_year,")
+    change(folder / "mapping/subscription_item.csv", "recurring_minor,telco,customers,MonthlyCharges,money,",
+           "recurring_minor,telco,customers,tenure,money,")  # fmt: skip
+    change(folder / "mapping/feeds.csv", "payment_methods,payment_method,telco,customers,,",
+           'payment_methods,payment_method,telco,customers,"[{""field"": ""PaymentMethod"", ""op"": ""ne"", '
+           '""value"": ""Credit card (automatic)""}]",')  # fmt: skip
+    wrong = small.reopened().migrate("base_01", new_snapshot="true")
+    assert wrong.cohorts["base_01"].stopped_at == "reconciliation", wrong.to_json("small")
+    report = small.report("base_01")
+    assert report["differences"] == [], "the target is what the stages say it should be"
+    assert {c["measure"] for c in report["controls_off"]} == {
+        "subscriptions_one_year", "subscriptions_two_year", "monthly_charges", "payment_methods", "payment_methods_card",
+    }  # fmt: skip
+
+
+def _recorded(small: World) -> list[tuple[Any, ...]]:
+    """Crosswalk and ledger, every row of them."""
+    crosswalk = "select 'crosswalk', md5(string_agg(c::text, '|' order by c::text)) from cutover.crosswalk c"
+    ledger = "select 'ledger', md5(string_agg(l::text, '|' order by l::text)) from cutover.load_ledger l"
+    return small.target(f"{crosswalk} union all {ledger} order by 1")
+
+
+def _cohort_of(small: World, customer: str) -> list[str]:
+    query = f"select cohort from cutover.crosswalk where entity = 'customer' and source_id = '{customer}'"
+    return [row[0] for row in small.target(query)]

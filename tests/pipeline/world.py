@@ -1,0 +1,157 @@
+"""A root of its own for each migration under test: reviewed files copied, server shared, everything else real.
+
+Belongs here: how tests set a migration up, run it, call the command line and look into its databases. What should be
+true of the result is in the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+from click.testing import CliRunner
+
+from migration_assets import cli
+from migration_assets.connectors.databases import drop_database
+from migration_assets.control import migrate
+from migration_assets.definitions import build_definitions
+from migration_assets.wiring.environment import prepare
+from migration_assets.wiring.execute import QUIET, PhaseResult, Runner, Summary, summed_up
+from migration_assets.wiring.workspace import Workspace, open_workspace
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DATABASES = ("dagster", "control", "target", "legacy_crm", "legacy_erp")
+
+
+@dataclass(frozen=True)
+class World:
+    """One plan, set up and open: its workspace, its Dagster instance and the runner the command line uses."""
+
+    workspace: Workspace
+    instance: dg.DagsterInstance
+    runner: Runner
+
+    def migrate(self, *cohorts: str, **tags: str) -> Summary:
+        """The global phase and these cohorts, or all; tags without their prefix."""
+        return self.runner.migrate(cohorts=cohorts, tags={f"cutover/{name}": value for name, value in tags.items()})
+
+    def materialize(self, asset: str, cohort: str) -> PhaseResult:
+        """One asset of one cohort alone, as somebody clicks it in Dagster."""
+        job = build_definitions(self.workspace).resolve_job_def("cohort_phase")
+        done = job.execute_in_process(
+            partition_key=cohort,
+            asset_selection=[dg.AssetKey(asset)],
+            instance=self.instance,
+            raise_on_error=False,
+            run_config=QUIET,
+        )
+        return summed_up(done)
+
+    def reopened(self) -> World:
+        """The same migration after somebody has changed the plan's files."""
+        workspace = open_workspace(self.workspace.environment)
+        return World(workspace, self.instance, Runner(workspace, self.instance))
+
+    def report(self, cohort: str) -> dict[str, Any]:
+        """What the last reconciliation of a cohort said."""
+        path = self.workspace.store.folder("reconciliation", cohort) / "report.json"
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    def target(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of a query on the target, or of what a statement returns; committed."""
+        return asked(self.workspace.target_url, query)
+
+    def control(self, query: str) -> list[tuple[Any, ...]]:
+        return asked(self.workspace.environment.control_url, query)
+
+
+def asked(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Rows of one query; its changes, if any, are committed."""
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        cursor = connection.execute(query)
+        return cursor.fetchall() if cursor.description else []
+
+
+def make_root(folder: Path) -> Path:
+    """A root without plans: the expectations and Dagster's own files, as in the repository."""
+    shutil.copytree(REPOSITORY / "expectations", folder / "expectations")
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(REPOSITORY / name, folder)
+    return folder
+
+
+def add_plan(root: Path, original: str, name: str, cohorts: str) -> Path:
+    """A copy of one of the repository's plans under another name, with cohorts of the test's own."""
+    folder = root / "plans" / name
+    shutil.copytree(REPOSITORY / "plans" / original, folder)
+    change(folder / "plan.yaml", f"name: {original}\n", f"name: {name}\n")
+    (folder / "cohorts.yaml").write_text(cohorts, encoding="utf-8")
+    return folder
+
+
+def change(file: Path, old: str, new: str, count: int = 1) -> None:
+    """Replace a text that stands in the file exactly so often, so that a test cannot go stale unseen."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == count, f"{file.name} has {old!r} {text.count(old)} times, not {count}"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@contextmanager
+def opened(
+    root: Path,
+    plan: str,
+    server: str,
+    variables: Mapping[str, str] | None = None,
+    before: Callable[[Workspace], None] = lambda _: None,
+) -> Iterator[World]:
+    """The plan set up on the session's server; its databases go when the block ends."""
+    given = {**os.environ, "CUTOVER_DATABASE_URL": server, **(variables or {})}
+    environment = prepare(root, plan, given)
+    migrate(environment.control_url)
+    workspace = open_workspace(environment)
+    before(workspace)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.exports.items():
+            patch.setenv(name, value)
+        instance = dg.DagsterInstance.from_config(str(root))
+        # Made on first use, from variables that are another plan's by then.
+        assert instance.compute_log_manager and instance.schedule_storage
+    try:
+        with instance:
+            yield World(workspace, instance, Runner(workspace, instance))
+    finally:
+        for database in DATABASES:
+            drop_database(server, f"{plan}_{database}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed and how it ended."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+def command(root: Path, server: str, *arguments: str, **variables: str) -> Answer:
+    """Call `cutover` in this process, as if the program stood in this root."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", os.environ.copy())
+        patch.setattr(cli, "ROOT", root)
+        patch.setattr(sys, "argv", ["cutover", *arguments])
+        patch.setattr(cli.out, "file", None)
+        done = CliRunner().invoke(
+            cli.main, arguments, env={"CUTOVER_DATABASE_URL": server, **variables}, catch_exceptions=False
+        )
+    return Answer(done.exit_code, done.stdout, done.stderr)
