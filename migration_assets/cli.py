@@ -210,6 +210,23 @@ def demo(customers: int, seed: int, clean: bool) -> None:
 
 @main.command()
 @plan_option
+@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), show_default=True)
+def document(plan: str | None, folder: Path) -> None:
+    """The mapping specification and the field comparison as markdown, from the files the code runs on."""
+    from migration_assets.plan.check import load_checked_plan
+    from migration_assets.plan.document import field_comparison, mapping_document
+    from migration_assets.wiring.environment import plan_name
+
+    loaded = load_checked_plan(ROOT / "plans" / plan_name(ROOT, plan or "acme"))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("mapping", mapping_document(loaded)), ("fields", field_comparison(loaded))):
+        path = folder / f"{loaded.name}-{name}.md"
+        path.write_text(text, encoding="utf-8")
+        out.print(f"wrote {path}")
+
+
+@main.command()
+@plan_option
 @click.option("--port", type=click.IntRange(1024, 65535), default=3000, show_default=True)
 @click.option("--read-only", is_flag=True, help="For auditors: lineage and history, no changes.")
 def ui(plan: str | None, port: int, read_only: bool) -> None:
