@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from migration_assets.wiring.execute import Runner
     from migration_assets.wiring.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parent.parent
+# Not resolved: a root whose package is a link is a root of its own.
+ROOT = Path(__file__).absolute().parent.parent
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
