@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from migration_assets.wiring.execute import Runner
     from migration_assets.wiring.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parent.parent
+# Not resolved: a root whose package is a link is a root of its own.
+ROOT = Path(__file__).absolute().parent.parent
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
@@ -206,6 +207,30 @@ def demo(customers: int, seed: int, clean: bool) -> None:
             ok = ok and report["ok"]
         print_next_steps(out, workspace)
     sys.exit(0 if ok else 1)
+
+
+@main.command()
+@plan_option
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    show_default=True,
+    help="Folder to write to.",
+)
+def document(plan: str | None, folder: Path) -> None:
+    """The mapping specification and the field comparison as markdown, from the files the code runs on."""
+    from migration_assets.plan.check import load_checked_plan
+    from migration_assets.plan.document import field_comparison, mapping_document
+    from migration_assets.wiring.environment import plan_name
+
+    loaded = load_checked_plan(ROOT / "plans" / plan_name(ROOT, plan or "acme"))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("mapping", mapping_document(loaded)), ("fields", field_comparison(loaded))):
+        path = folder / f"{loaded.name}-{name}.md"
+        path.write_text(text, encoding="utf-8")
+        out.print(f"wrote {path}")
 
 
 @main.command()

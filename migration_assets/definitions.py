@@ -26,7 +26,8 @@ from migration_assets.wiring.lineage import legacy_tables
 from migration_assets.wiring.stage import stage_asset
 from migration_assets.wiring.workspace import Workspace, open_workspace
 
-ROOT = Path(__file__).resolve().parent.parent
+# Not resolved: a root whose package is a link is a root of its own.
+ROOT = Path(__file__).absolute().parent.parent
 
 # In pipeline order.
 STAGES = (golden_copy, identities, load, reference, cohorts, profile, cleanse, entitlements, billing, reconcile)

@@ -209,6 +209,14 @@ class ControlDatabase:
         with self._begin() as connection:
             return tuple(Entry(**row) for row in connection.execute(query).mappings())
 
+    def last_audit(self, action: str, subject: str) -> Entry | None:
+        """The latest entry of this action on this subject, or None."""
+        a = AUDIT_LOG.c
+        query = sa.select(AUDIT_LOG).where(a.action == action, a.subject == subject).order_by(a.seq.desc()).limit(1)
+        with self._begin() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+            return None if row is None else Entry(**row)
+
     def verify_audit_log(self, expected_head: tuple[int, str] | None = None) -> AuditState:
         """Recompute the whole chain. `expected_head` (sequence, hash), kept elsewhere, shows a log that was cut off."""
         query = sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.seq)

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration_assets.demo import columns as col
+from migration_assets.demo.bench import Bench
 from migration_assets.demo.columns import Column, Ints
-from migration_assets.demo.defects import Bench
 from migration_assets.demo.people import NORMAL, account_ids, contact_ids
 
 # Numbers no customer has: what orphans point at.

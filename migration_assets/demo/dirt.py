@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration_assets.demo import columns as col
+from migration_assets.demo.bench import Bench
 from migration_assets.demo.columns import Bools, Column, Ints
-from migration_assets.demo.defects import Bench
 from migration_assets.demo.people import ERASED
 from migration_assets.demo.places import PLACES
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.engine.mapping import FeedSpec, FieldRule, MappedFeed, map_feed
+from migration_assets.engine.mapping import FeedSpec, FieldRule, MappedFeed, map_feed, source_id
 from migration_assets.engine.predicates import holds
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Feed, Plan
+    from migration_assets.plan.models import Exclusion, Feed, Plan
 
 # Gives the raw rows of `system.table`, with `_row`.
 RawTables = Callable[[str], "ir.Table"]
@@ -66,29 +66,21 @@ class Mapping:
         raw, taken, parts = self.raw(table), None, []
         for rule in (r for r in self.plan.file.exclusions if r.table == table):
             hit = holds(raw, rule.where)
-            parts.append(raw.filter(hit if taken is None else hit & ~taken).select(**self._excluded_row(table, rule)))
+            new = raw.filter(hit if taken is None else hit & ~taken)
+            parts.append(new.select(**self._excluded_row(table, new, rule)))
             taken = hit if taken is None else taken | hit
         return self.engine.union(parts) if parts else None
 
-    def _excluded_row(self, table: str, rule: object) -> dict[str, object]:
+    def _excluded_row(self, table: str, raw: ir.Table, rule: Exclusion) -> dict[str, object]:
         system, _, name = table.partition(".")
-        key = self.plan.source_table(table).key
         return {
             "source_system": ibis.literal(system),
             "source_table": ibis.literal(name),
-            "source_row": ibis._["_row"],
-            "source_id": source_id(key),
-            "rule": ibis.literal(getattr(rule, "rule", "")),
-            "reason": ibis.literal(getattr(rule, "reason", "")),
+            "source_row": raw["_row"],
+            "source_id": source_id(raw, self.plan.source_table(table).key),
+            "rule": ibis.literal(rule.rule),
+            "reason": ibis.literal(rule.reason),
         }
-
-
-def source_id(key: tuple[str, ...]) -> ir.StringValue:
-    """Key columns as one text, parts joined by `/`."""
-    first, *rest = (ibis._[c].cast("string") for c in key)
-    for part in rest:
-        first = first + ibis.literal("/") + part
-    return first
 
 
 def feed_spec(plan: Plan, feed: Feed) -> FeedSpec:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 if TYPE_CHECKING:
-    from migration_assets.quality.rule import Rule
     from migration_assets.quality.results import CheckResult
+    from migration_assets.quality.rule import Rule
     from migration_assets.quality.suite import Suite
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from migration_assets.connectors.source import open_source
+from migration_assets.connectors.opening import open_source
 from migration_assets.domain.errors import SourceUnreadable
 
 PERSONAL = "Ada.Secret@example.com"

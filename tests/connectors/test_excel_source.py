@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
-from migration_assets.connectors.source import open_source
+from migration_assets.connectors.opening import open_source
 from migration_assets.domain.errors import SourceUnreadable
 
 LEAP_DAY = dt.datetime.fromisoformat("2024-02-29")

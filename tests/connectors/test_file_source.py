@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from migration_assets.connectors.file_source import find_files
-from migration_assets.connectors.source import open_source
+from migration_assets.connectors.opening import open_source
 from migration_assets.domain.errors import SourceUnreadable
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from migration_assets.connectors.source import open_source
+from migration_assets.connectors.opening import open_source
 from migration_assets.domain.errors import SourceUnreadable
 
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from migration_assets.connectors import postgres_source
+from migration_assets.connectors.opening import open_source
 from migration_assets.connectors.postgres_source import connection_parameters
-from migration_assets.connectors.source import open_source
 from migration_assets.domain.errors import SourceUnreadable
 
 

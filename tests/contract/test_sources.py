@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
-from migration_assets.connectors.source import Source, open_source
+from migration_assets.connectors.opening import open_source
+from migration_assets.connectors.source import Source
 from migration_assets.domain.errors import SourceUnreadable
 
 HEADER = ("id", "name", "amount", "code", "born")

@@ -421,3 +421,13 @@ def test_the_phase_is_free_again_after_an_error(control: ControlDatabase) -> Non
         raise ZeroDivisionError
     with control.phase_lock(shared=False, wait_seconds=1):
         pass
+
+
+def test_the_last_entry_of_an_action_on_a_subject_is_found(control: ControlDatabase) -> None:
+    control.audit("cutover", "taken", "a", {"n": 1}, now=NOW)
+    control.audit("cutover", "taken", "a", {"n": 2}, now=NOW)
+    control.audit("cutover", "taken", "b", {"n": 3}, now=NOW)
+    found = control.last_audit("taken", "a")
+    assert found is not None
+    assert found.detail == {"n": 2}
+    assert control.last_audit("taken", "c") is None

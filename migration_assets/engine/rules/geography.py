@@ -24,7 +24,8 @@ _ALIASES = {
     "Hong Kong SAR": "HK", "PR China": "CN", "People's Republic of China": "CN", "Mainland China": "CN",
     "Republic of Ireland": "IE", "Eire": "IE", "EL": "GR", "Kosovo": "XK", "XK": "XK", "XKX": "XK",
     "KSA": "SA", "PRC": "CN", "DR Congo": "CD", "DRC": "CD", "Gambia": "GM", "Bahamas": "BS", "Brasil": "BR",
-    "Bharat": "IN", "République française": "FR", "Deutschland": "DE", "España": "ES", "Italia": "IT", "Österreich": "AT", "Schweiz": "CH", "Suisse": "CH",
+    "Bharat": "IN", "République française": "FR",
+    "Deutschland": "DE", "España": "ES", "Italia": "IT", "Österreich": "AT", "Schweiz": "CH", "Suisse": "CH",
     "Svizzera": "CH", "Nederland": "NL", "België": "BE", "Belgique": "BE", "Danmark": "DK", "Sverige": "SE",
     "Norge": "NO", "Suomi": "FI", "Polska": "PL",
 }  # fmt: skip

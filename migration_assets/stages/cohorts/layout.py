@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from migration_assets.engine.mapping import source_id
 from migration_assets.stages.store import UNASSIGNED
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Layout:
         if declared.owner == "none":
             return rows.select("_row", _customer=ibis.null("string"))
         if declared.owner == "self":
-            return rows.select("_row", _customer=_key(table, declared.key, rows))
+            return rows.select("_row", _customer=ibis.literal(f"{table}:") + source_id(rows, declared.key))
         to = declared.references[declared.owner]
         value = rows[declared.owner].cast("string")
         if self._plan.source_table(to).owner == "self":
@@ -69,10 +70,3 @@ class Layout:
             one = keyed.group_by("_key").aggregate(_customer=keyed["_customer"].min())
             self._customer_of_key[table] = self._engine.cached(one)
         return self._customer_of_key[table]
-
-
-def _key(table: str, key: tuple[str, ...], rows: ir.Table) -> ir.StringValue:
-    text = ibis.literal(f"{table}:") + rows[key[0]].cast("string")
-    for part in key[1:]:
-        text = text + ibis.literal("/") + rows[part].cast("string")
-    return text

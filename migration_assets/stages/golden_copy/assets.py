@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from migration_assets.domain.errors import StageRefused
+from migration_assets.domain.errors import GoldenCopyAltered, StageRefused
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
 from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id, verify_golden_copy
 from migration_assets.wiring.call import StageCall
@@ -17,6 +17,7 @@ from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.workspace import Workspace
 
 NEW_SNAPSHOT = "cutover/new_snapshot"
+TAKEN = "golden_copy_taken"
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:
@@ -46,7 +47,7 @@ def _copy(call: StageCall) -> StageOutput:
         store.make_current(manifest.snapshot)
     else:
         call.say(f"verifying snapshot {present}")
-        manifest = verify_golden_copy(store.golden(present))
+        manifest = verify_golden_copy(store.golden(present), digest=_recorded_digest(call, present))
         _require_all_tables(call, manifest)
     exports = call.file("golden_copy", "exports")
     call.engine.write(call.engine.table(_exports(manifest)), exports, order_by=["table"])
@@ -58,8 +59,21 @@ def _copy(call: StageCall) -> StageOutput:
 def _take(call: StageCall) -> Manifest:
     now = datetime.now(UTC).replace(microsecond=0)
     sources = open_sources(call.plan, lambda _, system: call.workspace.location(system), report=call.say)
-    folder = call.workspace.store.root / "golden_copy"
-    return take_golden_copy(call.plan, sources, folder, snapshot_id(now, secrets.token_hex(3)), now, report=call.say)
+    folder, snapshot = call.workspace.store.root / "golden_copy", snapshot_id(now, secrets.token_hex(3))
+    manifest = take_golden_copy(call.plan, sources, folder, snapshot, now, report=call.say)
+    detail = {"manifest_digest": manifest.digest, "plan_digest": call.plan.digest}
+    call.workspace.control.audit("cutover", TAKEN, snapshot, detail, now=now)
+    return manifest
+
+
+def _recorded_digest(call: StageCall, snapshot: str) -> str:
+    """What the audit log says of the copy: whoever alters files and manifest alike would have to alter that too."""
+    entry = call.workspace.control.last_audit(TAKEN, snapshot)
+    if entry is None:
+        raise GoldenCopyAltered(
+            f"the audit log knows no snapshot {snapshot}", "Take a new golden copy: `cutover run --new-snapshot`."
+        )
+    return str(entry.detail["manifest_digest"])
 
 
 def _require_all_tables(call: StageCall, manifest: Manifest) -> None:

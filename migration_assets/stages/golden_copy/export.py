@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 
 from migration_assets.connectors.golden_parquet import ROW
-from migration_assets.connectors.source import Column, Report, Snapshot, Source, no_report, open_source
+from migration_assets.connectors.opening import open_source
+from migration_assets.connectors.source import Column, Report, Snapshot, Source, no_report
 from migration_assets.domain.errors import Misconfigured, SourceUnreadable
 from migration_assets.plan.models import Plan, SourceSystem, SourceTable
 from migration_assets.stages.golden_copy.manifest import MANIFEST, SNAPSHOT_ID, Manifest, TableEntry, file_digest

@@ -7,7 +7,7 @@ tables hang together is `relations`; how it is shown is `report`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from migration_assets.stages.profile import quality, relations
 from migration_assets.stages.profile.cells import Column, Source, batches, cells, opened
+from migration_assets.stages.profile.facts import ColumnFacts
 from migration_assets.stages.profile.model import (
     COLUMNS,
     FINDINGS,
@@ -52,26 +53,6 @@ _MEAN_PLACES = Decimal("0.000001")
 _NO_VALUE = ("blank", "placeholder")
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ColumnFacts:
-    """What was measured of one column; `row` has the fields of the schema COLUMNS."""
-
-    column: Column
-    content: str
-    row: Mapping[str, Any]
-    forms: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    runs: tuple[tuple[str, int, int], ...] = ()
-    low: Decimal | None = None
-    high: Decimal | None = None
-    newest: datetime | None = None
-    may_vary_in_case: bool = False
-
-    @property
-    def family(self) -> str:
-        """What kind of thing a value of the column is."""
-        return family_of(self.content)
 
 
 def profile_tables(

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.stages.profile.measure import ColumnFacts
+    from migration_assets.stages.profile.facts import ColumnFacts
     from migration_assets.stages.profile.relations import Facts, KeyFacts, Link
 
 DIMENSIONS = ("completeness", "validity", "consistency", "accuracy")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.stages.profile.measure import ColumnFacts
+    from migration_assets.stages.profile.facts import ColumnFacts
 
 # A reference nobody declared is believed when its name says so and this share of its rows finds a parent.
 LIKELY_SHARE = 0.9

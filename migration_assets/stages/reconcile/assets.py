@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
-from psycopg import sql
 
-from migration_assets.connectors.postgres_target import copy_out, read_csv
 from migration_assets.domain.money import exponent_of
 from migration_assets.stages.load.schema import role_names
-from migration_assets.stages.reconcile.balance import Balance, balance
+from migration_assets.stages.reconcile.balance import Balance, balance, cohort_crosswalk
 from migration_assets.stages.reconcile.controls import run_controls
 from migration_assets.stages.reconcile.money import Tie
 from migration_assets.stages.reconcile.report import (
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 TRANSFORMED = ("cleansed_customers", "transformed_entitlements", "transformed_billing")
 _AMOUNT = pa.decimal128(38, 6)
-_CROSSWALK = {"entity": "text", "source_system": "text", "source_table": "text", "source_id": "text"}
 # The page of differences shows this many; the CSV beside it holds all of them.
 _LISTED = 500
 
@@ -94,15 +91,9 @@ def _dispositions(call: StageCall) -> ir.Table:
 
 
 def _balance(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> Balance:
-    query = sql.SQL("SELECT {} FROM cutover.crosswalk WHERE cohort = {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, _CROSSWALK)), sql.Literal(call.partition)
-    )
     with call.workspace.target.transaction(role=role_names(call.plan)["reader"], read_only=True) as connection:
-        path = call.workspace.work_folder / f"crosswalk-{call.partition}-{call.run_id[:8]}.csv"
-        known = read_csv(call.engine, copy_out(connection, query, path), _CROSSWALK)
-    result = balance(call.engine, call.plan, raw, fates, known)
-    path.unlink()
-    return result
+        known = cohort_crosswalk(call.engine, connection, call.partition)
+    return balance(call.engine, call.plan, raw, fates, known)
 
 
 def _controls(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> tuple[Tie, ...]:
