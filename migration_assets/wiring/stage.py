@@ -93,7 +93,7 @@ def _run(context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpe
     partition = context.partition_key if spec.by_cohort else GLOBAL
     with workspace.control.phase_lock(shared=spec.by_cohort), workspace.engine() as engine:
         call = StageCall(
-            workspace, engine, partition, context.run.tags, _say(context, spec), context.run_id, context.instance
+            workspace, engine, partition, context.run.tags, _say(context, spec), context.run.run_id, context.instance
         )
         call.say("started")
         _ask_gates(call, spec)
@@ -152,7 +152,7 @@ def _tag_run(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
     record = workspace.control.current_record(workspace.plan.name)
     if record is not None:
         tags = {"cutover/snapshot": record.snapshot, "cutover/plan_digest": record.plan_digest[:16]}
-        context.instance.add_run_tags(context.run_id, tags)
+        context.instance.add_run_tags(context.run.run_id, tags)
 
 
 COHORT_STAGES = frozenset(
