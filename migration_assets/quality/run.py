@@ -119,6 +119,9 @@ def _prepared(board: _Board, rule: Rule, allowed: Collection[str]) -> CheckResul
     rows = _rows_looked_at(board, rule)
     if rows:
         return _Waiting(rule, rows)
+    if watched in allowed and board.counts[rule.table]:
+        # Nothing had to be looked at, and yet there are rows that may be at fault.
+        return _Waiting(rule, board.counts[rule.table])
     if watched in allowed:
         return _result(rule, True, 0, Faults(0), f"Looked at no rows; `{watched}` may be empty.", 0.0)
     return _result(rule, False, 0, Faults(0), f"Looked at no rows in `{watched}`, so nothing was shown.", 0.0)

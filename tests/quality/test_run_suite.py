@@ -79,6 +79,23 @@ def test_a_table_the_plan_allows_to_be_empty_passes_and_says_so(tmp_path: Path) 
     assert "may be empty" in result.detail
 
 
+def test_rows_at_fault_are_seen_though_what_was_to_be_looked_at_may_be_empty(tmp_path: Path) -> None:
+    notes = {
+        "entity": ["subscription"],
+        "field": ["plan_code"],
+        "reason": ["unknown_code"],
+        "old_value": ["Three year"],
+    }
+    tables = {
+        "notes": write(tmp_path / "notes.parquet", notes),
+        "dispositions": write(tmp_path / "dispositions.parquet", {"source_row": pa.array([], pa.int64())}),
+    }
+    suite = Suite(asset="a", rules=(rule("c", "codes_known", table="notes", looked_at="dispositions"),))
+    (result,) = run_suite(suite, tables, may_be_empty={"dispositions", "notes"})
+    assert (result.passed, result.rows_checked, result.unexpected) == (False, 1, 1)
+    assert "Three year" in result.detail
+
+
 def test_a_source_table_that_may_be_empty_is_known_by_its_whole_name(tmp_path: Path) -> None:
     path = write(tmp_path / "t.parquet", {"x": pa.array([], pa.int64())})
     suite = Suite(asset="a", rules=(rule("c", "rows_exist", table="crm.suppressions"),))
