@@ -22,9 +22,9 @@ class AddsUp(RuleType):
         return (self.total, *self.parts, *fields_of(self.where))
 
     def defects(self, scope: Scope) -> str | None:
-        # hugeint: two amounts that fit their columns must not overflow when added
-        added = " + ".join(f"coalesce(cast({sql.column('b', p)} as hugeint), 0)" for p in self.parts)
-        untied = f"cast({sql.column('b', self.total)} as hugeint) is distinct from {added}"
+        # Wide enough that two amounts do not overflow when added; prices have parts of a minor unit.
+        added = " + ".join(f"coalesce(cast({sql.column('b', p)} as decimal(38, 8)), 0)" for p in self.parts)
+        untied = f"cast({sql.column('b', self.total)} as decimal(38, 8)) is distinct from {added}"
         return f"select b.* from {scope.main} b where {sql.holds('b', self.where)} and {untied}"
 
     def says(self) -> str:

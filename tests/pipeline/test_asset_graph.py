@@ -26,7 +26,7 @@ def graph() -> dg.AssetGraph:
 
 
 def drawn(graph: dg.AssetGraph) -> str:
-    """One paragraph for each asset: group, partitions, what it comes from, how many checks and how many of them block."""
+    """A paragraph for each asset: group, partitions, what it comes from, how many checks, how many of them block."""
     lines = []
     for key in sorted(graph.get_all_asset_keys()):
         node = graph.get(key)

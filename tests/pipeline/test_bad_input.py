@@ -70,7 +70,7 @@ def test_a_fault_in_an_expectations_file_is_named(root: Path) -> None:
     assert answer.exit_code == 2 and "loaded_target" in answer.err and "fatal" in answer.err
 
 
-def test_a_variable_that_is_not_set_is_named_and_the_loaded_stays(small: World, small_run: Summary, server: str) -> None:
+def test_a_variable_that_is_not_set_is_named(small: World, small_run: Summary, server: str) -> None:
     answer = command(small.workspace.root, server, "run", "--plan", "small", "--new-snapshot", TELCO_CSV="")
     assert answer.exit_code == 2
     assert "TELCO_CSV" in answer.out + answer.err

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from graphql_client import graphql
 from telco_rows import telco_rows, write_telco
 from world import World, change, command
 
@@ -51,8 +52,8 @@ BREAKS = {
     " where subscription_id = '{subscriptions}'",
     "trailing space": "update telecom.accounts set name = name || ' ' where account_id = '{accounts}'",
     "NULL to empty": "update telecom.payment_methods set token = '' where payment_method_id = '{payment_methods_2}'",
-    "swapped": "update telecom.subscription_items i set product_code = o.product_code from telecom.subscription_items o"
-    " where (i.item_id, o.item_id) in (('{items}', '{items_2}'), ('{items_2}', '{items}'))",
+    "swapped": "update telecom.subscriptions s set plan_code = o.plan_code from telecom.subscriptions o"
+    " where (s.subscription_id, o.subscription_id) in (('{one}', '{two}'), ('{two}', '{one}'))",
 }
 
 
@@ -60,9 +61,7 @@ def test_reconcile_names_exactly_the_rows_that_were_changed_by_hand(
     small: World, small_run: Summary, server: str, telco_csv: Path
 ) -> None:
     hit = _rows_to_break(small)
-    tables = ("payment_methods", "subscriptions", "accounts", "subscription_items")
-    for table in tables:
-        small.target(f"create table public.saved_{table} as select * from telecom.{table}")
+    _save(small)
     for statement in BREAKS.values():
         small.target(statement.format(**hit))
     answer = command(
@@ -71,47 +70,56 @@ def test_reconcile_names_exactly_the_rows_that_were_changed_by_hand(
     differences = {(d["kind"], d["table"], d["key"], d["column"]) for d in small.report("pilot")["differences"]}
     assert answer.exit_code == 1
     assert differences == {
-        ("missing", "payment_methods", hit["payment_methods"], None),
+        ("missing", "payment_methods", hit["payment_methods"], ""),
         ("changed", "subscriptions", hit["subscriptions"], "billed_to_date_minor"),
         ("changed", "accounts", hit["accounts"], "name"),
         ("changed", "payment_methods", hit["payment_methods_2"], "token"),
-        ("changed", "subscription_items", hit["items"], "product_code"),
-        ("changed", "subscription_items", hit["items_2"], "product_code"),
+        ("changed", "subscriptions", hit["one"], "plan_code"),
+        ("changed", "subscriptions", hit["two"], "plan_code"),
     }
     assert all(key in answer.out.replace("\n", "") for key in hit.values()), answer.out
-    _put_back(small, tables)
+    _put_back(small)
     assert small.runner.reconcile(["pilot"])["pilot"].ok
     assert small.report("pilot")["differences"] == []
 
 
 def _rows_to_break(small: World) -> dict[str, str]:
-    """Rows of two customers of the pilot; the swapped items belong to one contract."""
+    """Rows of customers of the pilot; two of them have different plans, which can be swapped."""
     query = """
-        select a.account_id::text, s.subscription_id::text, p.payment_method_id::text,
-               (select array_agg(item_id::text order by item_id) from telecom.subscription_items i
-                where i.subscription_id = s.subscription_id)
+        select a.account_id::text, s.subscription_id::text, p.payment_method_id::text, s.plan_code
         from telecom.accounts a join telecom.subscriptions s using (account_id)
         join telecom.payment_methods p using (account_id) join cutover.crosswalk x on x.target_id = a.account_id
-        where x.cohort = 'pilot' and x.entity = 'customer' order by a.account_number limit 2
+        where x.cohort = 'pilot' and x.entity = 'customer' order by a.account_number
     """
-    one, two = small.target(query)
+    first, second, third, *others = small.target(query)
     return {
-        "accounts": one[0],
-        "subscriptions": one[1],
-        "payment_methods": one[2],
-        "payment_methods_2": two[2],
-        "items": two[3][0],
-        "items_2": two[3][1],
+        "accounts": first[0],
+        "subscriptions": first[1],
+        "payment_methods": first[2],
+        "payment_methods_2": second[2],
+        "one": third[1],
+        "two": next(o[1] for o in others if o[3] != third[3]),
     }
 
 
-def _put_back(small: World, tables: tuple[str, ...]) -> None:
-    keys = {"payment_methods": "payment_method_id", "subscriptions": "subscription_id", "accounts": "account_id"}
-    columns = {"payment_methods": "token", "subscriptions": "billed_to_date_minor", "accounts": "name"}
-    for table in tables:
-        key, column = keys.get(table, "item_id"), columns.get(table, "product_code")
-        small.target(f"update telecom.{table} t set {column} = s.{column} from public.saved_{table} s"
-                     f" where s.{key} = t.{key} and s.{column} is distinct from t.{column}")  # fmt: skip
+COLUMNS = {
+    "payment_methods": ("payment_method_id", "token"),
+    "subscriptions": ("subscription_id", "billed_to_date_minor, plan_code"),
+    "accounts": ("account_id", "name"),
+}
+
+
+def _save(small: World) -> None:
+    for table in COLUMNS:
+        small.target(f"create table public.saved_{table} as select * from telecom.{table}")
+
+
+def _put_back(small: World) -> None:
+    for table, (key, columns) in COLUMNS.items():
+        theirs = ", ".join(f"s.{c}" for c in columns.split(", "))
+        ours = ", ".join(f"t.{c}" for c in columns.split(", "))
+        small.target(f"update telecom.{table} t set ({columns}) = row({theirs}) from public.saved_{table} s"
+                     f" where s.{key} = t.{key} and row({theirs}) is distinct from row({ours})")  # fmt: skip
         small.target(f"insert into telecom.{table} select * from public.saved_{table} on conflict do nothing")
         small.target(f"drop table public.saved_{table}")
 
@@ -177,7 +185,38 @@ def test_loading_the_stopped_cohort_alone_is_refused_with_the_reason(small: Worl
     assert small.materialize("loaded_target", "pilot").ok
 
 
-def test_status_says_where_the_cohort_stopped(small: World, unknown_code: Summary, server: str, telco_csv: Path) -> None:
+HISTORY = """query History($asset: AssetKeyInput!, $check: String!, $cohort: String!) {
+  assetCheckExecutions(assetKey: $asset, checkName: $check, partition: $cohort, limit: 1) {
+    evaluation { success } } }"""
+FAILURE = """query Failure($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events {
+  ... on ExecutionStepFailureEvent { stepKey error { message cause { message } } } } } } }"""
+
+
+# Dagster reads this property of its own schedules whenever a code location is loaded in this process.
+@pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning")
+def test_graphql_shows_the_history_by_cohort_and_refuses_the_load_with_the_reason(
+    small: World, unknown_code: Summary
+) -> None:
+    before = _recorded(small)
+    asset, _, check = unknown_code.cohorts["base_01"].failed_checks[0].partition(".")
+    with graphql(small) as client:
+        shown = {
+            cohort: client.ask(HISTORY, {"asset": {"path": [asset]}, "check": check, "cohort": cohort})
+            for cohort in ("pilot", "base_01")
+        }
+        run = client.materialize("loaded_target", "base_01")
+        events = client.ask(FAILURE, {"run": run})["logsForRun"]["events"]
+        assert client.process.instance.get_run_by_id(run).status == dg.DagsterRunStatus.FAILURE
+    assert {c: [e["evaluation"]["success"] for e in s["assetCheckExecutions"]] for c, s in shown.items()} == {
+        "pilot": [True], "base_01": [False],
+    }  # fmt: skip
+    (failure,) = [e for e in events if e]
+    assert failure["stepKey"] == "loaded_target"
+    assert "cohort `base_01` may not go on" in str(failure["error"])
+    assert _recorded(small) == before
+
+
+def test_status_says_why_the_cohort_stopped(small: World, unknown_code: Summary, server: str, telco_csv: Path) -> None:
     answer = command(small.workspace.root, server, "status", "--plan", "small", "--json", TELCO_CSV=str(telco_csv))
     assert answer.exit_code == 1
     assert "Three year" in answer.out
@@ -199,7 +238,8 @@ def test_mapping_mistakes_are_caught_by_the_control_totals_though_every_stage_ag
     report = small.report("base_01")
     assert report["differences"] == [], "the target is what the stages say it should be"
     assert {c["measure"] for c in report["controls_off"]} == {
-        "subscriptions_one_year", "subscriptions_two_year", "monthly_charges", "payment_methods", "payment_methods_card",
+        "subscriptions_one_year", "subscriptions_two_year", "monthly_charges", "payment_methods",
+        "payment_methods_card",
     }  # fmt: skip
 
 

@@ -303,6 +303,16 @@ CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
         {},
         [2],
     ),
+    (
+        "adds_up",
+        {"total": "x", "parts": ["y", "z"]},
+        [
+            {"x": Decimal("10.45"), "y": Decimal("5.62"), "z": Decimal("4.83")},
+            {"x": Decimal("10.45"), "y": Decimal("5.62"), "z": Decimal("4.82")},
+        ],
+        {},
+        [2],
+    ),
     ("counts_balance", {"total": "x", "parts": ["y"]}, [{"x": 1, "y": 1}, {"x": 1, "y": 0}], {}, [2]),
     (
         "currency_exponent",

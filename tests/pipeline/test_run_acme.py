@@ -1,0 +1,232 @@
+"""Acme with every defect that was planted: what arrived, what was left behind and why, and what must never show."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from telco_rows import telco_rows, write_telco
+from world import World, add_plan, asked, change, command, opened
+
+from migration_assets.demo import Legacy
+from migration_assets.wiring.execute import Summary
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("acme")]
+
+COHORTS = ("pilot", "rest_01", "unassigned")
+COUNTS = ("loaded", "merged", "rejected", "excluded")
+
+
+@pytest.fixture(scope="module")
+def reports(acme: World, acme_run: Summary) -> dict[str, dict[str, Any]]:
+    return {cohort: acme.report(cohort) for cohort in COHORTS}
+
+
+@pytest.fixture(scope="module")
+def fates(acme: World, acme_run: Summary) -> dict[str, list[tuple[str, str]]]:
+    """'crm.accounts/A-00000001' -> its dispositions (disposition, rule); there should be one."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted(acme.workspace.store.root.glob("*/*/dispositions.parquet")):
+        for row in pq.read_table(path).to_pylist():
+            key = f"{row['source_system']}.{row['source_table']}/{row['source_id']}"
+            found.setdefault(key, []).append((row["disposition"], row["rule"]))
+    return found
+
+
+def test_every_cohort_passes(acme_run: Summary) -> None:
+    assert acme_run.ok, {name: phase.failed_checks or phase.reason for name, phase in acme_run.cohorts.items()}
+    assert tuple(acme_run.cohorts) == COHORTS and acme_run.rows_written > 5_000
+
+
+def test_every_source_row_is_loaded_merged_rejected_or_excluded_once(
+    reports: dict[str, dict[str, Any]], legacy: Legacy, fates: dict[str, list[tuple[str, str]]]
+) -> None:
+    read: Counter[str] = Counter()
+    for report in reports.values():
+        for row in report["sources"]:
+            assert row["read"] == sum(row[c] for c in COUNTS), (report["cohort"], row)
+            read[row["table"]] += row["read"]
+    assert dict(read) == {name: rows for name, rows in legacy.truth["rows"].items() if name != "erp.tax"}
+    assert [key for key, found in fates.items() if len(found) != 1] == []
+
+
+def test_nothing_is_left_behind_without_a_rule(reports: dict[str, dict[str, Any]]) -> None:
+    reasons = [reason for report in reports.values() for reason in report["reasons"]]
+    assert reasons and all(reason["rule"] for reason in reasons)
+    left = sum(row[c] for report in reports.values() for row in report["sources"] for c in COUNTS[1:])
+    assert sum(reason["rows"] for reason in reasons) == left
+
+
+@pytest.mark.parametrize(
+    ("kind", "fate"),
+    [
+        ("soft_deleted", ("excluded", "soft_deleted_account")),
+        ("test_account", ("excluded", "test_account")),
+        ("stale_lead", ("excluded", "stale_lead")),
+        ("orphan_contact", ("rejected", "orphan")),
+        ("orphan_subscription", ("rejected", "orphan")),
+        ("orphan_invoice", ("rejected", "orphan")),
+        ("inverted_subscription", ("rejected", "inverted_period")),
+        ("inverted_override", ("rejected", "inverted_period")),
+        ("negative_quantity", ("rejected", "negative_quantity")),
+    ],
+)
+def test_what_was_planted_meets_its_rule(
+    kind: str, fate: tuple[str, str], legacy: Legacy, fates: dict[str, list[tuple[str, str]]]
+) -> None:
+    planted = legacy.truth["defects"][kind]
+    assert planted and {key: fates[key] for key in planted} == {key: [fate] for key in planted}
+
+
+@pytest.mark.parametrize("kind", ["duplicate_account", "duplicate_erp_customer"])
+def test_exact_duplicates_become_one_customer(
+    kind: str, acme: World, acme_run: Summary, legacy: Legacy, fates: dict[str, list[tuple[str, str]]]
+) -> None:
+    planted = legacy.truth["defects"][kind]
+    assert planted
+    for copy in planted:
+        original = legacy.truth["originals"][kind][copy]
+        assert "merged" in {fates[copy][0][0], fates[original][0][0]}, (copy, fates[copy], fates[original])
+        assert _target_ids(acme, copy) == _target_ids(acme, original)
+
+
+def _target_ids(acme: World, key: str) -> list[tuple[Any, ...]]:
+    table, _, source_id = key.partition("/")
+    system, _, name = table.partition(".")
+    return acme.target(
+        f"select target_id from cutover.crosswalk where entity = 'customer' and source_system = '{system}'"
+        f" and source_table = '{name}' and source_id = '{source_id}'"
+    )
+
+
+def test_money_agrees_to_the_last_minor_unit_with_what_was_made_up(
+    reports: dict[str, dict[str, Any]], acme: World, legacy: Legacy
+) -> None:
+    money = [row for report in reports.values() for row in report["money"]]
+    assert money and all(row["difference_minor"] == 0 for row in money)
+    invoiced: Counter[str] = Counter()
+    for row in (row for row in money if row["measure"] == "invoiced_total"):
+        invoiced[row["currency"]] += row["source_minor"]
+    exponents = {"JPY": 0, "KWD": 3}
+    made_up = {
+        currency: Decimal(total).scaleb(exponents.get(currency, 2))
+        for currency, total in legacy.truth["money"]["invoiced"].items()
+    }
+    assert dict(invoiced) == made_up
+
+
+def test_secrets_are_never_read(acme: World, acme_run: Summary, legacy: Legacy) -> None:
+    secrets = set(legacy.tables["crm.users"]["password_hash"].to_pylist())
+    assert secrets
+    for path in acme.workspace.store.root.rglob("*.parquet"):
+        table = pq.read_table(path)
+        assert "password_hash" not in table.column_names, path.name
+        for column in (c for c in table.columns if str(c.type) == "string"):
+            assert not secrets & set(column.to_pylist()), path.name
+    told = _everything_told(acme)
+    assert not [s for s in secrets if s in told]
+    columns = "select column_name from information_schema.columns where table_schema in ('app', 'cutover')"
+    assert len(acme.target(columns)) > 100
+    columns += " and column_name ~ 'password'"
+    assert acme.target(columns) == []
+
+
+def test_personal_values_do_not_show_in_history_checks_verdicts_or_logs(
+    acme: World, acme_run: Summary, legacy: Legacy
+) -> None:
+    told = _everything_told(acme)
+    assert "cleansed_customers" in told, "we looked at the right place"
+    personal = {
+        value
+        for table, column in (("crm.accounts", "email"), ("crm.contacts", "email"), ("crm.accounts", "name"),
+                              ("crm.addresses", "line1"), ("erp.customers", "name"), ("erp.customers", "tax_no"))
+        for value in legacy.tables[table][column].to_pylist()
+        if value and len(value.strip()) > 7
+    }  # fmt: skip
+    assert len(personal) > 500
+    shown = [v for v in personal if v in told or json.dumps(v)[1:-1] in told or v.strip().lower() in told]
+    assert shown == []
+
+
+def _everything_told(acme: World) -> str:
+    """All that Dagster and the control database keep, and what runs wrote to their logs."""
+    environment = acme.workspace.environment
+    dagster_url = environment.dagster_url.replace("+psycopg2", "")
+    told = []
+    for url, tables in (
+        (dagster_url, ("event_logs", "runs", "run_tags", "asset_check_executions")),
+        (environment.control_url, ("verdict", "audit_log", "cohort", "migration_record")),
+    ):
+        for table in tables:
+            told += [row[0] for row in asked(url, f"select t::text from {table} t")]
+    logs = [p for p in environment.logs.rglob("*") if p.is_file()]
+    told += [p.read_bytes().decode("utf-8", "replace") for p in logs]
+    return "\n".join(told)
+
+
+def test_loading_again_writes_nothing(acme: World, acme_run: Summary) -> None:
+    before = acme.target("select count(*), max(loaded_at), min(loaded_at) from cutover.crosswalk")
+    for cohort in COHORTS:
+        again = acme.materialize("loaded_target", cohort)
+        assert again.ok and again.rows_written == 0, (cohort, again)
+    assert acme.target("select count(*), max(loaded_at), min(loaded_at) from cutover.crosswalk") == before
+
+
+@pytest.fixture(scope="module")
+def telco(acme: World, acme_run: Summary, server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The telco plan in the same root and on the same server, run after Acme."""
+    root = acme.workspace.root
+    one_cohort = "cohorts:\n  - {name: pilot, wave: 1, buckets: 1, description: Everybody.}\n"
+    add_plan(root, "telco", "telco", one_cohort)
+    file = write_telco(tmp_path_factory.mktemp("beside") / "customers.csv", telco_rows())
+    with opened(root, "telco", server, {"TELCO_CSV": str(file)}) as world:
+        yield world
+
+
+def test_two_plans_on_one_server_do_not_see_each_other(acme: World, telco: World, server: str) -> None:
+    before = _own(acme)
+    assert telco.instance.get_dynamic_partitions("cohort") == [] and telco.instance.get_runs_count() == 0
+    assert telco.migrate().ok
+    assert set(telco.instance.get_dynamic_partitions("cohort")) == {"pilot_01", "unassigned"}
+    assert _own(acme) == before
+    theirs = _own(telco)
+    again = acme.runner.phase("cohort_phase", cohort="unassigned")
+    assert again.ok and again.rows_written == 0
+    assert _own(telco) == theirs
+    answer = command(acme.workspace.root, server, "status", "--plan", "acme", "--json")
+    assert [c["cohort"] for c in json.loads(answer.out)["cohorts"]] == list(COHORTS)
+
+
+def _own(world: World) -> tuple[Any, ...]:
+    """Partitions, number of runs, store and rows of one plan."""
+    return (
+        sorted(world.instance.get_dynamic_partitions("cohort")),
+        world.instance.get_runs_count(),
+        sorted(str(p) for p in world.workspace.store.root.rglob("*.parquet")),
+        world.target("select count(*), max(loaded_at) from cutover.crosswalk"),
+        world.control("select count(*) from verdict"),
+    )
+
+
+def test_list_price_for_the_contracted_one_and_swapped_dates_are_caught_by_the_control_totals(
+    acme: World, acme_run: Summary
+) -> None:
+    mapping: Path = acme.workspace.plan.folder / "mapping"
+    change(mapping / "subscription_item.csv", "unit_price,erp,subscription_items,unit_price,",
+           "unit_price,erp,subscription_items,list_price,")  # fmt: skip
+    change(mapping / "invoice.csv", "issued_on,erp,invoices,issue_date,", "issued_on,erp,invoices,due_date ,")
+    change(mapping / "invoice.csv", "due_on,erp,invoices,due_date,", "due_on,erp,invoices,issue_date,")
+    change(mapping / "invoice.csv", "invoices,due_date ,", "invoices,due_date,")
+    wrong = acme.reopened().migrate("pilot")
+    assert wrong.cohorts["pilot"].stopped_at == "reconciliation", wrong.to_json("acme")
+    report = acme.report("pilot")
+    assert report["differences"] == [], "every stage agrees with itself"
+    assert {c["measure"] for c in report["controls_off"]} == {
+        "contracted_unit_prices", "invoice_dates", "invoice_due_dates",
+    }  # fmt: skip
