@@ -74,7 +74,7 @@ def _ours(folder: Path, root: Path, admin: str, clock: ServerClock) -> Cost:
         "PYTHONPATH": str(root),
     }
     command = [sys.executable, "-m", "migration_assets.cli", "run", "--plan", "plans/naive", "--json"]
-    return _checked(cost_of(command, environment, clock, folder / "ours"), folder / "ours")
+    return _checked(cost_of(command, environment, clock, folder / "ours", folder=root), folder / "ours")
 
 
 def _peer(folder: Path, admin: str, clock: ServerClock, source: str) -> Cost:

@@ -27,11 +27,18 @@ class Cost:
         return self.client + self.server
 
 
-def cost_of(command: Sequence[str], environment: Mapping[str, str], server: ServerClock, log: Path) -> Cost:
-    """Run a command to its end; its output goes to `log`."""
+def cost_of(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    server: ServerClock,
+    log: Path,
+    *,
+    folder: Path | None = None,
+) -> Cost:
+    """Run a command to its end, in `folder`; its output goes to `log`."""
     before, started = server.seconds(), time.monotonic()
     with log.open("wb") as out:
-        process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=subprocess.STDOUT, cwd=folder)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - started

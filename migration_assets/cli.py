@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
 # Not resolved: a root whose package is a link is a root of its own.
 ROOT = Path(__file__).absolute().parent.parent
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+# A pipe has no width of its own; 80 columns would cut tables that a terminal shows whole.
+PIPE_WIDTH = 150
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
+
+
+out, err = _console(stderr=False), _console(stderr=True)
 
 
 class Commands(click.Group):

@@ -110,7 +110,7 @@ def write_csv(engine: DuckDBEngine, rows: ir.Table, path: Path, *, order_by: Seq
     """The rows as CSV that PostgreSQL reads back exactly. The first column must be a key: never empty."""
     ordered = rows.order_by(list(order_by)) if order_by else rows
     engine.connection.execute(
-        f"COPY ({engine.backend.compile(ordered)}) TO '{_quoted(path)}' (FORMAT csv, HEADER false, NULLSTR '')"
+        f"COPY ({engine.sql(ordered)}) TO '{_quoted(path)}' (FORMAT csv, HEADER false, NULLSTR '')"
     )
 
 

@@ -7,16 +7,22 @@ the program is exactly the public methods here; tests/contract/engines run again
 from __future__ import annotations
 
 import os
+import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import duckdb
 import ibis
+import ibis.expr.operations as ops
 import pyarrow as pa
 
+from migration_assets.engine.statements import declared, ibis_type, kept_type, statement_of
+
 if TYPE_CHECKING:
+    import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
 
 
@@ -43,6 +49,10 @@ class DuckDBEngine:
     def __init__(self, *, memory_limit: str = "2GB", threads: int = 2, spill_to: Path | None = None) -> None:
         self.backend = ibis.duckdb.connect(memory_limit=memory_limit, threads=threads)
         self.connection: duckdb.DuckDBPyConnection = self.backend.con
+        self._given: Counter[str] = Counter()
+        self._seen: dict[tuple[tuple[str, int, int], ...], ir.Table] = {}
+        # Merging nested selects costs most of the compiling, and DuckDB flattens them itself.
+        ibis.options.sql.fuse_selects = False
         self.connection.execute("SET TimeZone = 'UTC'")
         # Row order is given by an explicit sort where it matters; without this DuckDB holds whole row groups back.
         self.connection.execute("SET preserve_insertion_order = false")
@@ -63,32 +73,73 @@ class DuckDBEngine:
 
     def read(self, *paths: Path) -> ir.Table:
         """The rows of one or more Parquet files of the same columns."""
-        return self.backend.read_parquet([str(p) for p in paths], table_name=f"parquet_{uuid4().hex}")
+        state = tuple((str(p), (stat := p.stat()).st_ino, stat.st_mtime_ns) for p in paths)
+        if state not in self._seen:
+            # The cohort is no part of the name: what is asked of one cohort's files reads the same for the next one's.
+            name = self._name("_".join(("parquet", *paths[0].parts[-3:-2], paths[0].stem)))
+            listed = ", ".join(f"'{_quoted(p)}'" for p in paths)
+            self.connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}])')
+            columns = self.connection.execute(f'DESCRIBE "{name}"').fetchall()
+            self._seen[state] = self._known(name, {c[0]: ibis_type(c[1]) for c in columns})
+        return self._seen[state]
 
     def table(self, frame: pa.Table) -> ir.Table:
         """Rows held in memory, as a table of this engine."""
-        return self.backend.create_table(f"frame_{uuid4().hex}", frame)
+        schema = ibis.Schema.from_pyarrow(frame.schema)
+        columns = declared(schema)
+        name = self._name(f"frame_{zlib.crc32(columns.encode())}")
+        self.connection.register("_frame", frame)
+        try:
+            self._create(name, columns, "SELECT * FROM _frame")
+        finally:
+            self.connection.unregister("_frame")
+        return self._known(name, {c: kept_type(t) for c, t in schema.items()})
 
     def cached(self, table: ir.Table) -> ir.Table:
         """The same rows, computed once and kept in the engine: for an expression that is used several times."""
-        return self.backend.create_table(f"kept_{uuid4().hex}", table)
+        schema = table.schema()
+        columns = declared(schema)
+        # Named by its columns, not by where it comes from: a step more or less upstream must not rename all that follows.
+        name = self._name(f"kept_{zlib.crc32(columns.encode())}")
+        self._create(name, columns, self.sql(table))
+        return self._known(name, {c: kept_type(t) for c, t in schema.items()})
+
+    def sql(self, table: ir.Table) -> str:
+        """The query behind an expression, in DuckDB's own words."""
+        return statement_of(self.backend, table)
 
     def arrow(self, table: ir.Table) -> pa.Table:
         """The rows as Arrow, decimals exact, instants in UTC."""
-        return self.backend.to_pyarrow(table)
+        from ibis.backends.duckdb.converter import DuckDBPyArrowData
+
+        found = self.connection.execute(self.sql(table)).to_arrow_table()
+        return table.__pyarrow_result__(found, data_mapper=DuckDBPyArrowData)
 
     def count(self, table: ir.Table) -> int:
         """How many rows."""
-        return int(self.arrow(table.aggregate(n=table.count()))["n"][0].as_py())
+        row = self.connection.execute(f"SELECT count(*) FROM ({self.sql(table)})").fetchone()
+        return int(row[0]) if row else 0
+
+    def _name(self, stem: str) -> str:
+        """A free name. Names follow from what they stand for, so that equal work of two cohorts gives equal SQL."""
+        self._given[stem] += 1
+        return f"{stem}_{self._given[stem]}"
+
+    def _create(self, name: str, columns: str, query: str) -> None:
+        self.connection.execute(f'CREATE TABLE "{name}" ({columns})')
+        self.connection.execute(f'INSERT INTO "{name}" {query}')
+
+    def _known(self, name: str, columns: Mapping[str, dt.DataType]) -> ir.Table:
+        """A relation whose columns we know, without asking the database for them."""
+        return ops.DatabaseTable(name, schema=ibis.schema(columns), source=self.backend).to_expr()
 
     def write(self, table: ir.Table, path: Path, *, order_by: Sequence[str] = ()) -> int:
         """Write rows to one Parquet file, whole or not at all, and return how many there are."""
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         ordered = table.order_by(list(order_by)) if order_by else table
-        sql = self.backend.compile(ordered)
         rows = self.connection.execute(
-            f"COPY ({sql}) TO '{_quoted(part)}' (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY ({self.sql(ordered)}) TO '{_quoted(part)}' (FORMAT parquet, COMPRESSION zstd)"
         ).fetchone()
         part.replace(path)
         return int(rows[0]) if rows else 0

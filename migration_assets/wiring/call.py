@@ -12,7 +12,7 @@ import dagster as dg
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import StageRefused
-from migration_assets.stages.store import GLOBAL
+from migration_assets.stages.store import GLOBAL, UNASSIGNED
 from migration_assets.wiring.partitions import COHORTS
 
 if TYPE_CHECKING:
@@ -98,6 +98,12 @@ class StageCall:
     def cohort_rows(self) -> RawTables:
         """Raw rows of this cohort, by `system.table`."""
         return self.workspace.cohort_rows(self.engine, self.partition)
+
+    @property
+    def source_tables(self) -> tuple[str, ...]:
+        """Source tables that can have rows of this cohort: those without an owner have theirs in `unassigned`."""
+        everything = self.partition == UNASSIGNED
+        return tuple(t for t, d in self.plan.source_tables.items() if everything or d.owner != "none")
 
     def entities(self, asset: str) -> tuple[str, ...]:
         """Entities whose rows an asset has written for this cohort (or globally, for reference data)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from migration_assets.domain.canonical import ENTITIES
 from migration_assets.plan.models import Plan
 from migration_assets.stages.profile.measure import profile_tables
 from migration_assets.stages.profile.model import Profile, ProfiledTable, Reference
@@ -55,7 +56,7 @@ def _sum(profile: Profile, column: str) -> int:
 
 
 def _tables(call: StageCall) -> list[ProfiledTable]:
-    """Every source table of the cohort; references point at the whole golden copy, whatever cohort a parent is in."""
+    """The source tables of the cohort; references point at the whole golden copy, whatever cohort a parent is in."""
     plan, golden = call.plan, call.workspace.store
     return [
         ProfiledTable(
@@ -73,6 +74,7 @@ def _tables(call: StageCall) -> list[ProfiledTable]:
             updated_at=declared.updated_at,
         )
         for name, declared in plan.source_tables.items()
+        if name in call.source_tables
     ]
 
 
@@ -81,7 +83,8 @@ def actions(plan: Plan) -> dict[tuple[str, str], str]:
     said: dict[tuple[str, str], list[str]] = {}
     for row in plan.mapping:
         for column in row.columns:
-            verb = "or the row is rejected" if row.on_error == "reject" else "or the value is set aside"
+            rejects = row.on_error == "reject" or ENTITIES[row.entity].field(row.field).required
+            verb = "or the row is rejected" if rejects else "or the value is set aside"
             words = f"rule `{row.rule}` makes {row.entity}.{row.field}, {verb}"
             said.setdefault((f"{row.system}.{row.table}", column), []).append(words)
     for rule in plan.file.exclusions:

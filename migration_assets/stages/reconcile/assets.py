@@ -93,7 +93,7 @@ def _dispositions(call: StageCall) -> ir.Table:
 def _balance(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> Balance:
     with call.workspace.target.transaction(role=role_names(call.plan)["reader"], read_only=True) as connection:
         known = cohort_crosswalk(call.engine, connection, call.partition)
-    return balance(call.engine, call.plan, raw, fates, known)
+    return balance(call.engine, call.plan, {t: raw[t] for t in call.source_tables}, fates, known)
 
 
 def _controls(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> tuple[Tie, ...]:
