@@ -99,7 +99,7 @@ class DuckDBEngine:
         """The same rows, computed once and kept in the engine: for an expression that is used several times."""
         schema = table.schema()
         columns = declared(schema)
-        # Named by its columns, not by where it comes from: a step more or less upstream must not rename all that follows.
+        # Named by its columns, not by where it comes from: one step more upstream must not rename all that follows.
         name = self._name(f"kept_{zlib.crc32(columns.encode())}")
         self._create(name, columns, self.sql(table))
         return self._known(name, {c: kept_type(t) for c, t in schema.items()})
