@@ -18,7 +18,7 @@ from migration_assets.wiring.execute import Summary
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow, pytest.mark.xdist_group("telco_file")]
 
 FILE = Path(os.environ.get("TELCO_CSV") or REPOSITORY / "../shared/data/telco/Telco-Customer-Churn.csv").resolve()
-COHORTS = "cohorts:\n  - {name: all, wave: 1, buckets: 1, description: Everybody in one run.}\n"
+COHORTS = "cohorts:\n  - {name: everybody, wave: 1, buckets: 1, description: Everybody in one run.}\n"
 HELD = {
     "phone": 6_361,
     "multiple_lines": 2_971,
@@ -93,5 +93,5 @@ def test_the_1869_who_left_arrive_with_everything_ended(whole: World, whole_run:
 
 
 def test_running_it_again_writes_nothing(whole: World, whole_run: Summary) -> None:
-    again = whole.migrate("all_01")
+    again = whole.migrate("everybody_01")
     assert again.ok and again.rows_written == 0
