@@ -1,4 +1,7 @@
-"""Bad input ends with exit code 2, a message that names the thing and a remedy, and nothing is lost or half done."""
+"""Bad input ends with exit code 2, a message that names the thing and a remedy, and nothing is lost or half done.
+
+Shares its migration with test_run_small, which changes the plan at its end and is collected after this.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_a_second_run_writes_nothing(small: World, small_run: Summary) -> None:
     assert _recorded(small) == before
 
 
-def test_a_dry_run_writes_nothing_and_opens_no_gate(small: World, small_run: Summary) -> None:
+def test_a_dry_run_writes_nothing_and_the_next_load_mends_what_is_missing(small: World, small_run: Summary) -> None:
     small.target("delete from telecom.payment_methods where account_id in (select account_id from telecom.accounts"
                  " where account_number = '1000-TESTS')")  # fmt: skip
     before = _recorded(small)
