@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test ui check bench clean-state
+.PHONY: demo test test-all ui check bench clean-state
 
 demo: $(READY)
 	@$(BIN)/cutover demo $(ARGS)
 
+# Whole migrations share one plan's databases, so they run one after the other. The slow ones are test-all's.
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --ignore=tests/pipeline $(ARGS)
+	@$(BIN)/python -m pytest tests/pipeline -m "not slow" $(ARGS)
+
+test-all: test
+	@$(BIN)/python -m pytest tests/pipeline -m slow $(ARGS)
 
 ui: $(READY)
 	@$(BIN)/cutover ui $(ARGS)

@@ -16,7 +16,7 @@ from migration_assets.domain.errors import BadInput
 from migration_assets.stages.store import Store
 from migration_assets.wiring.execute import Summary
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("small")]
+pytestmark = pytest.mark.pipeline
 
 COHORTS = "cohorts:\n  - {name: base, wave: 1, buckets: 1, description: Everybody.}\n"
 

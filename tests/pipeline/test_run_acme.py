@@ -17,7 +17,7 @@ from world import World, add_plan, asked, change, command, opened
 from migration_assets.demo import Legacy
 from migration_assets.wiring.execute import Summary
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("acme")]
+pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
 COHORTS = ("pilot", "rest_01", "unassigned")
 COUNTS = ("loaded", "merged", "rejected", "excluded")

@@ -13,7 +13,7 @@ from world import World, change, command
 
 from migration_assets.wiring.execute import Summary
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("small")]
+pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
 
 def test_every_customer_arrives_and_the_cohorts_add_up_to_the_file(small: World, small_run: Summary) -> None:

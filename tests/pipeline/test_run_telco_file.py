@@ -15,7 +15,7 @@ from world import REPOSITORY, World, add_plan, make_root, opened
 
 from migration_assets.wiring.execute import Summary
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.slow, pytest.mark.xdist_group("telco_file")]
+pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
 FILE = Path(os.environ.get("TELCO_CSV") or REPOSITORY / "../shared/data/telco/Telco-Customer-Churn.csv").resolve()
 COHORTS = "cohorts:\n  - {name: everybody, wave: 1, buckets: 1, description: Everybody in one run.}\n"
