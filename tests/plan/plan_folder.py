@@ -31,6 +31,8 @@ COLUMNS = {
 
 _HEADERS = {FEEDS: Feed, "controls.csv": Control, "geo.csv": GeoRow}
 
+GIGABYTES = {"GB": "1000000000", "GiB": "1073741824"}
+
 
 def feed(name: str, entity: str, table: str, **more: str) -> dict[str, str]:
     return {"feed": name, "entity": entity, "system": "crm", "table": table, "where": "", "unpivot": "",
@@ -111,7 +113,7 @@ VALID: dict[str, Any] = {
         "prices": [{"product": "basic", "interval": "month", "currency": "EUR", "unit_price": "9.90"}],
         "features": [
             {"code": "login", "name": "Log in", "kind": "switch"},
-            {"code": "storage", "name": "Storage", "kind": "quota", "unit": "GB", "units": {"GiB": "1.073741824"}},
+            {"code": "storage", "name": "Storage", "kind": "quota", "unit": "byte", "units": GIGABYTES},
         ],
     },
     "cohorts.yaml": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import shutil
 from collections.abc import Callable
@@ -43,6 +44,13 @@ def cell(name: str, by: dict[str, str], **changes: str) -> Callable[[Files], Non
 
 
 COUNTRY = {"field": "country"}
+
+
+def with_a_cell_past_pythons_own_limit(files: Files) -> None:
+    # The limit is the process's, and a source with larger cells may have raised it before this test.
+    csv.field_size_limit(131_072)
+    files["geo.csv"] = f"product,region,allowed,reason\n*,*,true,{'x' * 200_000}\n"
+
 
 # (id, bend, file, line or 0, field, words of problem or remedy)
 REFUSED: list[tuple[str, Callable[[Files], None], str, int, str, str]] = [
@@ -346,7 +354,7 @@ REFUSED: list[tuple[str, Callable[[Files], None], str, int, str, str]] = [
     ),
     (
         "longer_cell",
-        replaced("geo.csv", f"product,region,allowed,reason\n*,*,true,{'x' * 200_000}\n"),
+        with_a_cell_past_pythons_own_limit,
         "geo.csv",
         2,
         "",
