@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ from rich.console import Console
 from migration_assets.domain.errors import CutoverError
 
 if TYPE_CHECKING:
-    from migration_assets.wiring.execute import Runner
+    import dagster as dg
+
+    from migration_assets.wiring.environment import Environment
+    from migration_assets.wiring.execute import CohortRun, PhaseResult, Runner, Summary
     from migration_assets.wiring.workspace import Workspace
 
 # Not resolved: a root whose package is a link is a root of its own.
@@ -75,6 +79,16 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="JSON alone on stdout.")(command)
 
 
+def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--at-once",
+        type=click.IntRange(1, 16),
+        default=2,
+        show_default=True,
+        help="How many cohorts of a wave move side by side, each in a process of its own.",
+    )(command)
+
+
 @main.command()
 @plan_option
 @json_option
@@ -113,6 +127,7 @@ def check(plan: str | None, as_json: bool) -> None:
 @click.option("--new-snapshot", is_flag=True, help="Take a new golden copy first.")
 @click.option("--dry-run", is_flag=True, help="Compute and check everything, write nothing to the target's tables.")
 @click.option("--resume", is_flag=True, help="Only cohorts whose reconciliation does not stand yet.")
+@at_once_option
 @json_option
 def run(
     plan: str | None,
@@ -121,12 +136,13 @@ def run(
     new_snapshot: bool,
     dry_run: bool,
     resume: bool,
+    at_once: int,
     as_json: bool,
 ) -> None:
     """The migration: global phase, then cohorts."""
     tags = run_tags(as_of, new_snapshot, dry_run)
     with opened(plan) as (workspace, runner):
-        summary = _migrate(runner, cohorts, tags, resume, quiet=as_json)
+        summary = _migrate(runner, cohorts, tags, resume, at_once, quiet=as_json)
         if as_json:
             click.echo(json.dumps(summary.to_json(workspace.plan.name), indent=2))
         else:
@@ -161,14 +177,15 @@ def run_tags(as_of: str | None, new_snapshot: bool, dry_run: bool) -> dict[str, 
 @main.command()
 @plan_option
 @click.option("--cohort", "cohorts", multiple=True, help="Only this cohort (may be given several times).")
+@at_once_option
 @json_option
-def reconcile(plan: str | None, cohorts: tuple[str, ...], as_json: bool) -> None:
+def reconcile(plan: str | None, cohorts: tuple[str, ...], at_once: int, as_json: bool) -> None:
     """Compare source and target again, now."""
     from migration_assets.wiring.views import print_reconciliation, reconciliation_of
 
     with opened(plan) as (workspace, runner):
-        with progress(quiet=as_json) as step:
-            results = runner.reconcile(cohorts, step)
+        with side_by_side(runner, at_once, cohorts, quiet=as_json) as (beside, step):
+            results = beside.reconcile(cohorts, step)
         report = reconciliation_of(workspace, results)
         if as_json:
             click.echo(json.dumps(report, indent=2))
@@ -197,17 +214,18 @@ def status(plan: str | None, as_json: bool) -> None:
 @click.option("--customers", type=click.IntRange(min=20), default=2000, show_default=True, help="How many customers.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same rows.")
 @click.option("--clean", is_flag=True, help="No planted defects.")
-def demo(customers: int, seed: int, clean: bool) -> None:
+@at_once_option
+def demo(customers: int, seed: int, clean: bool, at_once: int) -> None:
     """Set up the embedded database, make up Acme's legacy systems, migrate every cohort, reconcile."""
     from migration_assets.wiring.demo import make_legacy_systems
     from migration_assets.wiring.views import print_next_steps, print_reconciliation, print_summary, reconciliation_of
 
     with opened("acme") as (workspace, runner):
-        with progress(quiet=False) as step:
+        with progress(quiet=False) as (step, _):
             make_legacy_systems(
                 workspace, customers=customers, seed=seed, messy=not clean, report=lambda m: step(m, 0, 0)
             )
-        summary = _migrate(runner, (), {"cutover/new_snapshot": "true"}, resume=False, quiet=False)
+        summary = _migrate(runner, (), {"cutover/new_snapshot": "true"}, False, at_once, quiet=False)
         print_summary(out, summary)
         ok = summary.ok
         if summary.cohorts:
@@ -293,26 +311,64 @@ def opened(plan: str | None, *, load: bool = True) -> Iterator[tuple[Workspace, 
         return
     import dagster as dg
 
+    with dg.DagsterInstance.get() as instance:
+        runner = runner_of(environment, instance)
+        yield runner.workspace, runner
+
+
+def runner_of(environment: Environment, instance: dg.DagsterInstance) -> Runner:
+    """The plan's graph, ready to run."""
+    from migration_assets.definitions import build_definitions
     from migration_assets.wiring.execute import Runner
     from migration_assets.wiring.workspace import open_workspace
 
+    # Dagster opens a connection for each event unless told to keep one, as its webserver is.
+    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
     workspace = open_workspace(environment)
-    with dg.DagsterInstance.get() as instance:
-        # Dagster opens a connection for each event unless told to keep one, as its webserver is.
-        instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
-        yield workspace, Runner(workspace, instance)
+    return Runner(workspace, instance, build_definitions(workspace))
+
+
+def open_beside(environment: Environment, said: Callable[[str], None]) -> Callable[[CohortRun], PhaseResult]:
+    """What runs a cohort in a process beside this one; `said` takes progress messages."""
+    import dagster as dg
+
+    from migration_assets.wiring.execute import progress_to
+
+    runner = runner_of(environment, dg.DagsterInstance.get())
+
+    def run(piece: CohortRun) -> PhaseResult:
+        with progress_to(lambda message: said(f"{piece.cohort}  {message}")):
+            return runner.run(piece)
+
+    return run
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on a terminal, plain lines elsewhere, nothing with `--json`."""
+def side_by_side(
+    runner: Runner, at_once: int, cohorts: tuple[str, ...], *, quiet: bool
+) -> Iterator[tuple[Runner, Callable[[str, int, int], None]]]:
+    """The runner with the processes that run cohorts beside it, and what shows how far they are."""
+    from dataclasses import replace
+
+    from migration_assets.wiring.lanes import processes_beside
+
+    wanted = min(at_once, len(cohorts)) if cohorts else at_once
+    opener = partial(open_beside, runner.workspace.environment)
+    with progress(quiet=quiet) as (step, say), processes_beside(wanted - 1, opener, say) as beside:
+        yield replace(runner, beside=beside), step
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
+    """A progress bar on a terminal, plain lines elsewhere, nothing with `--json`: one function to call when a step of
+    several begins, one for what happens in between."""
     from migration_assets.wiring.execute import progress_to
 
     if quiet:
-        yield lambda *_: None
+        yield (lambda *_: None), (lambda _: None)
         return
     if not err.is_terminal:
-        yield lambda what, i, n: err.print(f"{what} ({i}/{n})" if n else what)
+        yield (lambda what, i, n: err.print(f"{what} ({i}/{n})" if n else what)), (lambda _: None)
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -322,16 +378,21 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         now = {"what": ""}
 
         def step(what: str, i: int, n: int) -> None:
-            now["what"] = what
-            bar.update(task, description=what, total=n or None, completed=max(i - 1, 0))
+            now["what"] = f"{what} ({i}/{n})" if n else what
+            bar.update(task, description=now["what"], total=n or None, completed=max(i - 1, 0))
 
-        with progress_to(lambda message: bar.update(task, description=f"{now['what']}  [dim]{_plain(message)}[/]")):
-            yield step
+        def say(message: str) -> None:
+            bar.update(task, description=f"{now['what']}  [dim]{_plain(message)}[/]")
+
+        with progress_to(say):
+            yield step, say
 
 
-def _migrate(runner: Runner, cohorts: tuple[str, ...], tags: dict[str, str], resume: bool, *, quiet: bool) -> Any:
-    with progress(quiet=quiet) as step:
-        return runner.migrate(cohorts=cohorts, tags=tags, resume=resume, report=step)
+def _migrate(
+    runner: Runner, cohorts: tuple[str, ...], tags: dict[str, str], resume: bool, at_once: int, *, quiet: bool
+) -> Summary:
+    with side_by_side(runner, at_once, cohorts, quiet=quiet) as (beside, step):
+        return beside.migrate(cohorts=cohorts, tags=tags, resume=resume, report=step)
 
 
 if __name__ == "__main__":

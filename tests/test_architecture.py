@@ -55,9 +55,6 @@ def test_imports_run_one_way(path: Path) -> None:
     for module, _ in imports(path):
         if module.startswith("migration_assets."):
             used = module.split(".")[1]
-            # The runner assembles the graph it runs; nothing else in wiring may know the definitions.
-            if path.name == "execute.py" and used == "definitions":
-                continue
             assert used in allowed, f"{path.relative_to(PACKAGE)} imports {module}"
 
 

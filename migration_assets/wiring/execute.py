@@ -1,20 +1,26 @@
-"""Runs the two phases of a migration in this process, with full Dagster history, and sums up what happened."""
+"""Runs the two phases of a migration, with full Dagster history and without its daemon, and sums up what happened."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from migration_assets.domain.errors import BadInput
+from migration_assets.stages.store import UNASSIGNED
+from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.stage import EXIT_CODE, PROGRESS
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
+    from migration_assets.control import Cohort
     from migration_assets.wiring.workspace import Workspace
 
 Report = Callable[[str], None]
@@ -87,18 +93,33 @@ class Summary:
         }
 
 
+@dataclass(frozen=True)
+class CohortRun:
+    """One run of one job for one cohort."""
+
+    job: str
+    cohort: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+Step = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
 class Runner:
-    """Executes jobs of one workspace against one Dagster instance."""
+    """Executes the jobs of one plan's graph against one Dagster instance.
 
-    def __init__(self, workspace: Workspace, instance: dg.DagsterInstance) -> None:
-        from migration_assets.definitions import build_definitions
+    `beside` are processes that take cohorts while this one does (see `lanes`).
+    """
 
-        self.workspace, self.instance = workspace, instance
-        self._definitions = build_definitions(workspace)
+    workspace: Workspace
+    instance: dg.DagsterInstance
+    definitions: dg.Definitions
+    beside: Sequence[ProcessPoolExecutor] = ()
 
     def phase(self, job: str, *, cohort: str | None = None, tags: Mapping[str, str] | None = None) -> PhaseResult:
         """Run one job; a failure is a result, not an exception."""
-        result = self._definitions.resolve_job_def(job).execute_in_process(
+        result = self.definitions.resolve_job_def(job).execute_in_process(
             partition_key=cohort,
             instance=self.instance,
             raise_on_error=False,
@@ -107,15 +128,19 @@ class Runner:
         )
         return summed_up(result)
 
+    def run(self, run: CohortRun) -> PhaseResult:
+        """Run one job for one cohort."""
+        return self.phase(run.job, cohort=run.cohort, tags=run.tags)
+
     def migrate(
         self,
         *,
         cohorts: Sequence[str] = (),
         tags: Mapping[str, str] | None = None,
         resume: bool = False,
-        report: Callable[[str, int, int], None] = lambda *_: None,
+        report: Step = lambda *_: None,
     ) -> Summary:
-        """The global phase, then every cohort (or those named), pilot first."""
+        """The global phase, then every cohort (or those named): wave by wave, the cohorts of a wave side by side."""
         summary = Summary()
         report("global phase", 0, 0)
         summary.global_phase = self.phase("global_phase", tags=tags)
@@ -123,34 +148,61 @@ class Runner:
         if record is None or not summary.global_phase.ok:
             return summary
         summary.snapshot, summary.as_of = record.snapshot, record.as_of.isoformat()
-        wanted = self._wanted(cohorts, resume)
-        for i, cohort in enumerate(wanted, start=1):
-            report(cohort, i, len(wanted))
-            summary.cohorts[cohort] = self.phase("cohort_phase", cohort=cohort, tags=tags)
+        summary.cohorts = self._each("cohort_phase", self._wanted(cohorts, resume), tags or {}, report)
         return summary
 
-    def _wanted(self, cohorts: Sequence[str], resume: bool) -> list[str]:
-        control = self.workspace.control
-        record = self.workspace.record()
-        known = [c.name for c in control.cohorts(record)]
-        if strange := [c for c in cohorts if c not in known]:
-            raise BadInput(f"{len(strange)} cohort name(s) not in the plan", f"The cohorts are: {', '.join(known)}.")
-        wanted = [c for c in known if not cohorts or c in cohorts]
-        if resume:
-            now = datetime.now(UTC)
-            wanted = [c for c in wanted if not control.standing(c, "reconciliation", record, now).passed]
-        return wanted
-
-    def reconcile(
-        self, cohorts: Sequence[str] = (), report: Callable[[str, int, int], None] = lambda *_: None
-    ) -> dict[str, PhaseResult]:
+    def reconcile(self, cohorts: Sequence[str] = (), report: Step = lambda *_: None) -> dict[str, PhaseResult]:
         """Compare source and target again for every cohort, or those named."""
         wanted = self._wanted(cohorts, resume=False)
-        results = {}
-        for i, cohort in enumerate(wanted, start=1):
-            report(cohort, i, len(wanted))
-            results[cohort] = self.phase("reconcile_again", cohort=cohort)
+        # Nothing is moved, so that no cohort has to wait for another one's wave.
+        return self._each("reconcile_again", [replace(c, wave=0) for c in wanted], {}, report)
+
+    def _wanted(self, cohorts: Sequence[str], resume: bool) -> list[Cohort]:
+        control = self.workspace.control
+        record = self.workspace.record()
+        known = control.cohorts(record)
+        names = [c.name for c in known]
+        if strange := [c for c in cohorts if c not in names]:
+            raise BadInput(f"{len(strange)} cohort name(s) not in the plan", f"The cohorts are: {', '.join(names)}.")
+        wanted = [c for c in known if not cohorts or c.name in cohorts]
+        if resume:
+            now = datetime.now(UTC)
+            wanted = [c for c in wanted if not control.standing(c.name, "reconciliation", record, now).passed]
+        return wanted
+
+    def _each(
+        self, job: str, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Step
+    ) -> dict[str, PhaseResult]:
+        begun = itertools.count(1)
+        lanes = Lanes(self.run, self.beside, _lost)
+        results: dict[str, PhaseResult] = {}
+        for wave in in_waves(cohorts):
+            runs = [CohortRun(job, name, tags) for name in wave]
+            found = lanes.run(runs, started=lambda r: report(r.cohort, next(begun), len(cohorts)))
+            results |= dict(zip(wave, found, strict=True))
         return results
+
+
+def in_waves(cohorts: Sequence[Cohort]) -> list[list[str]]:
+    """Cohorts that may move side by side, wave after wave. What belongs to no customer goes along with the last."""
+    waves = {c.wave for c in cohorts if c.name != UNASSIGNED}
+    last = max(waves, default=0)
+    found: dict[int, list[str]] = {}
+    for c in cohorts:
+        found.setdefault(last if c.name == UNASSIGNED else c.wave, []).append(c.name)
+    return [found[wave] for wave in sorted(found)]
+
+
+def _lost(run: CohortRun) -> PhaseResult:
+    return PhaseResult(
+        ok=False,
+        stopped_at=None,
+        reason=f"the process that ran {run.job} for this cohort died; what it had not finished was undone. "
+        "Run it again with `cutover run --resume`; where memory is short, with --at-once 1.",
+        failed_checks=(),
+        rows_written=0,
+        exit_code=1,
+    )
 
 
 def summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:

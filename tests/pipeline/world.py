@@ -60,7 +60,7 @@ class World:
     def reopened(self) -> World:
         """The same migration after somebody has changed the plan's files."""
         workspace = open_workspace(self.workspace.environment)
-        return World(workspace, self.instance, Runner(workspace, self.instance))
+        return World(workspace, self.instance, runner_of(workspace, self.instance))
 
     def report(self, cohort: str) -> dict[str, Any]:
         """What the last reconciliation of a cohort said."""
@@ -74,6 +74,11 @@ class World:
 
     def control(self, query: str) -> list[tuple[Any, ...]]:
         return asked(self.workspace.environment.control_url, query)
+
+
+def runner_of(workspace: Workspace, instance: dg.DagsterInstance) -> Runner:
+    """The runner of the command line, without processes beside it."""
+    return Runner(workspace, instance, build_definitions(workspace))
 
 
 def asked(url: str, query: str) -> list[tuple[Any, ...]]:
@@ -129,7 +134,7 @@ def opened(
         assert instance.compute_log_manager and instance.schedule_storage
     try:
         with instance:
-            yield World(workspace, instance, Runner(workspace, instance))
+            yield World(workspace, instance, runner_of(workspace, instance))
     finally:
         for database in DATABASES:
             drop_database(server, f"{plan}_{database}")

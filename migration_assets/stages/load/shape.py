@@ -7,7 +7,7 @@ their codes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,26 +54,34 @@ _ENGINE_TYPES = {
 
 
 @dataclass(frozen=True)
+class Aliases:
+    """Aliases that some row of this load needs (ALIASES), and the entities whose keys they are."""
+
+    rows: ir.Table
+    entities: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Shaper:
-    """Gives ids. `aliases` (ALIASES) is None when there are none, which is the usual case and costs nothing."""
+    """Gives ids. `aliases` is None when no row needs one, which is the usual case and costs nothing."""
 
     engine: DuckDBEngine
     namespace: UUID
-    aliases: ir.Table | None = None
+    aliases: Aliases | None = None
 
     def rows(self, table: TargetTable, canonical: ir.Table) -> ir.Table:
         """Rows of one target table: its columns, in its order; key: the first of them."""
         entity = ENTITIES[table.entity]
         fields = {column: canonical_field(entity, name) for column, name in table.columns.items()}
-        led = self._with_aliases(entity, canonical, {f.name: f for f in fields.values()})
-        return self._apart(led.select(**{column: self._value(entity, led, field) for column, field in fields.items()}))
+        led = self._with_aliases(entity, canonical, fields.values())
+        return led.select(**{column: self._value(entity, led, field) for column, field in fields.items()})
 
     def crosswalk(self, table: TargetTable, canonical: ir.Table) -> ir.Table:
         """One crosswalk row (CROSSWALK, status loaded) per canonical row of the table's entity."""
         entity = ENTITIES[table.entity]
         key = entity.key.name
         fields = {c: canonical_field(entity, name) for c, name in table.columns.items()}
-        led = self._with_aliases(entity, canonical, {f.name: f for f in fields.values()})
+        led = self._with_aliases(entity, canonical, [entity.key])
         minted, given = self._minted(entity.name, led[key]), self._value(entity, led, entity.key)
         values = [led[f.name].cast("string") for f in fields.values() if f.name != key]
         return led.select(
@@ -102,39 +110,35 @@ class Shaper:
         minted = self.engine.uuid5(self.namespace, keys["entity"] + ibis.literal("|") + keys["key"])
         if self.aliases is None:
             return keys.select("entity", "key", target_id=minted)
-        known = self.aliases.select(_entity="entity", _key="key", _id="target_id")
+        known = self.aliases.rows.select(_entity="entity", _key="key", _id="target_id")
         led = keys.mutate(_minted=minted).left_join(known, [("entity", "_entity"), ("key", "_key")])
-        return self._apart(led.select("entity", "key", target_id=ibis.coalesce(led["_id"], led["_minted"])))
+        return self.engine.cached(led.select("entity", "key", target_id=ibis.coalesce(led["_id"], led["_minted"])))
 
     def surrogates(self, entity: Entity, canonical: ir.Table) -> ir.Table:
         """What a person may be told of each row. Columns: key (target id), surrogate (`system.table#row`)."""
-        led = self._with_aliases(entity, canonical, {entity.key.name: entity.key})
+        led = self._with_aliases(entity, canonical, [entity.key])
         place = led["source_system"] + ibis.literal(".") + led["source_table"] + ibis.literal("#")
         row = ibis.coalesce(led["source_row"].cast("string"), ibis.literal("?"))
-        return self._apart(led.select(key=self._value(entity, led, entity.key), surrogate=place + row))
+        return led.select(key=self._value(entity, led, entity.key), surrogate=place + row)
 
-    def _apart(self, rows: ir.Table) -> ir.Table:
-        """Ibis 12 cannot join the computed columns of a join to anything: computed once, they are plain columns."""
-        return rows if self.aliases is None else self.engine.cached(rows)
-
-    def _with_aliases(self, entity: Entity, rows: ir.Table, fields: Mapping[str, Field]) -> ir.Table:
-        """The rows with a column `_alias_<field>` for each field that becomes an id."""
-        if self.aliases is None:
-            return rows
-        for name, field in fields.items():
-            target = _id_entity(entity, field)
-            if target is not None:
-                known = self.aliases.filter(self.aliases.entity == target)
-                known = known.select(**{f"_key_{name}": "key", f"_alias_{name}": "target_id"})
-                rows = rows.left_join(known, [(name, f"_key_{name}")])
-        return rows
+    def _with_aliases(self, entity: Entity, rows: ir.Table, fields: Iterable[Field]) -> ir.Table:
+        """The rows with a column `_alias_<field>` for each field whose ids can have aliases."""
+        led = rows
+        for field in fields:
+            if self.aliases is not None and _id_entity(entity, field) in self.aliases.entities:
+                known = self.aliases.rows.filter(self.aliases.rows.entity == _id_entity(entity, field))
+                known = known.select(**{f"_key_{field.name}": "key", f"_alias_{field.name}": "target_id"})
+                led = led.left_join(known, [(field.name, f"_key_{field.name}")])
+        # Ibis 12 cannot join the computed columns of a join to anything: kept once, they are plain columns.
+        return rows if led is rows else self.engine.cached(led)
 
     def _value(self, entity: Entity, rows: ir.Table, field: Field) -> ir.Value:
         value, target = rows[field.name], _id_entity(entity, field)
         if target is None:
             return value.cast(_ENGINE_TYPES.get(field.type, "string"))
         minted = self._minted(target, value)
-        return minted if self.aliases is None else ibis.coalesce(rows[f"_alias_{field.name}"], minted)
+        alias = f"_alias_{field.name}"
+        return ibis.coalesce(rows[alias], minted) if alias in rows.columns else minted
 
     def _minted(self, entity: str, key: ir.Value) -> ir.StringValue:
         return self.engine.uuid5(self.namespace, ibis.literal(f"{entity}|") + key.cast("string"))
@@ -171,22 +175,59 @@ def _row_hash(values: list[ir.Value]) -> ir.StringValue:
 
 def settled_aliases(
     shaper: Shaper, stored: ir.Table, live: Mapping[str, ir.Table], redirects: ir.Table | None
-) -> ir.Table | None:
-    """Aliases (ALIASES) that hold for this load, or None when there are none.
+) -> Aliases | None:
+    """Aliases that rows of this load need, or None when none does.
 
-    `stored`: crosswalk rows that have another row's id; `live`: canonical rows by entity; `redirects` (REDIRECTS):
-    rows merged now. A stored alias ends where the id's founder is back as a row of its own: an unmerge leaves the id
-    with its founder. A merged row takes the id of the row it went into.
+    `stored` (ALIASES): crosswalk rows that have another row's id; `live`: canonical rows by entity; `redirects`
+    (REDIRECTS): rows merged now. A stored alias ends where the id's founder is back as a row of its own: an unmerge
+    leaves the id with its founder. A merged row takes the id of the row it went into. References were led to survivors
+    long before, so hardly ever does a live row name a key that has an alias.
     """
     engine = shaper.engine
-    kept = _without_returned(shaper, stored, live) if engine.count(stored) else stored
-    if redirects is None or engine.count(redirects) == 0:
-        return engine.cached(kept) if engine.count(kept) else None
-    inner = Shaper(engine, shaper.namespace, engine.cached(kept))
-    into = inner.merged(redirects)
+    sources = [stored, *([] if redirects is None else [redirects])]
+    named = engine.union([s.select("entity") for s in sources]).distinct()
+    entities = frozenset(engine.arrow(named)["entity"].to_pylist())
+    if not entities:
+        return None
+    used = engine.cached(_used_keys(engine, live, redirects, entities))
+    kept = engine.cached(_without_returned(shaper, stored.semi_join(used, ["entity", "key"]), live))
+    if redirects is not None:
+        kept = _with_merged(shaper, kept, redirects.semi_join(used, ["entity", "key"]))
+    return Aliases(kept, entities) if engine.count(kept) else None
+
+
+def _used_keys(
+    engine: DuckDBEngine, live: Mapping[str, ir.Table], redirects: ir.Table | None, entities: frozenset[str]
+) -> ir.Table:
+    """Keys of these entities that this load is going to need an id for. Columns: entity, key."""
+    parts = [
+        rows.select(entity=ibis.literal(target), key=rows[field.name].cast("string"))
+        for name, rows in live.items()
+        for field in ENTITIES[name].fields
+        if (target := _id_entity(ENTITIES[name], field)) in entities
+    ]
+    if redirects is not None:
+        parts.append(redirects.select("entity", key="into_key"))
+    if not parts:
+        return engine.table(ALIASES.to_pyarrow().empty_table()).select("entity", "key")
+    return engine.union(parts).distinct()
+
+
+def _with_merged(shaper: Shaper, kept: ir.Table, redirects: ir.Table) -> ir.Table:
+    """The aliases, and those of rows merged now, whose id is that of the row they went into."""
+    engine = shaper.engine
+    redirects = engine.cached(redirects)
+    if engine.count(redirects) == 0:
+        return kept
+    into = Shaper(engine, shaper.namespace, _aliases(engine, kept)).merged(redirects)
     key = into.source_system + "." + into.source_table + ":" + into.source_id
     now = into.select(entity="entity", key=key, target_id="target_id").cast(ALIASES)
     return engine.cached(engine.union([kept.anti_join(now, ["entity", "key"]).cast(ALIASES), now]))
+
+
+def _aliases(engine: DuckDBEngine, kept: ir.Table) -> Aliases | None:
+    entities = frozenset(engine.arrow(kept.select("entity").distinct())["entity"].to_pylist())
+    return Aliases(kept, entities) if entities else None
 
 
 def _without_returned(shaper: Shaper, stored: ir.Table, live: Mapping[str, ir.Table]) -> ir.Table:
@@ -196,7 +237,8 @@ def _without_returned(shaper: Shaper, stored: ir.Table, live: Mapping[str, ir.Ta
         for name, rows in live.items()
         if ENTITIES[name].origin != "catalog"
     ]
-    if not keys:
+    stored = engine.cached(stored)
+    if not keys or engine.count(stored) == 0:
         return stored
     present = engine.union(keys)
     founders = Shaper(engine, shaper.namespace).ids_of(present)

@@ -1,0 +1,125 @@
+"""Work side by side: this process takes one piece at a time, and so does each process beside it.
+
+A run of a cohort is mostly Python, which threads cannot share out. What a piece of work is, this module does not know.
+A process beside ends with the one that started it, at once: what it had half done, guarded writes undo.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.queues import Queue
+from typing import Any, Generic, TypeVar
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+Say = Callable[[str], None]
+# Called once in each process beside: what does the work there. Its argument takes progress messages.
+Open = Callable[[Say], Callable[[Any], Any]]
+
+_own: list[Callable[[Any], Any]] = []
+
+
+class Lanes(Generic[Work, Result]):
+    """Runs pieces of work here and in the processes beside; `lost` is the result of one whose process died."""
+
+    def __init__(
+        self,
+        here: Callable[[Work], Result],
+        beside: Sequence[ProcessPoolExecutor] = (),
+        lost: Callable[[Work], Result] | None = None,
+    ) -> None:
+        self._here, self._beside, self._lost = here, beside, lost
+
+    def run(
+        self,
+        pieces: Iterable[Work],
+        started: Callable[[Work], None] = lambda _: None,
+        done: Callable[[Work], None] = lambda _: None,
+    ) -> list[Result]:
+        """Results in the order of the pieces, each of which is begun in that order."""
+        todo = list(enumerate(pieces))
+        found: dict[int, Result] = {}
+        taking = threading.Lock()
+        stopped = threading.Event()
+
+        def lane(work: Callable[[Work], Result]) -> None:
+            while not stopped.is_set():
+                with taking:
+                    if not todo:
+                        return
+                    i, piece = todo.pop(0)
+                    started(piece)
+                found[i] = work(piece)
+                with taking:
+                    done(piece)
+
+        threads = [threading.Thread(target=lane, args=(self._at(p),), daemon=True) for p in self._beside[: len(todo)]]
+        for t in threads:
+            t.start()
+        try:
+            lane(self._here)
+            for t in threads:
+                t.join()
+        finally:
+            stopped.set()
+        return [found[i] for i in sorted(found)]
+
+    def _at(self, pool: ProcessPoolExecutor) -> Callable[[Work], Result]:
+        def work(piece: Work) -> Result:
+            try:
+                return pool.submit(_work, piece).result()
+            except BrokenProcessPool:
+                if self._lost is None:
+                    raise
+                return self._lost(piece)
+
+        return work
+
+
+@contextmanager
+def processes_beside(count: int, open_worker: Open, said: Say) -> Iterator[list[ProcessPoolExecutor]]:
+    """That many processes, each a pool of one, getting ready from now on; `said` hears what their work reports."""
+    if count == 0:
+        yield []
+        return
+    context = multiprocessing.get_context("spawn")
+    messages: Queue[str | None] = context.Queue()
+    pools = [ProcessPoolExecutor(1, context, _begin, (open_worker, messages)) for _ in range(count)]
+    for pool in pools:
+        pool.submit(int)
+    listener = threading.Thread(target=_listen, args=(messages, said), daemon=True)
+    listener.start()
+    try:
+        yield pools
+    finally:
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        messages.put(None)
+        listener.join(timeout=5)
+
+
+def _listen(messages: Queue[str | None], said: Say) -> None:
+    while (message := messages.get()) is not None:
+        said(message)
+
+
+def _begin(open_worker: Open, messages: Queue[str | None]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _own[:] = [open_worker(messages.put)]
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(piece: Any) -> Any:
+    return _own[0](piece)
