@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 
 # One call in the expression instead of twenty: a load mints ids in every column that holds one. DuckDB hashes once.
-_SHA1 = "sha1(unhex(namespace || hex(name)))"
+_SHA1 = "sha1(unhex(namespace) || encode(name))"
 _UUID5 = f"""
 CREATE MACRO cutover_uuid5(namespace, name) AS
-  {_SHA1}[1:8] || '-' || {_SHA1}[9:12] || '-5' || {_SHA1}[14:16] || '-'
-  || translate({_SHA1}[17], '0123456789abcdef', '89ab89ab89ab89ab') || {_SHA1}[18:20] || '-' || {_SHA1}[21:32]"""
+  substring({_SHA1}, 1, 8) || '-' || substring({_SHA1}, 9, 4) || '-5' || substring({_SHA1}, 14, 3) || '-'
+  || translate(substring({_SHA1}, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab')
+  || substring({_SHA1}, 18, 3) || '-' || substring({_SHA1}, 21, 12)"""
 
 
 @ibis.udf.scalar.builtin(name="cutover_uuid5")  # type: ignore[untyped-decorator]

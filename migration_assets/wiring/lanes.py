@@ -29,57 +29,53 @@ class Lanes(Generic[Work, Result]):
     """Runs pieces of work here and in the processes beside; `lost` is the result of one whose process died."""
 
     def __init__(
-        self,
-        here: Callable[[Work], Result],
-        beside: Sequence[ProcessPoolExecutor] = (),
-        lost: Callable[[Work], Result] | None = None,
+        self, here: Callable[[Work], Result], beside: Sequence[ProcessPoolExecutor], lost: Callable[[Work], Result]
     ) -> None:
         self._here, self._beside, self._lost = here, beside, lost
 
-    def run(
-        self,
-        pieces: Iterable[Work],
-        started: Callable[[Work], None] = lambda _: None,
-        done: Callable[[Work], None] = lambda _: None,
-    ) -> list[Result]:
+    def run(self, pieces: Iterable[Work], started: Callable[[Work], None] = lambda _: None) -> list[Result]:
         """Results in the order of the pieces, each of which is begun in that order."""
-        todo = list(enumerate(pieces))
-        found: dict[int, Result] = {}
-        taking = threading.Lock()
-        stopped = threading.Event()
-
-        def lane(work: Callable[[Work], Result]) -> None:
-            while not stopped.is_set():
-                with taking:
-                    if not todo:
-                        return
-                    i, piece = todo.pop(0)
-                    started(piece)
-                found[i] = work(piece)
-                with taking:
-                    done(piece)
-
-        threads = [threading.Thread(target=lane, args=(self._at(p),), daemon=True) for p in self._beside[: len(todo)]]
+        share: _Share[Work, Result] = _Share(list(enumerate(pieces)), started)
+        threads = [threading.Thread(target=self._lane_beside, args=(share, p), daemon=True) for p in self._beside]
         for t in threads:
             t.start()
         try:
-            lane(self._here)
+            while (taken := share.take()) is not None:
+                share.found[taken[0]] = self._here(taken[1])
             for t in threads:
                 t.join()
         finally:
-            stopped.set()
-        return [found[i] for i in sorted(found)]
+            share.todo.clear()
+        if share.failed:
+            raise share.failed[0]
+        return [share.found[i] for i in sorted(share.found)]
 
-    def _at(self, pool: ProcessPoolExecutor) -> Callable[[Work], Result]:
-        def work(piece: Work) -> Result:
+    def _lane_beside(self, share: _Share[Work, Result], pool: ProcessPoolExecutor) -> None:
+        while (taken := share.take()) is not None:
             try:
-                return pool.submit(_work, piece).result()
+                share.found[taken[0]] = pool.submit(_work, taken[1]).result()
             except BrokenProcessPool:
-                if self._lost is None:
-                    raise
-                return self._lost(piece)
+                share.found[taken[0]] = self._lost(taken[1])
+                return
+            except BaseException as error:
+                share.failed.append(error)
+                return
 
-        return work
+
+class _Share(Generic[Work, Result]):
+    """What is still to be done, what was found, and what went wrong that is nobody's result."""
+
+    def __init__(self, todo: list[tuple[int, Work]], started: Callable[[Work], None]) -> None:
+        self.todo, self.found, self.failed = todo, dict[int, Result](), list[BaseException]()
+        self._started, self._taking = started, threading.Lock()
+
+    def take(self) -> tuple[int, Work] | None:
+        with self._taking:
+            if not self.todo:
+                return None
+            taken = self.todo.pop(0)
+            self._started(taken[1])
+            return taken
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Workspace:
         """A fresh engine; the caller closes it."""
         from migration_assets.engine.duckdb import DuckDBEngine
 
-        return DuckDBEngine(memory_limit="1GB", spill_to=self.environment.plan_home / "spill")
+        return DuckDBEngine(memory_limit="512MB", spill_to=self.environment.plan_home / "spill")
 
     def location(self, system: SourceSystem) -> str:
         """URL or path of one legacy system, with the plan's variables filled in."""

@@ -1,11 +1,11 @@
 """What one load of one cohort consists of: target rows by table, parents first, and the crosswalk rows beside them.
 
-Nothing is computed here and nothing is written: these are expressions, and `apply` runs them.
+The rows are computed here, once, and kept in the engine; nothing is written: that is `apply`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,15 +24,14 @@ if TYPE_CHECKING:
 class TableRows:
     """Rows for one target table. `types`: column -> PostgreSQL type, in order, the key first.
 
-    `surrogates`: key and surrogate (`system.table#row`) of each row. `recorded`: rows stand in the crosswalk
-    (all but those of the catalog).
+    `shaped` (shape.Shaper.shaped): the rows, computed once. `recorded`: they stand in the crosswalk (all but those of
+    the catalog).
     """
 
     table: str
     entity: str
     types: Mapping[str, str]
-    rows: ir.Table
-    surrogates: ir.Table
+    shaped: ir.Table
     recorded: bool
 
     @property
@@ -42,6 +41,16 @@ class TableRows:
     @property
     def key(self) -> str:
         return self.columns[0]
+
+    @property
+    def rows(self) -> ir.Table:
+        """The rows as the target has them."""
+        return self.shaped.select(*self.columns)
+
+    @property
+    def surrogates(self) -> ir.Table:
+        """What a person may be told of each row. Columns: key, surrogate (`system.table#row`)."""
+        return self.shaped.select(key=self.key, surrogate="_surrogate")
 
 
 @dataclass(frozen=True)
@@ -63,19 +72,21 @@ def plan_load(
     canonical: Mapping[str, ir.Table],
     redirects: ir.Table | None = None,
     stored_aliases: ir.Table | None = None,
+    *,
+    for_record: bool = True,
 ) -> LoadPlan:
     """The load of these canonical rows (entity -> rows); entities without a table in the target are left out.
 
     `redirects` (shape.REDIRECTS): source rows merged into others; `stored_aliases` (shape.ALIASES): what the crosswalk
-    has on keys that bear another row's id.
+    has on keys that bear another row's id. Without `for_record` there is no crosswalk: a comparison needs none.
     """
     shaper = shaper_of(engine, plan, canonical, redirects, stored_aliases)
     tables = tuple(
-        _table_rows(shaper, plan, name, canonical[table.entity])
+        _table_rows(shaper, plan, name, canonical[table.entity], for_record)
         for name, table in parents_first(plan.target)
         if table.entity in canonical
     )
-    return LoadPlan(tables, _crosswalk(shaper, plan, canonical, redirects))
+    return LoadPlan(tables, _crosswalk(shaper, plan, tables, redirects) if for_record else None)
 
 
 def shaper_of(
@@ -91,26 +102,22 @@ def shaper_of(
     return Shaper(engine, plan.file.uuid, settled_aliases(plain, stored, canonical, redirects))
 
 
-def _table_rows(shaper: Shaper, plan: Plan, name: str, canonical: ir.Table) -> TableRows:
+def _table_rows(shaper: Shaper, plan: Plan, name: str, canonical: ir.Table, for_record: bool) -> TableRows:
     table = plan.target.tables[name]
-    entity = ENTITIES[table.entity]
+    recorded = for_record and ENTITIES[table.entity].origin != "catalog"
     return TableRows(
         table=name,
         entity=table.entity,
         types=column_types(table),
-        rows=shaper.rows(table, canonical),
-        surrogates=shaper.surrogates(entity, canonical),
-        recorded=entity.origin != "catalog",
+        shaped=shaper.engine.cached(shaper.shaped(table, canonical, for_record=recorded)),
+        recorded=recorded,
     )
 
 
-def _crosswalk(
-    shaper: Shaper, plan: Plan, canonical: Mapping[str, ir.Table], redirects: ir.Table | None
-) -> ir.Table | None:
+def _crosswalk(shaper: Shaper, plan: Plan, tables: Sequence[TableRows], redirects: ir.Table | None) -> ir.Table | None:
     """Crosswalk rows of every entity loaded, from the first table that holds it, and of the rows merged."""
-    firsts = {e: table_of(plan.target, e) for e in canonical if ENTITIES[e].origin != "catalog"}
-    held = {e: name for e, name in firsts.items() if name is not None}
-    parts = [shaper.crosswalk(plan.target.tables[name], canonical[e]) for e, name in held.items()]
+    held = [t for t in tables if t.recorded and table_of(plan.target, t.entity) == t.table]
+    parts = [shaper.crosswalk(t.entity, t.shaped) for t in held]
     if redirects is not None and held:
-        parts.append(shaper.merged(redirects.filter(redirects.entity.isin(list(held)))))
+        parts.append(shaper.merged(redirects.filter(redirects.entity.isin([t.entity for t in held]))))
     return shaper.engine.union(parts) if parts else None

@@ -69,27 +69,36 @@ class Shaper:
     namespace: UUID
     aliases: Aliases | None = None
 
-    def rows(self, table: TargetTable, canonical: ir.Table) -> ir.Table:
-        """Rows of one target table: its columns, in its order; key: the first of them."""
+    def shaped(self, table: TargetTable, canonical: ir.Table, *, for_record: bool) -> ir.Table:
+        """Rows of one target table, its columns in its order, the first of them the key, and `_surrogate`
+        (`system.table#row`); with `for_record` also what the crosswalk is made of: `_canonical_key`, `_founder` and
+        `_row_hash`."""
         entity = ENTITIES[table.entity]
         fields = {column: canonical_field(entity, name) for column, name in table.columns.items()}
         led = self._with_aliases(entity, canonical, fields.values())
-        return led.select(**{column: self._value(entity, led, field) for column, field in fields.items()})
+        values = {column: self._value(entity, led, field) for column, field in fields.items()}
+        place = led["source_system"] + ibis.literal(".") + led["source_table"] + ibis.literal("#")
+        row = ibis.coalesce(led["source_row"].cast("string"), ibis.literal("?"))
+        record = self._record(entity, led, values, fields) if for_record else {}
+        return led.select(**values, _surrogate=place + row, **record)
 
-    def crosswalk(self, table: TargetTable, canonical: ir.Table) -> ir.Table:
-        """One crosswalk row (CROSSWALK, status loaded) per canonical row of the table's entity."""
-        entity = ENTITIES[table.entity]
-        key = entity.key.name
-        fields = {c: canonical_field(entity, name) for c, name in table.columns.items()}
-        led = self._with_aliases(entity, canonical, [entity.key])
-        minted, given = self._minted(entity.name, led[key]), self._value(entity, led, entity.key)
-        values = [led[f.name].cast("string") for f in fields.values() if f.name != key]
-        return led.select(
-            **_source_of(entity.name, led[key]),
-            target_id=given,
+    def _record(
+        self, entity: Entity, led: ir.Table, values: Mapping[str, ir.Value], fields: Mapping[str, Field]
+    ) -> dict[str, ir.Value]:
+        key, alias = led[entity.key.name], f"_alias_{entity.key.name}"
+        given = values[next(iter(values))]
+        others = [led[f.name].cast("string") for f in fields.values() if f is not entity.key]
+        founder = given == self._minted(entity.name, key) if alias in led.columns else ibis.literal(True)
+        return {"_canonical_key": key, "_founder": founder, "_row_hash": _row_hash([given, *others])}
+
+    def crosswalk(self, entity: str, shaped: ir.Table) -> ir.Table:
+        """One crosswalk row (CROSSWALK, status loaded) per shaped row of the entity."""
+        return shaped.select(
+            **_source_of(entity, shaped["_canonical_key"]),
+            target_id=shaped[shaped.columns[0]],
             status=ibis.literal("loaded"),
-            founder=given == minted,
-            row_hash=_row_hash([given, *values]),
+            founder=shaped["_founder"],
+            row_hash=shaped["_row_hash"],
         ).cast(CROSSWALK)
 
     def merged(self, redirects: ir.Table) -> ir.Table:
@@ -113,13 +122,6 @@ class Shaper:
         known = self.aliases.rows.select(_entity="entity", _key="key", _id="target_id")
         led = keys.mutate(_minted=minted).left_join(known, [("entity", "_entity"), ("key", "_key")])
         return self.engine.cached(led.select("entity", "key", target_id=ibis.coalesce(led["_id"], led["_minted"])))
-
-    def surrogates(self, entity: Entity, canonical: ir.Table) -> ir.Table:
-        """What a person may be told of each row. Columns: key (target id), surrogate (`system.table#row`)."""
-        led = self._with_aliases(entity, canonical, [entity.key])
-        place = led["source_system"] + ibis.literal(".") + led["source_table"] + ibis.literal("#")
-        row = ibis.coalesce(led["source_row"].cast("string"), ibis.literal("?"))
-        return led.select(key=self._value(entity, led, entity.key), surrogate=place + row)
 
     def _with_aliases(self, entity: Entity, rows: ir.Table, fields: Iterable[Field]) -> ir.Table:
         """The rows with a column `_alias_<field>` for each field whose ids can have aliases."""

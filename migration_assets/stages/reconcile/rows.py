@@ -97,7 +97,8 @@ def read_both(
     with tempfile.TemporaryDirectory(prefix="cutover-read-", dir=work_folder) as name:
         folder = Path(name)
         with target.transaction(role=role_names(plan)["reader"], read_only=True) as connection:
-            load = plan_load(engine, plan, whole, redirects, stored_aliases(engine, connection, folder))
+            aliases = stored_aliases(engine, connection, folder)
+            load = plan_load(engine, plan, whole, redirects, aliases, for_record=False)
             return tuple(Compared(t, _found(engine, connection, plan, cohort, t, folder)) for t in load.tables)
 
 
