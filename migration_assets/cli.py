@@ -214,13 +214,16 @@ def status(plan: str | None, as_json: bool) -> None:
 @click.option("--customers", type=click.IntRange(min=20), default=2000, show_default=True, help="How many customers.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same rows.")
 @click.option("--clean", is_flag=True, help="No planted defects.")
+@click.option("--replace", is_flag=True, help="On a server of your own: replace the databases of an earlier demo.")
 @at_once_option
-def demo(customers: int, seed: int, clean: bool, at_once: int) -> None:
+def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) -> None:
     """Set up the embedded database, make up Acme's legacy systems, migrate every cohort, reconcile."""
-    from migration_assets.wiring.demo import make_legacy_systems
+    from migration_assets.wiring.demo import make_legacy_systems, refuse_to_replace
     from migration_assets.wiring.views import print_next_steps, print_reconciliation, print_summary, reconciliation_of
 
     with opened("acme") as (workspace, runner):
+        if not replace:
+            refuse_to_replace(workspace)
         with progress(quiet=False) as (step, _):
             make_legacy_systems(
                 workspace, customers=customers, seed=seed, messy=not clean, report=lambda m: step(m, 0, 0)

@@ -21,7 +21,14 @@ from migration_assets.stages.profile import assets as profile
 from migration_assets.stages.reconcile import assets as reconcile
 from migration_assets.stages.reference import assets as reference
 from migration_assets.wiring.environment import current
-from migration_assets.wiring.jobs import cohort_phase, global_phase, nightly_reconciliation
+from migration_assets.wiring.jobs import (
+    cohort_arrival,
+    cohort_dry_run,
+    cohort_phase,
+    cohort_preparation,
+    global_phase,
+    nightly_reconciliation,
+)
 from migration_assets.wiring.lineage import legacy_tables
 from migration_assets.wiring.stage import stage_asset
 from migration_assets.wiring.workspace import Workspace, open_workspace
@@ -38,7 +45,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
     stages = [stage_asset(spec) for module in STAGES for spec in module.specs(workspace)]
     return dg.Definitions(
         assets=[*legacy_tables(workspace.plan), *stages],
-        jobs=[global_phase(), cohort_phase()],
+        jobs=[global_phase(), cohort_phase(), cohort_preparation(), cohort_arrival(), cohort_dry_run()],
         schedules=[nightly_reconciliation()],
         resources={"workspace": dg.ResourceDefinition.hardcoded_resource(workspace)},
         executor=dg.in_process_executor,

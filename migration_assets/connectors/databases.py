@@ -80,6 +80,12 @@ def ensure_database(admin_url: str, name: str) -> bool:
         return False
 
 
+def databases_of(admin_url: str) -> frozenset[str]:
+    """Names of the databases that the server has."""
+    with connect(admin_url) as connection:
+        return frozenset(row[0] for row in connection.execute("SELECT datname FROM pg_database"))
+
+
 def drop_database(admin_url: str, name: str) -> None:
     """Drop the database, if it is there, and the sessions in it."""
     with connect(admin_url, autocommit=True) as connection:

@@ -32,6 +32,8 @@ _RECORDS = 7_301_003
 _AUDIT = 7_301_004
 # Two verdicts of one asset and cohort at once would leave two sets current.
 _VERDICTS = 7_301_005
+# First key of the two-key locks of single cohorts.
+_COHORT = 7_301_006
 
 
 class ControlDatabase:
@@ -246,6 +248,22 @@ class ControlDatabase:
                 yield
             finally:
                 connection.execute(sa.select(give(_PHASE)))
+
+    @contextmanager
+    def cohort_lock(self, cohort: str) -> Iterator[None]:
+        """Hold one cohort: a second run of it would write the files that the first is reading. StageRefused at once."""
+        key = (_COHORT, sa.func.hashtext(cohort))
+        with self._connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(*key))).scalar_one():
+                raise StageRefused(
+                    f"another run is working on cohort `{cohort}`",
+                    "wait for it to end (`cutover status`, or Runs in the UI), then start this one again.",
+                )
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(*key)))
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:

@@ -77,6 +77,10 @@ class StageCall:
             return self.workspace.record().as_of
         if "cutover/as_of" in self.tags:
             return datetime.fromisoformat(self.tags["cutover/as_of"])
+        record = self.workspace.control.current_record(self.plan.name)
+        if record is not None and (record.snapshot, record.plan_digest) == (self.snapshot, self.plan.digest):
+            # T was frozen for this snapshot and plan: what has been loaded since stands on it.
+            return record.as_of
         return self.plan.file.as_of or self.workspace.taken_at(self.snapshot)
 
     def file(self, asset: str, table: str) -> Path:

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from migration_assets.connectors.databases import drop_database, ensure_database
+from migration_assets.connectors.databases import VARIABLE as DATABASE_URL
+from migration_assets.connectors.databases import databases_of, drop_database, ensure_database
+from migration_assets.domain.errors import BadInput
 from migration_assets.wiring.workspace import Workspace
+
+
+def refuse_to_replace(workspace: Workspace) -> None:
+    """BadInput when the server is the user's own and holds databases of these names: the demo would drop them."""
+    names = {f"{workspace.environment.plan}_{d}" for d in ("target", "legacy_crm", "legacy_erp")}
+    present = sorted(names & databases_of(workspace.environment.server_url))
+    if present and workspace.environment.variables.get(DATABASE_URL):
+        raise BadInput(
+            f"your server has {', '.join(present)} already, and the demo would replace them",
+            "If they are an earlier demo's, say so with --replace; else give the demo a server of its own.",
+        )
 
 
 def make_legacy_systems(

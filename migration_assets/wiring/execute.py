@@ -6,7 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import dagster as dg
 from migration_assets.domain.errors import BadInput
 from migration_assets.stages.store import UNASSIGNED
 from migration_assets.wiring.lanes import Lanes
+from migration_assets.wiring.loading import DRY_RUN
 from migration_assets.wiring.stage import EXIT_CODE, PROGRESS
 
 if TYPE_CHECKING:
@@ -148,14 +149,15 @@ class Runner:
         if record is None or not summary.global_phase.ok:
             return summary
         summary.snapshot, summary.as_of = record.snapshot, record.as_of.isoformat()
-        summary.cohorts = self._each("cohort_phase", self._wanted(cohorts, resume), tags or {}, report)
+        job = "cohort_dry_run" if (tags or {}).get(DRY_RUN) == "true" else "cohort_phase"
+        summary.cohorts = self._each(job, self._wanted(cohorts, resume), tags or {}, report)
         return summary
 
     def reconcile(self, cohorts: Sequence[str] = (), report: Step = lambda *_: None) -> dict[str, PhaseResult]:
         """Compare source and target again for every cohort, or those named."""
         wanted = self._wanted(cohorts, resume=False)
-        # Nothing is moved, so that no cohort has to wait for another one's wave.
-        return self._each("reconcile_again", [replace(c, wave=0) for c in wanted], {}, report)
+        # Nothing is moved, so that no cohort has to wait for another one.
+        return self._in_lanes("reconcile_again", [[c.name for c in wanted]], {}, report)
 
     def _wanted(self, cohorts: Sequence[str], resume: bool) -> list[Cohort]:
         control = self.workspace.control
@@ -173,12 +175,31 @@ class Runner:
     def _each(
         self, job: str, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Step
     ) -> dict[str, PhaseResult]:
-        begun = itertools.count(1)
+        """Every cohort: in a big bang all of them or none, else wave by wave, and the pilot before everybody."""
+        if self.workspace.plan.file.strategy == "big_bang" and job == "cohort_phase":
+            return self._big_bang([c.name for c in cohorts], tags, report)
+        return self._in_lanes(job, in_waves(cohorts), tags, report)
+
+    def _big_bang(self, cohorts: Sequence[str], tags: Mapping[str, str], report: Step) -> dict[str, PhaseResult]:
+        """Nothing is loaded before everything of every cohort has been transformed and has passed its checks."""
+        ready = self._in_lanes("cohort_preparation", [cohorts], tags, report)
+        failed = ", ".join(name for name, r in ready.items() if not r.ok)
+        if failed:
+            return {name: _held_back(failed) if r.ok else r for name, r in ready.items()}
+        return self._in_lanes("cohort_arrival", [cohorts], tags, report)
+
+    def _in_lanes(
+        self, job: str, waves: Sequence[Sequence[str]], tags: Mapping[str, str], report: Step
+    ) -> dict[str, PhaseResult]:
+        begun, total = itertools.count(1), sum(len(wave) for wave in waves)
         lanes = Lanes(self.run, self.beside, _lost)
         results: dict[str, PhaseResult] = {}
-        for wave in in_waves(cohorts):
+        for number, wave in enumerate(waves):
+            if number == 1 and not all(r.ok for r in results.values()):
+                failed = ", ".join(name for name, r in results.items() if not r.ok)
+                return results | {name: _held_back(failed) for later in waves[1:] for name in later}
             runs = [CohortRun(job, name, tags) for name in wave]
-            found = lanes.run(runs, started=lambda r: report(r.cohort, next(begun), len(cohorts)))
+            found = lanes.run(runs, started=lambda r: report(r.cohort, next(begun), total))
             results |= dict(zip(wave, found, strict=True))
         return results
 
@@ -191,6 +212,18 @@ def in_waves(cohorts: Sequence[Cohort]) -> list[list[str]]:
     for c in cohorts:
         found.setdefault(last if c.name == UNASSIGNED else c.wave, []).append(c.name)
     return [found[wave] for wave in sorted(found)]
+
+
+def _held_back(failed: str) -> PhaseResult:
+    return PhaseResult(
+        ok=False,
+        stopped_at=None,
+        reason=f"not loaded, because what has to pass first did not ({failed}). Mend that and run again, or name this "
+        "cohort with --cohort to move it all the same.",
+        failed_checks=(),
+        rows_written=0,
+        exit_code=1,
+    )
 
 
 def _lost(run: CohortRun) -> PhaseResult:

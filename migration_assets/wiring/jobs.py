@@ -41,6 +41,37 @@ def cohort_phase() -> UnresolvedAssetJobDefinition:
     )
 
 
+# The stages that write to the target, and what looks at it afterwards.
+_ARRIVAL = ("loaded_target", "reconciliation")
+
+
+def cohort_preparation() -> UnresolvedAssetJobDefinition:
+    """First half of a big bang: nothing is loaded yet."""
+    return dg.define_asset_job(
+        "cohort_preparation",
+        selection=dg.AssetSelection.assets(*(s for s in COHORT_STAGES if s not in _ARRIVAL)),
+        description="One cohort up to the point where it could be loaded; in a big bang every cohort gets here first.",
+    )
+
+
+def cohort_arrival() -> UnresolvedAssetJobDefinition:
+    """Second half of a big bang."""
+    return dg.define_asset_job(
+        "cohort_arrival",
+        selection=dg.AssetSelection.assets(*_ARRIVAL),
+        description="One prepared cohort into the target, and its reconciliation.",
+    )
+
+
+def cohort_dry_run() -> UnresolvedAssetJobDefinition:
+    """What a dry run does for one cohort: nothing arrives, so there is nothing to reconcile."""
+    return dg.define_asset_job(
+        "cohort_dry_run",
+        selection=dg.AssetSelection.assets(*(s for s in COHORT_STAGES if s != "reconciliation")),
+        description="One cohort from its profile to a load that is rolled back (run with tag cutover/dry_run: true).",
+    )
+
+
 def nightly_reconciliation() -> dg.ScheduleDefinition:
     """Compares every loaded cohort with the target again each night (off until switched on)."""
     job = dg.define_asset_job(

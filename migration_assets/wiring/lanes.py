@@ -31,7 +31,7 @@ class Lanes(Generic[Work, Result]):
     def __init__(
         self, here: Callable[[Work], Result], beside: Sequence[ProcessPoolExecutor], lost: Callable[[Work], Result]
     ) -> None:
-        self._here, self._beside, self._lost = here, beside, lost
+        self._here, self._beside, self._lost = here, list(beside), lost
 
     def run(self, pieces: Iterable[Work], started: Callable[[Work], None] = lambda _: None) -> list[Result]:
         """Results in the order of the pieces, each of which is begun in that order."""
@@ -55,6 +55,7 @@ class Lanes(Generic[Work, Result]):
             try:
                 share.found[taken[0]] = pool.submit(_work, taken[1]).result()
             except BrokenProcessPool:
+                self._beside.remove(pool)
                 share.found[taken[0]] = self._lost(taken[1])
                 return
             except BaseException as error:

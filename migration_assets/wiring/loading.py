@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 DRY_RUN = "cutover/dry_run"
 
 
+def is_dry_run(call: StageCall) -> bool:
+    """Whether this run is to write nothing to the target's tables."""
+    return call.tags.get(DRY_RUN) == "true"
+
+
 def load_rows(call: StageCall, cohort: str, files: Mapping[str, Path], redirects: ir.Table | None = None) -> LoadResult:
     """Load the canonical rows (entity -> Parquet file) of one cohort in one transaction."""
     order = LoadOrder(
@@ -28,7 +33,7 @@ def load_rows(call: StageCall, cohort: str, files: Mapping[str, Path], redirects
         snapshot=call.snapshot,
         run_id=call.run_id,
         loaded_at=datetime.now(UTC),
-        dry_run=call.tags.get(DRY_RUN) == "true",
+        dry_run=is_dry_run(call),
         work_folder=call.workspace.work_folder,
     )
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}

@@ -24,14 +24,35 @@ def serve(root: Path, *, port: int, read_only: bool, say: Callable[[str], None])
     commands = [[*webserver, "--read-only"]] if read_only else [webserver, _daemon()]
     environment = {**os.environ, "DAGSTER_HOME": str(root)}
     processes = [subprocess.Popen(c, cwd=root, env=environment, start_new_session=True) for c in commands]
-    say(f"Dagster on http://{HOST}:{port} ({'read-only' if read_only else 'webserver and daemon'}). Ctrl-C stops it.")
     asked = _listen_for_signals()
+
+    def wanted() -> bool:
+        return not asked and all(p.poll() is None for p in processes)
+
     try:
-        while not asked and all(p.poll() is None for p in processes):
+        say("starting Dagster ...")
+        if _answers(f"http://{HOST}:{port}/server_info", wanted):
+            what = "read-only" if read_only else "webserver and daemon"
+            say(f"Dagster on http://{HOST}:{port} ({what}). Ctrl-C stops it.")
+        while wanted():
             time.sleep(0.3)
     finally:
         _stop(processes)
     return 0 if asked else 1
+
+
+def _answers(url: str, wanted: Callable[[], bool]) -> bool:
+    """Wait until the webserver answers: it loads the whole graph first. False when nobody wants it any more."""
+    import requests
+
+    while wanted():
+        try:
+            if requests.get(url, timeout=2).ok:
+                return True
+        except requests.RequestException:
+            pass  # not yet: it is asked again, until it answers or has ended
+        time.sleep(0.3)
+    return False
 
 
 def _module(name: str) -> list[str]:

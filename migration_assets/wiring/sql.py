@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from migration_assets.domain.errors import BadInput
 from migration_assets.wiring.workspace import Workspace
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 def run_sql(workspace: Workspace, name: str, query: str, *, write: bool, actor: str) -> dict[str, Any]:
@@ -22,7 +25,10 @@ def run_sql(workspace: Workspace, name: str, query: str, *, write: bool, actor: 
     with psycopg.connect(url) as connection:
         connection.read_only = not write
         try:
-            cursor = connection.execute(query)
+            if not write:
+                _give_up_rights(connection)
+            # Only one statement can be prepared: none can end the read-only transaction and begin another.
+            cursor = connection.execute(query.encode(), prepare=not write)
         except psycopg.Error as e:
             remedy = "Correct the query, or allow changes with --write."
             raise BadInput(f"{name} refused the query: {e.diag.message_primary or type(e).__name__}", remedy) from e
@@ -30,6 +36,14 @@ def run_sql(workspace: Workspace, name: str, query: str, *, write: bool, actor: 
         rows = [list(r) for r in cursor.fetchall()] if columns else []
         changed = cursor.rowcount if not columns else 0
     return {"columns": columns, "rows": rows, "rows_changed": changed}
+
+
+def _give_up_rights(connection: psycopg.Connection[Any]) -> None:
+    """Read as somebody who may only read: a read-only transaction of a superuser could still run programs."""
+    reader = "pg_read_all_data"
+    row = connection.execute("SELECT pg_has_role(current_user, %s, 'MEMBER')", [reader]).fetchone()
+    if row is not None and row[0]:
+        connection.execute(f"SET LOCAL ROLE {reader}")
 
 
 def _url(workspace: Workspace, name: str) -> str:

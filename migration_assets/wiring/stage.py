@@ -6,7 +6,9 @@ Annotations are real here, not text: Dagster reads those of the asset function t
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from migration_assets.connectors.private_files import make_folder, write_private
 from migration_assets.domain.errors import CutoverError
 from migration_assets.stages.store import GLOBAL, UNASSIGNED
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
+from migration_assets.wiring.jobs import COHORT_STAGES
+from migration_assets.wiring.loading import DRY_RUN
 from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.workspace import Workspace
 
@@ -38,13 +43,15 @@ EXIT_CODE = "exit code"
 class StageOutput:
     """What a stage wrote: files for the checks to look at, and metadata for people. No personal data in metadata.
 
-    `stands` is False for a dry run: its verdict opens no gate.
+    `stands` is False for a dry run: its verdict opens no gate. `publish` puts checked rows where others see them, and
+    gives more metadata: it is called only when no critical check has failed.
     """
 
     tables: Mapping[str, Path | Sequence[Path]]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     may_be_empty: Collection[str] = ()
     stands: bool = True
+    publish: Callable[[], Mapping[str, Any]] = dict
 
 
 @dataclass(frozen=True)
@@ -84,14 +91,27 @@ def stage_asset(spec: StageSpec) -> dg.AssetsDefinition:
             return _run(context, workspace, spec)
         except CutoverError as e:
             # Trying again cannot help: an input or a verdict has to change first.
-            raise dg.Failure(description=str(e), metadata={EXIT_CODE: e.exit_code}, allow_retries=False) from e
+            raise dg.Failure(description=str(e), metadata={EXIT_CODE: e.exit_code}, allow_retries=False) from None
+        except Exception as e:
+            told = unexpected(e, workspace.environment.logs / "errors" / f"{context.run.run_id}-{spec.name}.txt")
+            # Without its cause: a driver's text may quote rows, and Dagster keeps what it is given.
+            raise dg.Failure(description=told) from None
 
     return stage
 
 
+def unexpected(error: Exception, file: Path) -> str:
+    """What may be told of an error nobody planned for: its type and place. The rest goes to a file of the owner's."""
+    make_folder(file.parent)
+    write_private(file, "".join(traceback.format_exception(error)))
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "migration_assets" in f.filename]
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"unexpected {type(error).__name__}{place}; the whole text, which may hold personal data, is in {file}"
+
+
 def _run(context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpec) -> dg.MaterializeResult:
     partition = context.partition_key if spec.by_cohort else GLOBAL
-    with workspace.control.phase_lock(shared=spec.by_cohort), workspace.engine() as engine:
+    with _locked(workspace, spec, partition), workspace.engine() as engine:
         call = StageCall(
             workspace, engine, partition, context.run.tags, _say(context, spec), context.run.run_id, context.instance
         )
@@ -99,8 +119,23 @@ def _run(context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpe
         _ask_gates(call, spec)
         output = spec.compute(call)
         results = _checked(call, spec, output)
+        held_back = any(not r.passed and (r.severity == "critical" or not r.evaluated) for r in results)
+        published = {} if held_back else output.publish()
+        _keep(call, spec, output, results)
         _tag_run(context, workspace)
-    return dg.MaterializeResult(metadata=dict(output.metadata), check_results=check_results(results))
+    metadata = {**output.metadata, **published}
+    return dg.MaterializeResult(metadata=metadata, check_results=check_results(results))
+
+
+@contextmanager
+def _locked(workspace: Workspace, spec: StageSpec, partition: str) -> Iterator[None]:
+    """A global stage has the phase alone; cohort stages share it, and each has its cohort alone."""
+    with workspace.control.phase_lock(shared=spec.by_cohort):
+        if not spec.by_cohort:
+            yield
+            return
+        with workspace.control.cohort_lock(partition):
+            yield
 
 
 def _say(context: dg.AssetExecutionContext, spec: StageSpec) -> Callable[[str], None]:
@@ -118,7 +153,9 @@ def _ask_gates(call: StageCall, spec: StageSpec) -> None:
     if not spec.gates:
         return
     basis, now = call.basis, datetime.now(UTC)
-    for gate in spec.gates:
+    # A dry run has neither loaded the reference data for good nor anything to reconcile: it brings its own.
+    unwritten = frozenset({"reference_data"}) if call.tags.get(DRY_RUN) == "true" else frozenset()
+    for gate in (g for g in spec.gates if g not in unwritten):
         cohort = call.partition if gate in COHORT_STAGES else GLOBAL
         call.workspace.control.require_passed(cohort, [gate], basis, now=now)
 
@@ -131,8 +168,16 @@ def _checked(call: StageCall, spec: StageSpec, output: StageOutput) -> "tuple[Ch
         # What belongs to no customer may well be nothing at all.
         may_be_empty |= set(output.tables)
     results = run_suite(spec.suite, output.tables, may_be_empty=may_be_empty)
+    for r in results:
+        if not r.passed:
+            call.say(f"check {r.check} failed: {r.detail}")
+    return results
+
+
+def _keep(call: StageCall, spec: StageSpec, output: StageOutput, results: "tuple[CheckResult, ...]") -> None:
+    """Store the verdict, once what it lets through is where it belongs."""
     if not output.stands:
-        return results
+        return
     call.workspace.control.save_verdicts(
         call.partition,
         spec.name,
@@ -142,10 +187,6 @@ def _checked(call: StageCall, spec: StageSpec, output: StageOutput) -> "tuple[Ch
         run_id=call.run_id,
         now=datetime.now(UTC),
     )
-    for r in results:
-        if not r.passed:
-            call.say(f"check {r.check} failed: {r.detail}")
-    return results
 
 
 def _tag_run(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
@@ -153,15 +194,3 @@ def _tag_run(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
     if record is not None:
         tags = {"cutover/snapshot": record.snapshot, "cutover/plan_digest": record.plan_digest[:16]}
         context.instance.add_run_tags(context.run.run_id, tags)
-
-
-COHORT_STAGES = frozenset(
-    {
-        "profiled_source",
-        "cleansed_customers",
-        "transformed_entitlements",
-        "transformed_billing",
-        "loaded_target",
-        "reconciliation",
-    }
-)

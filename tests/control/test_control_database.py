@@ -398,6 +398,21 @@ def test_cohort_runs_share_the_phase_and_a_global_run_has_it_alone(control: Cont
     assert not refused(shared=False)
 
 
+def test_a_second_run_of_a_cohort_is_refused_at_once_and_another_cohort_is_not(control: ControlDatabase) -> None:
+    with control.cohort_lock("north"):
+        with control.cohort_lock("south"):
+            pass
+        with (
+            pytest.raises(StageRefused, match="another run is working on cohort"),
+            control.cohort_lock("north"),
+        ):
+            pass
+    with pytest.raises(ZeroDivisionError), control.cohort_lock("north"):
+        raise ZeroDivisionError
+    with control.cohort_lock("north"):
+        pass
+
+
 def test_a_waiting_run_goes_on_when_the_phase_is_free(control: ControlDatabase) -> None:
     order: list[str] = []
     held = threading.Event()

@@ -33,13 +33,19 @@ def test_a_second_run_writes_nothing(small: World, small_run: Summary) -> None:
     assert _recorded(small) == before
 
 
+def test_a_first_dry_run_passes_every_stage_and_leaves_the_target_empty(small_dry_run: tuple[Summary, int]) -> None:
+    done, held = small_dry_run
+    assert done.ok, done.to_json("small")
+    assert done.rows_written == 0 and held == 0
+
+
 def test_a_dry_run_writes_nothing_and_the_next_load_mends_what_is_missing(small: World, small_run: Summary) -> None:
     small.target("delete from telecom.payment_methods where account_id in (select account_id from telecom.accounts"
                  " where account_number = '1000-TESTS')")  # fmt: skip
     before = _recorded(small)
     (cohort,) = _cohort_of(small, "1000-TESTS")
-    done = small.runner.phase("cohort_phase", cohort=cohort, tags={"cutover/dry_run": "true"})
-    assert done.rows_written == 0 and _recorded(small) == before
+    done = small.runner.phase("cohort_dry_run", cohort=cohort, tags={"cutover/dry_run": "true"})
+    assert done.ok and done.rows_written == 0 and _recorded(small) == before
     assert small.target("select count(*) from telecom.payment_methods") == [(59,)]
     mended = small.materialize("loaded_target", cohort)
     assert mended.ok and mended.rows_written == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import pyarrow as pa
 
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.cohorts.families import members
@@ -45,7 +47,9 @@ def _plan_cohorts(call: StageCall) -> StageOutput:
     call.engine.write(placed, file, order_by=["customer_id"])
     cohorts = (*(c.name for c in planned_cohorts(call.plan.cohorts.cohorts)), UNASSIGNED)
     layout = Layout(call.engine, call.plan, call.golden(), call.engine.read(file))
-    rows = _lay_out(call, layout, cohorts)
+    rows, laid_out = _lay_out(call, layout, cohorts)
+    balance = call.file("cohort_plan", "laid_out")
+    call.engine.write(call.engine.table(laid_out_table(laid_out)), balance, order_by=["table"])
     _freeze(call, file, rows)
     sizes = _sizes(call, file)
     listed = [(name, sizes.get(name, 0), rows[name]) for name in cohorts]
@@ -53,7 +57,7 @@ def _plan_cohorts(call: StageCall) -> StageOutput:
         "cohorts": len(cohorts),
         "what moves when": markdown_table(("cohort", "customer rows", "source rows"), listed),
     }
-    return StageOutput({"members": file}, metadata)
+    return StageOutput({"members": file, "laid_out": balance}, metadata)
 
 
 def _sizes(call: StageCall, members_file: Path) -> dict[str, int]:
@@ -62,19 +66,38 @@ def _sizes(call: StageCall, members_file: Path) -> dict[str, int]:
     return {r["cohort"] or "": r["n"] for r in call.engine.arrow(counted).to_pylist()}
 
 
-def _lay_out(call: StageCall, layout: Layout, cohorts: tuple[str, ...]) -> dict[str, int]:
-    """Write each source table and the standardized parties by cohort; returns source rows by cohort."""
+def laid_out_table(rows: Mapping[str, tuple[int, int]]) -> pa.Table:
+    """Table `laid_out`, one row for each table: table, rows there are, rows that the cohorts got of them."""
+    return pa.table(
+        {
+            "table": pa.array(rows, pa.string()),
+            "there_rows": pa.array([there for there, _ in rows.values()], pa.int64()),
+            "cohort_rows": pa.array([given for _, given in rows.values()], pa.int64()),
+        }
+    )
+
+
+def _lay_out(
+    call: StageCall, layout: Layout, cohorts: tuple[str, ...]
+) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
+    """Write each source table and the standardized parties by cohort. Returns source rows by cohort, and for each table
+    how many rows there are and how many the cohorts got."""
     total = dict.fromkeys(cohorts, 0)
+    balance: dict[str, tuple[int, int]] = {}
+    golden = call.golden()
     for table in call.plan.source_tables:
         call.say(f"laying out {table}")
         files = {c: call.workspace.store.file("cohort_plan", c, table) for c in cohorts}
         written = call.engine.write_partitions(layout.rows_with_cohort(table), "_cohort", files, order_by=["_row"])
         total = {c: total[c] + written[c] for c in cohorts}
+        balance[table] = (call.engine.count(golden(table)), sum(written.values()))
     for name in (*call.plan.entities_of("cleansed_customers"), "notes"):
         files = {c: call.workspace.store.file("cohort_plan", c, f"party.{name}") for c in cohorts}
-        rows = _with_cohort(call, layout, call.rows("standardized_parties", name))
-        call.engine.write_partitions(rows, "_cohort", files, order_by=["source_table", "source_row"])
-    return total
+        parties = call.rows("standardized_parties", name)
+        rows = _with_cohort(call, layout, parties)
+        written = call.engine.write_partitions(rows, "_cohort", files, order_by=["source_table", "source_row"])
+        balance[f"party.{name}"] = (call.engine.count(parties), sum(written.values()))
+    return total, balance
 
 
 def _with_cohort(call: StageCall, layout: Layout, rows: ir.Table) -> ir.Table:

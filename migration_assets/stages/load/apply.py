@@ -50,7 +50,7 @@ class LoadOrder:
     run_id: str
     loaded_at: datetime
     dry_run: bool = False
-    lock_seconds: int = 120
+    lock_seconds: int = 3600
     work_folder: Path | None = None
 
 

@@ -10,7 +10,7 @@ from migration_assets.stages.load.inventory import inventory
 from migration_assets.stages.load.schema import desired_schema
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import target_lineage
-from migration_assets.wiring.loading import DRY_RUN, load_metadata, load_rows, loaded_table, merged_rows
+from migration_assets.wiring.loading import is_dry_run, load_metadata, load_rows, loaded_table, merged_rows
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.workspace import Workspace
@@ -66,8 +66,10 @@ def _make_schema(call: StageCall) -> StageOutput:
 
 def _load(call: StageCall) -> StageOutput:
     files = {e: call.file(asset, e) for asset in TRANSFORMED for e in call.entities(asset)}
+    if is_dry_run(call):
+        # The global phase has rolled its rows back, and what is tried here needs them.
+        files = call.files("reference_data") | files
     result = load_rows(call, call.partition, files, merged_rows(call))
     file = call.file("loaded_target", "loaded")
     call.engine.write(call.engine.table(loaded_table(result)), file, order_by=["table"])
-    dry_run = call.tags.get(DRY_RUN) == "true"
-    return StageOutput({"loaded": file}, load_metadata(result), stands=not dry_run)
+    return StageOutput({"loaded": file}, load_metadata(result), stands=not is_dry_run(call))

@@ -11,7 +11,7 @@ from migration_assets.stages.references import FATES, empty
 from migration_assets.stages.store import UNASSIGNED
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, mapping_lineage
-from migration_assets.wiring.loading import load_metadata, load_rows
+from migration_assets.wiring.loading import is_dry_run, load_metadata, load_rows
 from migration_assets.wiring.metadata import row_counts, stage_account
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.workspace import Workspace
@@ -49,10 +49,14 @@ def _load_reference(call: StageCall) -> StageOutput:
     made = reference_rows(feeds, Upstream(parents={}, fates=empty(call.engine, FATES)))
     written = write_stage(call.engine, made, lambda t: call.file("reference_data", t))
     tables = {t: call.file("reference_data", t) for t in written}
-    loaded = load_rows(call, UNASSIGNED, {t: tables[t] for t in made.rows})
     metadata = {
         **row_counts(written, partitioned=False),
         **stage_account(call.engine, tables["notes"], tables["dispositions"]),
-        **load_metadata(loaded),
     }
-    return StageOutput(tables, metadata, may_be_empty=call.may_be_empty(tables))
+    return StageOutput(
+        tables,
+        metadata,
+        may_be_empty=call.may_be_empty(tables),
+        stands=not is_dry_run(call),
+        publish=lambda: load_metadata(load_rows(call, UNASSIGNED, {t: tables[t] for t in made.rows})),
+    )

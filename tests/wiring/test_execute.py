@@ -1,0 +1,104 @@
+"""The order in which cohorts move, and who waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from migration_assets.control import Cohort
+from migration_assets.wiring.execute import PhaseResult, Runner, in_waves
+
+PLANNED = [
+    Cohort(name="pilot", wave=0, position=0, customers=1, rows=1),
+    Cohort(name="north", wave=1, position=1, customers=1, rows=1),
+    Cohort(name="south", wave=1, position=2, customers=1, rows=1),
+    Cohort(name="large", wave=2, position=3, customers=1, rows=1),
+    Cohort(name="unassigned", wave=3, position=4, customers=0, rows=1),
+]
+
+
+class Recorded(Runner):
+    """A runner that writes down what it is asked to run; `failing` pairs (job, cohort) do not pass."""
+
+    asked: list[tuple[str, str | None]]
+    failing: set[tuple[str, str]]
+
+    def phase(self, job: str, *, cohort: str | None = None, tags: Mapping[str, str] | None = None) -> PhaseResult:
+        self.asked.append((job, cohort))
+        ok = (job, cohort) not in self.failing
+        return PhaseResult(ok, None if ok else "somewhere", None, (), rows_written=7 if ok else 0)
+
+
+def runner(strategy: str, *failing: tuple[str, str]) -> Recorded:
+    record = SimpleNamespace(snapshot="s", as_of=datetime(2026, 6, 30, tzinfo=UTC))
+    control = SimpleNamespace(current_record=lambda _: record, cohorts=lambda _: tuple(PLANNED))
+    plan = SimpleNamespace(name="p", file=SimpleNamespace(strategy=strategy))
+    workspace: Any = SimpleNamespace(plan=plan, control=control, record=lambda: record)
+    nothing: Any = None
+    made = Recorded(workspace, nothing, nothing)
+    object.__setattr__(made, "asked", [])
+    object.__setattr__(made, "failing", set(failing))
+    return made
+
+
+def moved(made: Recorded) -> list[str | None]:
+    return [cohort for _, cohort in made.asked if cohort is not None]
+
+
+def test_cohorts_of_a_wave_go_together_and_what_belongs_to_nobody_with_the_last() -> None:
+    assert in_waves(PLANNED) == [["pilot"], ["north", "south"], ["large", "unassigned"]]
+    assert in_waves(PLANNED[-1:]) == [["unassigned"]]
+    assert in_waves([]) == []
+
+
+def test_waves_follow_each_other_and_every_cohort_moves_once() -> None:
+    made = runner("phased")
+    summary = made.migrate()
+    assert moved(made) == ["pilot", "north", "south", "large", "unassigned"]
+    assert summary.ok and summary.rows_written == 7 * 6
+
+
+def test_a_pilot_that_does_not_pass_holds_the_others_back() -> None:
+    made = runner("phased", ("cohort_phase", "pilot"))
+    summary = made.migrate()
+    assert moved(made) == ["pilot"]
+    assert not summary.ok and set(summary.cohorts) == {c.name for c in PLANNED}
+    assert "pilot" in str(summary.cohorts["large"].reason) and "--cohort" in str(summary.cohorts["large"].reason)
+
+
+def test_a_cohort_that_does_not_pass_holds_nobody_else_back() -> None:
+    made = runner("phased", ("cohort_phase", "north"))
+    summary = made.migrate()
+    assert moved(made) == ["pilot", "north", "south", "large", "unassigned"]
+    assert [name for name, phase in summary.cohorts.items() if not phase.ok] == ["north"]
+
+
+def test_a_named_cohort_moves_whatever_the_pilot_did() -> None:
+    made = runner("phased", ("cohort_phase", "pilot"))
+    assert made.migrate(cohorts=["large"]).ok and moved(made) == ["large"]
+
+
+def test_a_big_bang_prepares_everybody_before_it_loads_anybody() -> None:
+    made = runner("big_bang")
+    assert made.migrate().ok
+    names = [c.name for c in PLANNED]
+    assert made.asked[1:] == [("cohort_preparation", n) for n in names] + [("cohort_arrival", n) for n in names]
+
+
+def test_a_big_bang_loads_nobody_when_one_is_not_ready() -> None:
+    made = runner("big_bang", ("cohort_preparation", "south"))
+    summary = made.migrate()
+    assert {job for job, _ in made.asked} == {"global_phase", "cohort_preparation"}
+    assert not any(phase.ok for phase in summary.cohorts.values())
+    assert "south" in str(summary.cohorts["pilot"].reason)
+
+
+@pytest.mark.parametrize("strategy", ["phased", "big_bang"])
+def test_a_dry_run_never_reconciles(strategy: str) -> None:
+    made = runner(strategy)
+    assert made.migrate(tags={"cutover/dry_run": "true"}).ok
+    assert {job for job, _ in made.asked} == {"global_phase", "cohort_dry_run"}
