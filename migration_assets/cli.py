@@ -94,12 +94,11 @@ def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @json_option
 def check(plan: str | None, as_json: bool) -> None:
     """Validate plan, mapping, catalog and expectations without touching data."""
-    from migration_assets.plan.check import load_checked_plan
     from migration_assets.wiring.environment import plan_name
+    from migration_assets.wiring.source_columns import load_against_source
     from migration_assets.wiring.suites import check_suites
 
-    name = plan_name(ROOT, plan or "acme")
-    loaded = load_checked_plan(ROOT / "plans" / name)
+    loaded, known = load_against_source(ROOT, plan_name(ROOT, plan or "acme"), os.environ)
     rules = check_suites(ROOT, loaded)
     summary = {
         "ok": True,
@@ -108,6 +107,7 @@ def check(plan: str | None, as_json: bool) -> None:
         "source_tables": len(loaded.source_tables),
         "mapping_rows": len(loaded.mapping),
         "rules": rules,
+        "source_columns": known.to_json(),
     }
     if as_json:
         click.echo(json.dumps(summary, indent=2))
@@ -116,6 +116,7 @@ def check(plan: str | None, as_json: bool) -> None:
         f"[green]plan {loaded.name} holds[/]: {len(loaded.source_tables)} source tables, {len(loaded.mapping)} mapping "
         f"rows, {rules} rules. Digest {loaded.digest[:16]}."
     )
+    out.print(_plain(known.sentence()))
 
 
 @main.command()
