@@ -248,17 +248,19 @@ def demo(customers: int, seed: int, clean: bool, at_once: int) -> None:
     help="Folder to write to.",
 )
 def document(plan: str | None, folder: Path) -> None:
-    """The mapping specification and the field comparison as markdown, from the files the code runs on."""
-    from migration_assets.plan.check import load_checked_plan
-    from migration_assets.plan.document import field_comparison, mapping_document
+    """Mapping specification, field comparison and data dictionary as markdown, from the files the code runs on."""
+    from migration_assets.wiring.documents import documents
     from migration_assets.wiring.environment import plan_name
+    from migration_assets.wiring.source_columns import load_against_source
 
-    loaded = load_checked_plan(ROOT / "plans" / plan_name(ROOT, plan or "acme"))
+    loaded, known = load_against_source(ROOT, plan_name(ROOT, plan or "acme"), os.environ)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("mapping", mapping_document(loaded)), ("fields", field_comparison(loaded))):
+    for name, text in documents(loaded, known).items():
         path = folder / f"{loaded.name}-{name}.md"
         path.write_text(text, encoding="utf-8")
         out.print(f"wrote {path}")
+    if known.unknown:
+        err.print(_plain(f"Columns of {', '.join(known.unknown)} are not known before a golden copy is taken."))
 
 
 @main.command()

@@ -69,7 +69,10 @@ def test_columns_that_stay_behind_and_fields_that_stay_empty_are_listed(tmp_path
     assert ("customer", "country") not in unmapped_fields(plan)
     text = field_comparison(plan, COLUMNS)
     assert "| crm.audit | note | string |" in text
-    assert "Not known before the source is read." in field_comparison(plan)
+    assert "Not known before the source is read: crm.accounts, crm.subs, crm.audit." in field_comparison(plan)
+    some = field_comparison(plan, {"crm.audit": COLUMNS["crm.audit"]})
+    assert "| crm.audit | note | string |" in some
+    assert "Not known before the source is read: crm.accounts, crm.subs." in some
 
 
 def test_words_of_a_plan_cannot_become_markup(tmp_path: Path) -> None:
