@@ -260,7 +260,7 @@ def document(plan: str | None, folder: Path) -> None:
         path.write_text(text, encoding="utf-8")
         out.print(f"wrote {path}")
     if known.unknown:
-        err.print(_plain(f"Columns of {', '.join(known.unknown)} are not known before a golden copy is taken."))
+        err.print(_plain(f"{len(known.unknown)} tables have no known columns yet: {known.remedy}."))
 
 
 @main.command()

@@ -38,15 +38,17 @@ def _origin(plan: Plan, entity: Entity) -> str:
         return "from `geo.csv`" if entity.name == "geo_rule" else "from `catalog.yaml`"
     if entity.origin == "derived":
         return "derived by the program"
-    feeds = plan.feeds_of(entity.name)
-    return f"from {', '.join(f'`{f.system}.{f.table}`' for f in feeds)}" if feeds else "which this plan does not feed"
+    tables = dict.fromkeys(f"`{f.system}.{f.table}`" for f in plan.feeds_of(entity.name))
+    return f"from {', '.join(tables)}" if tables else "which this plan does not feed"
 
 
 def _field_row(plan: Plan, entity: Entity, field: Field, columns: Columns) -> tuple[str, ...]:
     rows = [r for r in plan.mapping if (r.entity, r.field) == (entity.name, field.name)]
     # A plan may be stricter than the model, never more open (`plan.checks.rows`).
     sensitivity = max((field.sensitivity, *(r.sensitivity for r in rows)), key=_OPENNESS.index)
-    return (*_described(field, sensitivity), "; ".join(_fed_by(plan, entity, field, rows, columns)))
+    # Two feeds of one table (persons and companies, say) often map a field alike: told once.
+    fed_by = dict.fromkeys(_fed_by(plan, entity, field, rows, columns))
+    return (*_described(field, sensitivity), "; ".join(fed_by))
 
 
 def _described(field: Field, sensitivity: str) -> tuple[str, ...]:

@@ -13,12 +13,13 @@ from migration_assets.domain.errors import PlanFaults
 from migration_assets.plan.check import check_plan
 from migration_assets.plan.load import load_plan
 from migration_assets.plan.models import Plan
+from migration_assets.plan.wording import listing
 from migration_assets.stages.golden_copy.columns import declared_types, raw_columns, unread_tables
 from migration_assets.stages.golden_copy.manifest import read_manifest
 from migration_assets.stages.store import Store
 from migration_assets.wiring.environment import store_folder
 
-NEXT_COPY = "the next golden copy checks them before anything else runs: `cutover run --new-snapshot`"
+NEXT_COPY = "`cutover run --new-snapshot` reads them, and checks them before anything else runs"
 FIRST_COPY = "`cutover run` takes the first golden copy and checks them before anything else runs"
 
 
@@ -50,7 +51,7 @@ class KnownColumns:
         if self.snapshot is None:
             return f"Source columns were not checked, there is no golden copy yet: {self.remedy}."
         checked = f"Source columns are those of snapshot {self.snapshot}"
-        return f"{checked}; not checked in {', '.join(self.unknown)}: {self.remedy}." if self.unknown else f"{checked}."
+        return f"{checked}; not checked in {listing(self.unknown)}: {self.remedy}." if self.unknown else f"{checked}."
 
 
 def known_columns(root: Path, plan: Plan, env: Mapping[str, str]) -> KnownColumns:

@@ -478,6 +478,28 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
         "missing for a quota",
     ),
     ("switch_with_unit", catalog("features", 0, unit="seat"), "catalog.yaml", "features.0.unit", "has no unit"),
+    (
+        "price_twice",
+        lambda f: f["catalog.yaml"]["prices"].append({**f["catalog.yaml"]["prices"][0], "model": "per_seat"}),
+        "catalog.yaml",
+        "prices.1",
+        "already",
+    ),
+    (
+        "price_too_long",
+        catalog("prices", 0, unit_price="0.123456789"),
+        "catalog.yaml",
+        "prices.0.unit_price",
+        "no number that fits",
+    ),
+    (
+        "limit_not_exact",
+        catalog("features", 1, units={"GiB": "1/3"}),
+        "catalog.yaml",
+        "products.1.grants.0.limit",
+        "no number that fits",
+    ),
+    ("limit_too_long", grant(limit="1" * 21), "catalog.yaml", "products.1.grants.0.limit", "no number that fits"),
     ("factor", catalog("features", 1, units={"GiB": "0.0"}), "catalog.yaml", "features.1.units.GiB", "not a factor"),
     ("grant_feature", grant(feature="storge"), "catalog.yaml", "products.1.grants.0.feature", "not a feature"),
     (
@@ -773,6 +795,13 @@ def test_a_rehearsal_may_run_on_assumptions(tmp_path: Path) -> None:
     files = valid()
     pick(files, CUSTOMERS, field="country")["status"] = "ASSUMED"
     files["plan.yaml"]["rehearsal"] = True
+    assert faults(tmp_path, files) == ()
+
+
+def test_factors_and_countries_that_the_check_recommends_are_accepted(tmp_path: Path) -> None:
+    files = valid()
+    catalog("features", 1, units={"GiB": "1000/1024"})(files)
+    pick(files, CUSTOMERS, field="country").update(rule="constant", columns="", arguments='{"value": "XK"}')
     assert faults(tmp_path, files) == ()
 
 
