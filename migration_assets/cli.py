@@ -247,20 +247,29 @@ def demo(customers: int, seed: int, clean: bool, at_once: int) -> None:
     show_default=True,
     help="Folder to write to.",
 )
-def document(plan: str | None, folder: Path) -> None:
+@click.option("--reference", is_flag=True, help="Instead: what any plan may say, as docs/ of the project has it.")
+def document(plan: str | None, folder: Path, reference: bool) -> None:
     """Mapping specification, field comparison and data dictionary as markdown, from the files the code runs on."""
+    from migration_assets.plan.reference import reference_pages
     from migration_assets.wiring.documents import documents
     from migration_assets.wiring.environment import plan_name
     from migration_assets.wiring.source_columns import load_against_source
 
+    if reference:
+        _write_pages(folder, reference_pages())
+        return
     loaded, known = load_against_source(ROOT, plan_name(ROOT, plan or "acme"), os.environ)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in documents(loaded, known).items():
-        path = folder / f"{loaded.name}-{name}.md"
-        path.write_text(text, encoding="utf-8")
-        out.print(f"wrote {path}")
+    _write_pages(folder, {f"{loaded.name}-{name}": text for name, text in documents(loaded, known).items()})
     if known.unknown:
         err.print(_plain(f"{len(known.unknown)} tables have no known columns yet: {known.remedy}."))
+
+
+def _write_pages(folder: Path, pages: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
+        path.write_text(text, encoding="utf-8")
+        out.print(_plain(f"wrote {path}"))
 
 
 @main.command()

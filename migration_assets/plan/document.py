@@ -53,11 +53,6 @@ def field_comparison(plan: Plan, columns: Columns | None = None) -> str:
     return "\n".join(_comparison_parts(plan, columns))
 
 
-def rule_reference() -> str:
-    """Every rule a mapping may name."""
-    return f"# Rules\n\n{rules_reference()}"
-
-
 def _mapping_parts(plan: Plan, target_tables: str) -> Iterator[str]:
     yield f"# Mapping specification: {cell(plan.file.title)}\n"
     yield f"{cell(plan.file.description)}\n"

@@ -153,7 +153,7 @@ class _Reader:
     def add_all(self, error: ValidationError, line: int) -> None:
         for problem in error.errors(include_url=False, include_input=False):
             field = ".".join(str(p) for p in problem["loc"]) or "rule"
-            self.add(line, field, problem["msg"], "see docs for rule types and their arguments")
+            self.add(line, field, problem["msg"], "docs/checks.md has every kind of check with its arguments")
 
     def add(self, line: int, field: str, problem: str, remedy: str) -> None:
         self.faults.append(Fault(self.path.name, line, field, problem, remedy))

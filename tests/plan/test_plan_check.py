@@ -38,8 +38,8 @@ def test_a_valid_plan_has_no_fault(tmp_path: Path) -> None:
 def test_a_plan_to_run_on_is_read_and_checked(tmp_path: Path) -> None:
     assert load_checked_plan(write(tmp_path, valid())).name == "small"
     files = valid()
-    files["plan.yaml"]["default_region"] = "XX"
-    with pytest.raises(PlanFaults, match="'XX' is not a region") as e:
+    files["plan.yaml"]["currency_exponents"] = {"BTC": 9}
+    with pytest.raises(PlanFaults, match="exponent is out of range") as e:
         load_checked_plan(write(tmp_path, files))
     assert e.value.exit_code == 2
 
@@ -235,7 +235,6 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
         "identity.never_merge.0",
         "'robot' is no code",
     ),
-    ("region", plan(default_region="UK"), "plan.yaml", "default_region", "'UK' is not a region"),
     ("exponent_code", plan(currency_exponents={"btc": 8}), "plan.yaml", "currency_exponents.btc", "not a currency"),
     ("exponent_range", plan(currency_exponents={"BTC": 9}), "plan.yaml", "currency_exponents.BTC", "out of range"),
     # feeds
@@ -823,7 +822,9 @@ def test_a_table_whose_columns_are_not_known_is_taken_on_trust(tmp_path: Path) -
 def test_all_faults_come_at_once_and_in_order(tmp_path: Path) -> None:
     files = valid()
     both(
-        cell(CUSTOMERS, {"field": "country"}, rule="nope"), plan(default_region="XX"), catalog("prices", 0, product="x")
+        cell(CUSTOMERS, {"field": "country"}, rule="nope"),
+        plan(currency_exponents={"BTC": 9}),
+        catalog("prices", 0, product="x"),
     )(files)
     assert [f.file for f in faults(tmp_path, files)] == ["catalog.yaml", CUSTOMERS, "plan.yaml"]
 
@@ -837,7 +838,7 @@ def test_a_fault_of_a_mapping_row_names_its_line(tmp_path: Path) -> None:
 
 def test_a_fault_of_plan_yaml_names_its_line(tmp_path: Path) -> None:
     files = valid()
-    files["plan.yaml"]["default_region"] = "XX"
+    files["plan.yaml"]["currency_exponents"] = {"BTC": 9}
     (found,) = faults(tmp_path, files)
     lines = (tmp_path / "plan.yaml").read_text().splitlines()
-    assert lines[found.row - 1].startswith("default_region")
+    assert lines[found.row - 1].strip().startswith("BTC")

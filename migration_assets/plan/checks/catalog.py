@@ -27,7 +27,7 @@ _TOO_LONG = (
 
 
 def catalog_faults(view: PlanView) -> Iterator[Fault]:
-    """Everything about catalog.yaml, geo.csv, and the regions and currencies of plan.yaml."""
+    """Everything about catalog.yaml, geo.csv, and the currencies of plan.yaml."""
     yield from _code_faults(view)
     yield from _plan_faults(view)
     yield from _price_faults(view)
@@ -166,9 +166,6 @@ def _geo_faults(view: PlanView) -> Iterator[Fault]:
 
 def _standard_faults(view: PlanView) -> Iterator[Fault]:
     plan = view.plan.file
-    if plan.default_region is not None and not is_country(plan.default_region):
-        remedy = "write an ISO 3166-1 code of two letters"
-        yield view.fault(PLAN, ("default_region",), f"{shown(plan.default_region)} is not a region", remedy)
     for code, exponent in plan.currency_exponents.items():
         path = ("currency_exponents", code)
         if not re.fullmatch("[A-Z]{3}", code):
