@@ -94,12 +94,11 @@ def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @json_option
 def check(plan: str | None, as_json: bool) -> None:
     """Validate plan, mapping, catalog and expectations without touching data."""
-    from migration_assets.plan.check import load_checked_plan
     from migration_assets.wiring.environment import plan_name
+    from migration_assets.wiring.source_columns import load_against_source
     from migration_assets.wiring.suites import check_suites
 
-    name = plan_name(ROOT, plan or "acme")
-    loaded = load_checked_plan(ROOT / "plans" / name)
+    loaded, known = load_against_source(ROOT, plan_name(ROOT, plan or "acme"), os.environ)
     rules = check_suites(ROOT, loaded)
     summary = {
         "ok": True,
@@ -108,6 +107,7 @@ def check(plan: str | None, as_json: bool) -> None:
         "source_tables": len(loaded.source_tables),
         "mapping_rows": len(loaded.mapping),
         "rules": rules,
+        "source_columns": known.to_json(),
     }
     if as_json:
         click.echo(json.dumps(summary, indent=2))
@@ -116,6 +116,7 @@ def check(plan: str | None, as_json: bool) -> None:
         f"[green]plan {loaded.name} holds[/]: {len(loaded.source_tables)} source tables, {len(loaded.mapping)} mapping "
         f"rows, {rules} rules. Digest {loaded.digest[:16]}."
     )
+    out.print(_plain(known.sentence()))
 
 
 @main.command()
@@ -249,18 +250,29 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
     show_default=True,
     help="Folder to write to.",
 )
-def document(plan: str | None, folder: Path) -> None:
-    """The mapping specification and the field comparison as markdown, from the files the code runs on."""
-    from migration_assets.plan.check import load_checked_plan
-    from migration_assets.plan.document import field_comparison, mapping_document
+@click.option("--reference", is_flag=True, help="Instead: what any plan may say, as docs/ of the project has it.")
+def document(plan: str | None, folder: Path, reference: bool) -> None:
+    """Mapping specification, field comparison and data dictionary as markdown, from the files the code runs on."""
+    from migration_assets.plan.reference import reference_pages
+    from migration_assets.wiring.documents import documents
     from migration_assets.wiring.environment import plan_name
+    from migration_assets.wiring.source_columns import load_against_source
 
-    loaded = load_checked_plan(ROOT / "plans" / plan_name(ROOT, plan or "acme"))
+    if reference:
+        _write_pages(folder, reference_pages())
+        return
+    loaded, known = load_against_source(ROOT, plan_name(ROOT, plan or "acme"), os.environ)
+    _write_pages(folder, {f"{loaded.name}-{name}": text for name, text in documents(loaded, known).items()})
+    if known.unknown:
+        err.print(_plain(f"{len(known.unknown)} tables have no known columns yet: {known.remedy}."))
+
+
+def _write_pages(folder: Path, pages: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("mapping", mapping_document(loaded)), ("fields", field_comparison(loaded))):
-        path = folder / f"{loaded.name}-{name}.md"
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
         path.write_text(text, encoding="utf-8")
-        out.print(f"wrote {path}")
+        out.print(_plain(f"wrote {path}"))
 
 
 @main.command()

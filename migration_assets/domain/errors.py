@@ -54,11 +54,12 @@ class Fault:
 
 
 class PlanFaults(BadInput):
-    """All faults of a plan, sorted by place."""
+    """All faults of a plan, sorted by place. Each has its own remedy; `remedy` is about all of them."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], remedy: str = "") -> None:
         self.faults = tuple(sorted(faults))
-        super().__init__(f"{len(self.faults)} fault(s) in the plan:\n" + "\n".join(f"  {f}" for f in self.faults))
+        listed = "\n".join(f"  {f}" for f in self.faults)
+        super().__init__(f"{len(self.faults)} fault(s) in the plan:\n{listed}", remedy)
 
 
 class SourceUnreadable(BadInput):

@@ -40,15 +40,18 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
 def check_plan(plan: Plan, *, columns: Mapping[str, Mapping[str, str]] | None = None) -> tuple[Fault, ...]:
     """Every fault of a loaded plan, sorted by place; none means it can run.
 
-    `columns` is column -> type for each `system.table`, from the golden copy's manifest or the live source. Without
-    it the names of raw columns are taken on trust, and everything else is still checked.
+    `columns` is column -> type for each `system.table`, from the golden copy's manifest or the live source. Where it
+    says nothing of a table, the names of raw columns are taken on trust, and everything else is still checked.
     """
     view = PlanView(plan, columns)
     return tuple(sorted({fault for check in CHECKS for fault in check(view)}))
 
 
 def load_checked_plan(folder: Path) -> Plan:
-    """The plan of a folder, if it holds without looking at a source; PlanFaults otherwise."""
+    """The plan of a folder, if it holds without looking at a source; PlanFaults otherwise.
+
+    `golden_copy` checks it against the source's columns before any other stage runs.
+    """
     plan = load_plan(folder)
     if faults := check_plan(plan):
         raise PlanFaults(faults)

@@ -86,7 +86,7 @@ def _compared(plan: Plan, row: MappingRow, columns: Columns) -> FieldComparison:
         feed=row.feed,
         table=table,
         old=row.columns,
-        old_types=tuple(_old_type(c, feed, types) for c in row.columns),
+        old_types=tuple(old_type(c, feed, types) for c in row.columns),
         new=row.field,
         new_type=field.type if field else "",
         rule=row.rule,
@@ -94,7 +94,8 @@ def _compared(plan: Plan, row: MappingRow, columns: Columns) -> FieldComparison:
     )
 
 
-def _old_type(column: str, feed: Feed | None, types: Mapping[str, str]) -> str:
+def old_type(column: str, feed: Feed | None, types: Mapping[str, str]) -> str:
+    """The type of a raw column as far as it is known; pseudo-columns of a feed have theirs from what they stand for."""
     if column == NAME:
         return "column name"
     if column == VALUE and feed is not None:

@@ -36,25 +36,24 @@ _MATRIX = (
 )
 
 
-def mapping_document(plan: Plan) -> str:
-    """The mapping specification (the matrix of field to field, and all it rests on)."""
-    return "\n".join(_mapping_parts(plan))
+def mapping_document(plan: Plan, target_tables: str = "") -> str:
+    """The mapping specification (the matrix of field to field, and all it rests on).
+
+    `target_tables` is markdown on the target's tables as the load makes them, which only the load knows.
+    """
+    return "\n".join(_mapping_parts(plan, target_tables))
 
 
 def field_comparison(plan: Plan, columns: Columns | None = None) -> str:
     """Old fields against new: name, type, rule, loss; then what stays empty and what stays behind.
 
-    `columns` is column -> type for each `system.table`; without it old types and columns left behind are not known.
+    `columns` is column -> type for each `system.table`; of tables it leaves out, old types and columns left behind are
+    not known.
     """
     return "\n".join(_comparison_parts(plan, columns))
 
 
-def rule_reference() -> str:
-    """Every rule a mapping may name."""
-    return f"# Rules\n\n{rules_reference()}"
-
-
-def _mapping_parts(plan: Plan) -> Iterator[str]:
+def _mapping_parts(plan: Plan, target_tables: str) -> Iterator[str]:
     yield f"# Mapping specification: {cell(plan.file.title)}\n"
     yield f"{cell(plan.file.description)}\n"
     yield f"Plan `{plan.name}`, digest `{plan.digest}`. As of: {plan.file.as_of or 'the time of the snapshot'}.\n"
@@ -71,6 +70,7 @@ def _mapping_parts(plan: Plan) -> Iterator[str]:
         rows = ((c.code, c.target, c.reason) for c in codes)
         yield f"### {cell(name)}\n\n{table(('code', 'becomes', 'reason'), rows)}"
     yield f"## Target tables\n\n{_target(plan)}"
+    yield target_tables
     yield f"## Rules\n\n{rules_reference()}"
 
 
@@ -140,10 +140,11 @@ def _comparison_parts(plan: Plan, columns: Columns | None) -> Iterator[str]:
     )
     yield table(("new field", "type", "old table", "old field", "type", "rule", "lost"), rows)
     yield "## Left behind\n\nColumns of the old tables that do not move.\n"
-    if columns is None:
-        yield "Not known before the source is read.\n"
-    else:
+    unknown = [name for name in plan.source_tables if name not in (columns or {})]
+    if columns:
         yield table(("table", "column", "type"), ((x.table, x.column, x.type) for x in left_behind(plan, columns)))
+    if unknown:
+        yield f"Not known before the source is read: {', '.join(map(cell, unknown))}.\n"
     yield "## Left empty\n\nFields of the canonical model that no feed fills.\n"
     yield table(("entity", "field"), unmapped_fields(plan))
 

@@ -151,7 +151,6 @@ class PlanFile(Model):
     exclusions: tuple[Exclusion, ...] = ()
     identity: Identity = Identity()
     currency_exponents: dict[str, int] = Field(default_factory=dict)
-    default_region: str | None = None
     spot_check: Annotated[int, Field(ge=1)] = 50
 
     @field_validator("as_of", mode="before")

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from migration_assets.engine.rules.arguments import Arguments
+
 SHOWN = 60
 
 Path = tuple[str | int, ...]
@@ -102,8 +104,13 @@ def _sentence(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> tuple
     if kind == "string_pattern_mismatch":
         return _pattern(str(context["pattern"]), detail["input"])
     if kind == "value_error":
-        return str(context["error"]), "see the plan's reference for what belongs here"
+        return str(context["error"]), f"see {_page(model)} for what belongs here"
     return detail["msg"].replace("Input should be", "must be"), "correct the value"
+
+
+def _page(model: type[BaseModel]) -> str:
+    """Where a model's keys are explained (`plan.reference` makes the pages)."""
+    return "docs/rules.md" if issubclass(model, Arguments) else "docs/plan.md"
 
 
 _FIXED = {

@@ -5,11 +5,13 @@ Links between tables are in `link_rules`, totals and notes in `total_rules`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from migration_assets.domain.money import EXPONENTS
+from migration_assets.domain.standards import country_codes
 from migration_assets.quality import sql
 from migration_assets.quality.rule_type import Column, Columns, RuleType, Scope, Where, fields_of
 
@@ -140,21 +142,28 @@ class CodesValid(RuleType):
 
 
 class IsoListed(RuleType):
-    """Every value of the columns is on the ISO list named: countries (3166-1 alpha-2) or currencies (4217)."""
+    """Every value of the columns is on the ISO list named: countries (3166-1 alpha-2, and XK) or currencies (4217).
+
+    `own`: codes that count as listed as well. The plan's own currencies are put there by themselves.
+    """
 
     names: Columns = Field(alias="columns")
     iso: Literal["country", "currency"]
+    own: tuple[str, ...] = ()
 
     def columns(self) -> tuple[str, ...]:
         return self.names
 
     def defects(self, scope: Scope) -> str | None:
-        listed = f"(select value from {sql.values(_iso_codes(self.iso))})"
+        listed = f"(select value from {sql.values(sorted({*_iso_codes(self.iso), *self.own}))})"
         wrong = sql.some(f"{sql.column('b', n)} not in {listed}" for n in self.names)
         return f"select b.* from {scope.main} b where {wrong}"
 
     def says(self) -> str:
         return f"have a {self.iso} code that ISO does not list"
+
+    def for_currencies(self, exponents: Mapping[str, int]) -> dict[str, Any]:
+        return {"own": sorted({*self.own, *exponents})} if self.iso == "currency" else {}
 
 
 class NotBefore(RuleType):
@@ -299,12 +308,8 @@ class Acyclic(RuleType):
         return f"come back to themselves when `{self.parent}` is followed"
 
 
-def _iso_codes(iso: Literal["country", "currency"]) -> tuple[str, ...]:
-    if iso == "currency":
-        return tuple(sorted(EXPONENTS))
-    import pycountry
-
-    return tuple(sorted(c.alpha_2 for c in pycountry.countries))
+def _iso_codes(iso: Literal["country", "currency"]) -> frozenset[str]:
+    return frozenset(EXPONENTS) if iso == "currency" else country_codes()
 
 
 ROW_TYPES: dict[str, type[RuleType]] = {

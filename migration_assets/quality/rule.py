@@ -71,6 +71,10 @@ class Rule(RuleModel):
         """The rule's type with its arguments."""
         return RULE_TYPES[self.type].model_validate(self.kwargs)
 
+    def for_currencies(self, exponents: Mapping[str, int]) -> Rule:
+        """The same check under a plan with currencies of its own."""
+        return self.model_copy(update={"kwargs": {**self.kwargs, **self.built.for_currencies(exponents)}})
+
     def reads(self) -> dict[str, tuple[str, ...]]:
         """Every table the rule reads, with the columns it needs of each."""
         built = self.built

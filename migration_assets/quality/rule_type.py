@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,6 +65,10 @@ class RuleType(BaseModel):
     def says(self) -> str:
         """What a row at fault is, to follow a count: `3 rows <says>`."""
         raise NotImplementedError
+
+    def for_currencies(self, exponents: Mapping[str, int]) -> dict[str, Any]:
+        """Arguments that change under a plan with currencies (and exponents) of its own; most rules have none."""
+        return {}
 
     def breakdown(self, scope: Scope) -> str | None:
         """A SELECT of (label, text, rows) that explains a failure further, or None.

@@ -5,7 +5,7 @@ Evaluating it is `quality.run`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +47,12 @@ class Suite(RuleModel):
         absent = set(ENTITIES) - set(names)
         kept = tuple(r for r in self.rules if not absent & set(r.reads()))
         return self.model_copy(update={"rules": kept})
+
+    def for_currencies(self, exponents: Mapping[str, int]) -> Suite:
+        """The same suite under a plan that has these currencies of its own: what looks at currencies knows them."""
+        if not exponents:
+            return self
+        return self.model_copy(update={"rules": tuple(r.for_currencies(exponents) for r in self.rules)})
 
     def joined(self, other: Suite) -> Suite:
         """The rules of both, ours first; ValueError when a check name stands in both."""
@@ -147,7 +153,7 @@ class _Reader:
     def add_all(self, error: ValidationError, line: int) -> None:
         for problem in error.errors(include_url=False, include_input=False):
             field = ".".join(str(p) for p in problem["loc"]) or "rule"
-            self.add(line, field, problem["msg"], "see docs for rule types and their arguments")
+            self.add(line, field, problem["msg"], "docs/checks.md has every kind of check with its arguments")
 
     def add(self, line: int, field: str, problem: str, remedy: str) -> None:
         self.faults.append(Fault(self.path.name, line, field, problem, remedy))

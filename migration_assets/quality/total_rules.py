@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -38,14 +39,15 @@ class CountsBalance(AddsUp):
 class CurrencyExponent(RuleType):
     """`minor` is `major` (times `quantity`) in the minor units that ISO 4217 gives its currency, within `tolerance`.
 
-    Rows where one of the columns is missing pass. `exponents` are the plan's named overrides.
+    Rows where one of the columns is missing pass. `exponents` are named overrides; those of the plan are put there by
+    themselves.
     """
 
     minor: Column
     major: Column
     currency: Column
     quantity: Column | None = None
-    exponents: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[int, Field(ge=0, le=6)]] = Field(
+    exponents: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[int, Field(ge=0, le=8)]] = Field(
         default_factory=dict
     )
     tolerance: Annotated[int, Field(ge=0)] = 0
@@ -65,6 +67,9 @@ class CurrencyExponent(RuleType):
 
     def says(self) -> str:
         return f"have a `{self.minor}` that is not `{self.major}` in minor units of their currency"
+
+    def for_currencies(self, exponents: Mapping[str, int]) -> dict[str, Any]:
+        return {"exponents": {**exponents, **self.exponents}}
 
 
 class CodesKnown(RuleType):

@@ -29,6 +29,7 @@ HOME = "CUTOVER_HOME"
 PLAN = "CUTOVER_PLAN"
 BEGIN = "# --- Cutover writes the lines from here"
 END = "# --- to here anew at each set-up; lines of your own go above or below"
+STORE = "store"
 # The embedded server's folder stands beside the plans' folders.
 RESERVED = frozenset({"postgres"})
 
@@ -57,7 +58,7 @@ class Environment:
 
     @property
     def store(self) -> Path:
-        return self.plan_home / "store"
+        return self.plan_home / STORE
 
     @property
     def logs(self) -> Path:
@@ -135,6 +136,12 @@ def current(root: Path, env: Mapping[str, str], plan: str | None = None) -> Envi
         )
     url = own_server(known) or EmbeddedServer(home / "postgres").url()
     return _environment(root, name, home, url, known)
+
+
+def store_folder(root: Path, plan: str, env: Mapping[str, str]) -> Path:
+    """Where the store of a plan is, or will be once it is set up; starts and asks nothing."""
+    root = root.resolve()
+    return _home(root, _known(root, env)) / plan_name(root, plan) / STORE
 
 
 def embedded_server(root: Path, env: Mapping[str, str]) -> EmbeddedServer | None:

@@ -16,7 +16,8 @@ def suite_of(root: Path, plan: Plan, asset: str) -> Suite:
     if asset == "golden_copy":
         shared = shared.joined(generated_suite(asset, [_declared(plan, t) for t in plan.source_tables]))
     own = plan.folder / "expectations" / f"{asset}.yaml"
-    return shared.joined(load_suite(own)) if own.exists() else shared
+    whole = shared.joined(load_suite(own)) if own.exists() else shared
+    return whole.for_currencies(plan.file.currency_exponents)
 
 
 def _declared(plan: Plan, table: str) -> SourceDeclaration:

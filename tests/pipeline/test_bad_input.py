@@ -60,6 +60,14 @@ def test_all_faults_of_a_plan_are_named_at_once_with_file_and_line(root: Path) -
     assert not (root / ".cutover").exists()
 
 
+def test_it_is_said_when_source_columns_were_not_checked(root: Path) -> None:
+    answer = command(root, NOWHERE, "check", "--plan", "telco")
+    assert answer.exit_code == 0 and "Source columns were not checked" in answer.out and "`cutover run`" in answer.out
+    told = json.loads(command(root, NOWHERE, "check", "--plan", "telco", "--json").out)["source_columns"]
+    assert told["snapshot"] is None and told["not_checked"] == ["telco.customers"] and "cutover run" in told["remedy"]
+    assert not (root / ".cutover").exists()
+
+
 def test_a_yaml_that_cannot_be_read_is_named(root: Path) -> None:
     (root / "plans/telco/cohorts.yaml").write_text("cohorts: [", encoding="utf-8")
     answer = command(root, NOWHERE, "check", "--plan", "telco")
@@ -102,6 +110,36 @@ def test_a_source_that_is_not_what_the_plan_says_is_refused(
     assert answer.exit_code == 2, said
     assert said["global"]["stopped_at"] == "golden_copy" and said["cohorts"] == []
     assert "telco.customers" in said["global"]["reason"] or table in said["global"]["reason"]
+    _nothing_lost(small)
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("run",), ("run", "--new-snapshot")])
+def test_columns_that_the_source_does_not_have_are_all_named_before_any_other_stage(
+    small: World, small_run: Summary, server: str, telco_csv: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    root, plan = small.workspace.root, small.workspace.plan.folder
+    kept = shutil.copytree(plan, tmp_path / "kept")
+    change(plan / "mapping/customer.csv", ",Churn,lookup,", ",Chrun,lookup,")
+    change(plan / "controls.csv", '""field"": ""Churn""', '""field"": ""Left""', 2)
+    snapshots = sorted(p.name for p in (small.workspace.store.root / "golden_copy").iterdir())
+    try:
+        answer = command(root, server, *arguments, "--plan", "small", "--json", TELCO_CSV=str(telco_csv))
+    finally:
+        shutil.copytree(kept, plan, dirs_exist_ok=True)
+    said = json.loads(answer.out)
+    assert answer.exit_code == 2, said
+    reason = said["error"] if arguments == ("check",) else said["global"]["reason"]
+    for text in (
+        "mapping/customer.csv:5 [columns]",
+        "'Chrun'",
+        "did you mean 'Churn'?",
+        "controls.csv:3 [source_where]",
+    ):
+        assert text in reason
+    assert "3 fault(s)" in reason
+    if arguments != ("check",):
+        assert said["global"]["stopped_at"] == "golden_copy" and said["cohorts"] == []
+    assert sorted(p.name for p in (small.workspace.store.root / "golden_copy").iterdir()) == snapshots
     _nothing_lost(small)
 
 

@@ -96,7 +96,6 @@ VALID: dict[str, Any] = {
             "priority": ["crm"],
             "never_merge": [{"field": "kind", "op": "eq", "value": "person"}],
         },
-        "default_region": "DE",
         "currency_exponents": {"BTC": 8},
     },
     "catalog.yaml": {

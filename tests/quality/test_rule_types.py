@@ -118,7 +118,15 @@ CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
         [2, 3],
     ),
     ("iso_listed", {"columns": ["x"], "iso": "country"}, [{"x": v} for v in ("DE", "XX", None)], {}, [2]),
+    ("iso_listed", {"columns": ["x"], "iso": "country"}, [{"x": v} for v in ("XK", "XX")], {}, [2]),
     ("iso_listed", {"columns": ["x"], "iso": "currency"}, [{"x": v} for v in ("EUR", "EURO")], {}, [2]),
+    (
+        "iso_listed",
+        {"columns": ["x"], "iso": "currency", "own": ["BTC"]},
+        [{"x": v} for v in ("EUR", "BTC", "XBT")],
+        {},
+        [3],
+    ),
     (
         "not_before",
         {"column": "e", "reference": "s"},

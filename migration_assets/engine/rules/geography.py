@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 
+from migration_assets.domain.standards import USER_ASSIGNED
 from migration_assets.engine.rules import arguments as a
 from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Texts
 from migration_assets.engine.rules.text import NOT_TEXT, is_text, tidy
@@ -213,7 +214,9 @@ def _known_script(script: str) -> bool:
 def _known_region(region: str) -> bool:
     import pycountry
 
-    return not region or region.isdigit() or region == "XK" or pycountry.countries.get(alpha_2=region) is not None
+    return (
+        not region or region.isdigit() or region in USER_ASSIGNED or pycountry.countries.get(alpha_2=region) is not None
+    )
 
 
 @cache

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from fractions import Fraction
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
 from migration_assets.engine.rules.arguments import exact_factor
+from migration_assets.engine.rules.numbers import as_decimal
 from migration_assets.plan.checks.standards import is_country, is_currency
 from migration_assets.plan.checks.view import CATALOG, GEO, PLAN, PlanView
 from migration_assets.plan.models import Feature, Grant
@@ -17,10 +20,14 @@ ANY = "*"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _POSITIVE = re.compile(r"[0-9]+(\.[0-9]+)?(/[1-9][0-9]*)?")
 _LIMIT = re.compile(r"[0-9]+(\.[0-9]+)?")
+_TOO_LONG = (
+    "is no number that fits: at most 20 digits before the point and 8 after it, in the unit it is kept in",
+    "write a shorter number, or state it in another unit",
+)
 
 
 def catalog_faults(view: PlanView) -> Iterator[Fault]:
-    """Everything about catalog.yaml, geo.csv, and the regions and currencies of plan.yaml."""
+    """Everything about catalog.yaml, geo.csv, and the currencies of plan.yaml."""
     yield from _code_faults(view)
     yield from _plan_faults(view)
     yield from _price_faults(view)
@@ -39,7 +46,8 @@ def _code_faults(view: PlanView) -> Iterator[Fault]:
             if not _CODE.fullmatch(code):
                 remedy = "use letters, digits and _ . + -, at most 64"
                 yield view.fault(CATALOG, (part, i, "code"), f"{shown(code)} is not a code", remedy)
-    keys = [f"{p.product} {p.interval} {p.currency} {p.model}" for p in catalog.prices]
+    # Without the model: it says how the one list price becomes an amount, and is no part of what is priced.
+    keys = [f"{p.product} {p.interval} {p.currency}" for p in catalog.prices]
     yield from _repeats(view, "prices", keys)
 
 
@@ -76,6 +84,8 @@ def _price_faults(view: PlanView) -> Iterator[Fault]:
         if not is_currency(price.currency, view.plan.file.currency_exponents):
             remedy = "write an ISO 4217 code, or add it to currency_exponents in plan.yaml"
             yield view.fault(CATALOG, ("prices", i, "currency"), f"{shown(price.currency)} is not a currency", remedy)
+        if as_decimal(Fraction(Decimal(price.unit_price))).error:
+            yield view.fault(CATALOG, ("prices", i, "unit_price"), *_TOO_LONG)
 
 
 def _feature_faults(view: PlanView) -> Iterator[Fault]:
@@ -120,6 +130,8 @@ def _limit_problems(grant: Grant, feature: Feature) -> Iterator[tuple[str, str, 
     if grant.limit_kind == "limited":
         if grant.limit is None or not _LIMIT.fullmatch(grant.limit):
             yield "limit", "is missing or no plain number", 'write the limit as text, such as "100"'
+        elif not _limit_fits(grant, feature):
+            yield "limit", *_TOO_LONG
         if feature.kind == "quota" and grant.unit is None:
             yield "unit", "is missing", f"say the unit of the limit, such as {feature.unit}"
     elif grant.limit is not None:
@@ -128,6 +140,14 @@ def _limit_problems(grant: Grant, feature: Feature) -> Iterator[tuple[str, str, 
         known = [u for u in (feature.unit, *feature.units) if u]
         problem = f"{shown(grant.unit)} is no unit of {feature.code}"
         yield "unit", problem, f"use {listing(known)}, or add a factor to units" if known else "remove it"
+
+
+def _limit_fits(grant: Grant, feature: Feature) -> bool:
+    """Whether the limit in the feature's own unit is a number the target holds; unknown units are told elsewhere."""
+    factor = feature.units.get(grant.unit or "", "1") if grant.unit != feature.unit else "1"
+    if grant.limit is None or not _POSITIVE.fullmatch(factor):
+        return True
+    return as_decimal(Fraction(Decimal(grant.limit)) * exact_factor(factor)).error is None
 
 
 def _geo_faults(view: PlanView) -> Iterator[Fault]:
@@ -146,9 +166,6 @@ def _geo_faults(view: PlanView) -> Iterator[Fault]:
 
 def _standard_faults(view: PlanView) -> Iterator[Fault]:
     plan = view.plan.file
-    if plan.default_region is not None and not is_country(plan.default_region):
-        remedy = "write an ISO 3166-1 code of two letters"
-        yield view.fault(PLAN, ("default_region",), f"{shown(plan.default_region)} is not a region", remedy)
     for code, exponent in plan.currency_exponents.items():
         path = ("currency_exponents", code)
         if not re.fullmatch("[A-Z]{3}", code):

@@ -68,8 +68,6 @@ def _column_faults(view: PlanView, name: str, table: SourceTable) -> Iterator[Fa
     if len(set(table.key)) < len(table.key):
         yield view.fault(PLAN, table_path(name, "key"), "names a column twice", "name each column once")
     known = (view.columns or {}).get(name)
-    if view.columns is not None and known is None:
-        yield view.fault(PLAN, table_path(name), "is not in the source", "correct read_from, or remove the table")
     used = [("key", c) for c in table.key] + [("references", c) for c in table.references]
     used += [("updated_at", table.updated_at)] if table.updated_at else []
     for part, column in used:

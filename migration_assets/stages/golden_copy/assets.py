@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from migration_assets.domain.errors import GoldenCopyAltered, StageRefused
+from migration_assets.domain.errors import GoldenCopyAltered, PlanFaults, StageRefused
+from migration_assets.plan.check import check_plan
+from migration_assets.plan.models import Plan
+from migration_assets.stages.golden_copy.columns import raw_columns, unread_tables
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
 from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id, verify_golden_copy
 from migration_assets.wiring.call import StageCall
@@ -48,7 +51,8 @@ def _copy(call: StageCall) -> StageOutput:
     else:
         call.say(f"verifying snapshot {present}")
         manifest = verify_golden_copy(store.golden(present), digest=_recorded_digest(call, present))
-        _require_all_tables(call, manifest)
+        _require_all_tables(call.plan, manifest)
+        _require_all_columns(call.plan, manifest)
     exports = call.file("golden_copy", "exports")
     call.engine.write(call.engine.table(_exports(manifest)), exports, order_by=["table"])
     tables = {t: store.golden_file(manifest.snapshot, t) for t in call.plan.source_tables} | {"exports": exports}
@@ -60,7 +64,15 @@ def _take(call: StageCall) -> Manifest:
     now = datetime.now(UTC).replace(microsecond=0)
     sources = open_sources(call.plan, lambda _, system: call.workspace.location(system), report=call.say)
     folder, snapshot = call.workspace.store.root / "golden_copy", snapshot_id(now, secrets.token_hex(3))
-    manifest = take_golden_copy(call.plan, sources, folder, snapshot, now, report=call.say)
+    manifest = take_golden_copy(
+        call.plan,
+        sources,
+        folder,
+        snapshot,
+        now,
+        report=call.say,
+        faults_of=lambda columns: check_plan(call.plan, columns=columns),
+    )
     detail = {"manifest_digest": manifest.digest, "plan_digest": call.plan.digest}
     call.workspace.control.audit("cutover", TAKEN, snapshot, detail, now=now)
     return manifest
@@ -76,12 +88,22 @@ def _recorded_digest(call: StageCall, snapshot: str) -> str:
     return str(entry.detail["manifest_digest"])
 
 
-def _require_all_tables(call: StageCall, manifest: Manifest) -> None:
+def _require_all_tables(plan: Plan, manifest: Manifest) -> None:
     """A plan that names a table the snapshot does not have needs a new snapshot, asked for by a person."""
-    missing = sorted(set(call.plan.source_tables) - set(manifest.tables))
-    if missing:
+    if missing := sorted(unread_tables(manifest, plan)):
         raise StageRefused(
-            f"snapshot {manifest.snapshot} has no {', '.join(missing)}", "Take a new one: `cutover run --new-snapshot`."
+            f"snapshot {manifest.snapshot} has no {', '.join(missing)}, or not from where the plan reads it now",
+            "Take a new one: `cutover run --new-snapshot`.",
+        )
+
+
+def _require_all_columns(plan: Plan, manifest: Manifest) -> None:
+    """Every column the plan names has to be in the snapshot: all faults now, not one by one as stages meet them."""
+    if faults := check_plan(plan, columns=raw_columns(manifest, plan)):
+        raise PlanFaults(
+            faults,
+            f"Mend them. Columns are those of snapshot {manifest.snapshot}; if the source has them by now, take a new "
+            "one: `cutover run --new-snapshot`.",
         )
 
 

@@ -17,12 +17,14 @@ from pathlib import Path
 from migration_assets.connectors.golden_parquet import ROW
 from migration_assets.connectors.opening import open_source
 from migration_assets.connectors.source import Column, Report, Snapshot, Source, no_report
-from migration_assets.domain.errors import Misconfigured, SourceUnreadable
+from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults, SourceUnreadable
 from migration_assets.plan.models import Plan, SourceSystem, SourceTable
 from migration_assets.stages.golden_copy.manifest import MANIFEST, SNAPSHOT_ID, Manifest, TableEntry, file_digest
 
 _PART = re.compile(rf"\.{SNAPSHOT_ID.pattern}\.(?P<process>\d+)\.part")
 LocationOf = Callable[[str, SourceSystem], str]
+Columns = Mapping[str, Mapping[str, str]]
+FaultsOf = Callable[[Columns], Sequence[Fault]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class _Task:
     @property
     def qualified(self) -> str:
         return f"{self.system}.{self.table}"
+
+    @property
+    def kept(self) -> tuple[Column, ...]:
+        """The columns that are read: all but secret ones."""
+        return tuple(column for column in self.columns if column.name not in self.declared.secret)
 
 
 def open_sources(plan: Plan, location_of: LocationOf, *, report: Report = no_report) -> dict[str, Source]:
@@ -62,15 +69,19 @@ def take_golden_copy(
     snapshot_id: str,
     taken_at: datetime,
     report: Report = no_report,
+    faults_of: FaultsOf = lambda _: (),
 ) -> Manifest:
     """Export every planned table to `folder/snapshot_id` and return the manifest.
 
+    `faults_of` looks at the columns found, of all tables, before the first row is read.
+
     Raises SourceUnreadable with all missing tables and columns at once, with the first table that cannot be held
-    exactly, or with all tables that are empty and may not be. Nothing is left behind then.
+    exactly, or with all tables that are empty and may not be; PlanFaults with all that `faults_of` finds. Nothing is
+    left behind then.
     """
     with ExitStack() as held, _new_folder(folder, snapshot_id) as part:
         snapshots = _snapshots(sources, held)
-        tasks = _tasks(plan, snapshots)
+        tasks = _tasks(plan, snapshots, faults_of)
         entries: dict[str, TableEntry] = {}
         for number, task in enumerate(tasks, start=1):
             entry = _exported(task, snapshots[task.system], part, taken_at)
@@ -93,7 +104,7 @@ def _snapshots(sources: Mapping[str, Source], held: ExitStack) -> dict[str, Snap
     return {name: opened[id(source)] for name, source in sources.items()}
 
 
-def _tasks(plan: Plan, snapshots: Mapping[str, Snapshot]) -> list[_Task]:
+def _tasks(plan: Plan, snapshots: Mapping[str, Snapshot], faults_of: FaultsOf) -> list[_Task]:
     tasks: list[_Task] = []
     problems: list[str] = []
     for system, declared in plan.file.sources.items():
@@ -105,11 +116,16 @@ def _tasks(plan: Plan, snapshots: Mapping[str, Snapshot]) -> list[_Task]:
                 continue
             problems += _column_problems(f"{system}.{table}", wanted, columns)
             tasks.append(_Task(system, table, wanted, columns))
+    faults = faults_of({task.qualified: {c.name: c.type for c in task.kept} for task in tasks})
     if problems:
+        # What plan.yaml says of tables is among the problems already.
+        problems += [str(f) for f in faults if not f.field.startswith("sources.")]
         raise SourceUnreadable(
             f"{len(problems)} thing(s) planned are not in the sources:\n" + "\n".join(f"  {p}" for p in problems),
-            "correct plan.yaml where names are wrong (they are case-sensitive), or have the export completed",
+            "correct the plan where names are wrong (they are case-sensitive), or have the export completed",
         )
+    if faults:
+        raise PlanFaults(faults)
     return tasks
 
 
@@ -146,8 +162,7 @@ def _name_problems(qualified: str, columns: Sequence[Column]) -> list[str]:
 
 
 def _exported(task: _Task, snapshot: Snapshot, part: Path, taken_at: datetime) -> TableEntry:
-    declared = task.declared
-    kept = [column for column in task.columns if column.name not in declared.secret]
+    declared, kept = task.declared, task.kept
     path = part / f"{task.qualified}.parquet"
     names = [column.name for column in kept]
     rows = snapshot.export(declared.read_from, names, declared.key, path, table=task.qualified)

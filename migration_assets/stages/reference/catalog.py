@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE
+from migration_assets.engine.rules.arguments import exact_factor
+from migration_assets.engine.rules.numbers import as_decimal
 from migration_assets.engine.schema import schema_of
 
 if TYPE_CHECKING:
@@ -84,7 +87,8 @@ def _in_canonical_unit(catalog: Catalog, grant: Grant) -> Decimal | None:
         return None
     feature = next(f for f in catalog.features if f.code == grant.feature)
     factor = feature.units.get(grant.unit or "", "1") if grant.unit != feature.unit else "1"
-    return Decimal(grant.limit) * Decimal(factor)
+    # A product that no decimal can hold is a fault of the plan (`plan.checks.catalog`), so there is a value here.
+    return as_decimal(Fraction(Decimal(grant.limit)) * exact_factor(factor)).value
 
 
 def _geo_rules(plan: Plan) -> Iterator[dict[str, Any]]:

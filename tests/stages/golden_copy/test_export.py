@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from migration_assets.connectors.source import Source
-from migration_assets.domain.errors import Misconfigured, SourceUnreadable
+from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults, SourceUnreadable
 from migration_assets.plan.models import Plan, PlanFile, SourceSystem
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
 from migration_assets.stages.golden_copy.manifest import Manifest, file_digest, snapshot_id, verify_golden_copy
@@ -104,6 +104,28 @@ def test_everything_missing_is_said_at_once(legacy: Any, tmp_path: Path) -> None
     assert caught.value.message.startswith("5 thing(s)")
     assert caught.value.remedy
     assert list((tmp_path / "copy").iterdir()) == []
+
+
+def wrong(columns: Mapping[str, Mapping[str, str]]) -> list[Fault]:
+    """Two faults of a plan, which were found by looking at all that will be read."""
+    assert {name: list(found) for name, found in columns.items()} == {
+        "crm.accounts": ["id", "name", "changed"],
+        "erp.invoices": ["no", "account", "total"],
+    }
+    return [Fault("mapping/customer.csv", 2, "columns", "no 'nmae'", "x"), Fault("controls.csv", 3, "c", "no 'y'", "x")]
+
+
+def test_faults_of_the_plan_are_told_at_once_before_a_row_is_read(legacy: Any, tmp_path: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(PlanFaults) as caught:
+        take(plan(), legacy, tmp_path / "copy", faults_of=wrong, report=said.append)
+    assert [f.file for f in caught.value.faults] == ["controls.csv", "mapping/customer.csv"]
+    assert list((tmp_path / "copy").iterdir()) == [] and said == []
+
+
+def test_faults_of_the_plan_are_told_with_what_is_not_in_the_source(legacy: Any, tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match=r"(?s)'born'.*mapping/customer\.csv:2.*controls\.csv:3"):
+        take(plan(accounts={"personal": ["born"]}), legacy, tmp_path / "copy", faults_of=wrong)
 
 
 def test_key_cannot_be_secret(legacy: Any, tmp_path: Path) -> None:

@@ -1,0 +1,170 @@
+"""The reference of what a plan may say, as markdown: its files, the mapping rules, the kinds of checks.
+
+Made from the models and registries that read a plan, so that it cannot say anything else; `docs/` holds the result.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import AwareDatetime, BaseModel
+from pydantic.fields import FieldInfo
+
+from migration_assets.domain.predicates import Predicate
+from migration_assets.engine.rules import REGISTRY, Rule
+from migration_assets.engine.rules.arguments import Arguments
+from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE
+from migration_assets.plan import models as m
+from migration_assets.plan.markdown import table
+from migration_assets.quality.rule import MoneyAtStake
+from migration_assets.quality.rule import Rule as Check
+from migration_assets.quality.rules import RULE_TYPES
+from migration_assets.quality.suite import Suite
+
+_MADE = (
+    "Made by `cutover document --reference --to docs` from what the program itself reads; `tests/test_docs.py` holds "
+    "it up to date.\n"
+)
+_FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
+    "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Identity, m.IdentityKey, m.IdentityLink,
+                  m.Target),
+    "mapping/feeds.csv": (m.Feed,),
+    "mapping/<entity>.csv": (m.MappingRow,),
+    "codes/<list>.csv": (m.CodeRow,),
+    "catalog.yaml": (m.Catalog, m.Product, m.Grant, m.PlanOffer, m.Price, m.Feature),
+    "geo.csv": (m.GeoRow,),
+    "cohorts.yaml": (m.Cohorts, m.CohortRule),
+    "controls.csv": (m.Control,),
+    "target.yaml": (m.TargetSchema, m.TargetTable, m.Compare, m.NoOverlap),
+}  # fmt: skip
+# Where an entry stands; the program writes it, not the author.
+_PLACE = frozenset({"row", "file"})
+_WORDS: Mapping[Any, str] = {
+    str: "text",
+    int: "whole number",
+    bool: "true or false",
+    Predicate: "condition",
+    Any: "anything",
+    AwareDatetime: "instant with offset",
+}
+
+
+def reference_pages() -> dict[str, str]:
+    """Every page by its file name without `.md`: `plan`, `rules`, `checks`."""
+    pages = {"plan": _plan_page(), "rules": _rules_page(), "checks": _checks_page()}
+    return {name: "\n".join(parts) for name, parts in pages.items()}
+
+
+# --- the files of a plan -------------------------------------------------------------------------------------------
+
+
+def _plan_page() -> Iterator[str]:
+    yield f"# The files of a plan\n\n{_MADE}"
+    yield "`cutover check` names every fault with file, line, field and remedy. A cell of a CSV that holds a list of"
+    yield "columns separates them with `|`; conditions and arguments are written as JSON.\n"
+    yield from _conditions()
+    for file, models in _FILES.items():
+        yield f"## {file}\n"
+        for model in models:
+            yield from _model(model, skip=_PLACE if file.endswith(".csv") else frozenset())
+
+
+def _conditions() -> Iterator[str]:
+    yield f"## Conditions\n\n{_doc(Predicate)}\n"
+    yield '`{"field": "status", "op": "in", "value": ["A", "B"]}`, and a list of such.\n'
+    yield _keys(Predicate)
+
+
+def _model(model: type[BaseModel], skip: frozenset[str] = frozenset()) -> Iterator[str]:
+    yield f"### {model.__name__}\n\n{_doc(model)}\n"
+    yield _keys(model, skip=skip)
+
+
+# --- mapping rules -------------------------------------------------------------------------------------------------
+
+
+def _rules_page() -> Iterator[str]:
+    yield f"# Mapping rules\n\n{_MADE}"
+    yield "A row of `mapping/<entity>.csv` names one of these rules, the columns it reads and its arguments as JSON. A"
+    yield "value that cannot be mended ends in an error: it is set aside, or its row rejected, and a note says so."
+    yield "Missing stays missing, unless the rule says otherwise.\n"
+    yield f"Every rule also takes `when`: {_doc(Arguments).partition('`when`: ')[2]}\n"
+    for rule in REGISTRY.values():
+        yield from _rule(rule)
+    yield "## Errors\n"
+    yield table(("error", "means"), ERRORS.items())
+    yield "Whatever the rule, a value also has to be what its field is:\n"
+    yield table(("type of field", "errors"), ((kind, ", ".join(found)) for kind, found in sorted(OF_TYPE.items())))
+
+
+def _rule(rule: Rule) -> Iterator[str]:
+    yield f"## {rule.name}\n\n{rule.doc}\n"
+    if rule.arguments is not Arguments and rule.arguments.__doc__:
+        yield f"{_doc(rule.arguments)}\n"
+    yield f"- columns: {rule.columns_text}"
+    yield f"- gives: {', '.join(sorted(rule.produces))}"
+    yield f"- errors: {', '.join(f'`{e}`' for e in sorted(OF_RULE.get(rule.name, ()))) or 'none of its own'}\n"
+    if set(rule.arguments.model_fields) - {"when"}:
+        yield _keys(rule.arguments, skip=frozenset({"when"}), called="argument")
+
+
+# --- checks --------------------------------------------------------------------------------------------------------
+
+
+def _checks_page() -> Iterator[str]:
+    yield f"# Kinds of checks\n\n{_MADE}"
+    yield "`expectations/<asset>.yaml`, and a file of that name in a plan's own `expectations/`, list the checks of an"
+    yield "asset. Each names a type from below and its arguments (`kwargs`).\n"
+    yield "## The file\n"
+    for model in (Suite, Check, MoneyAtStake):
+        yield from _model(model)
+    for name, kind in RULE_TYPES.items():
+        yield f"## {name}\n\n{_doc(kind)}\n"
+        if kind.model_fields:
+            yield _keys(kind, called="argument")
+
+
+# --- models as tables ----------------------------------------------------------------------------------------------
+
+
+def _doc(model: type) -> str:
+    return inspect.cleandoc(model.__doc__ or "")
+
+
+def _keys(model: type[BaseModel], *, skip: frozenset[str] = frozenset(), called: str = "key") -> str:
+    fields = ((f.alias or n, f) for n, f in model.model_fields.items() if n not in skip)
+    return table((called, "is", "default"), ((name, _kind(f.annotation), _default(f)) for name, f in fields))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value == "" or (isinstance(value, (tuple, dict, BaseModel)) and not _says(value)):
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else repr(value) if value == " " else str(value)
+
+
+def _says(value: tuple[Any, ...] | dict[Any, Any] | BaseModel) -> bool:
+    return bool(value) and not isinstance(value, BaseModel)
+
+
+def _kind(annotation: Any) -> str:
+    """What a key holds, in words: `list of text`, `one of a, b`, the name of another table of keys."""
+    if get_origin(annotation) is Annotated:
+        return _WORDS.get(annotation) or _kind(get_args(annotation)[0])
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return f"one of {', '.join('(blank)' if v == '' else str(v) for v in inner)}"
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(_kind(a) for a in inner if a is not type(None)))
+    if origin is tuple:
+        return f"list of {_kind(inner[0])}"
+    if origin is dict:
+        return f"map of {_kind(inner[0])} to {_kind(inner[1])}"
+    return _WORDS.get(annotation) or str(getattr(annotation, "__name__", annotation))
