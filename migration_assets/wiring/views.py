@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from migration_assets.domain.errors import CutoverError
 from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring.reports import stored_report
 
 if TYPE_CHECKING:
     from migration_assets.control import AssetStatus
@@ -55,16 +55,25 @@ def reconciliation_of(workspace: Workspace, results: Mapping[str, PhaseResult]) 
     """The reports that the reconciliation of each cohort left, as `cutover reconcile --json` promises them."""
     cohorts, ok = [], True
     for cohort, result in results.items():
-        path = workspace.store.folder("reconciliation", cohort) / "report.json"
-        if result.stopped_at not in (None, "reconciliation") or not path.exists():
-            cohorts.append({"cohort": cohort, "error": result.reason or f"stopped at {result.stopped_at}"})
+        report = stored_report(workspace.store, cohort)
+        if error := _no_report(result, report):
+            cohorts.append({"cohort": cohort, "error": error})
             ok = False
             continue
-        report = json.loads(path.read_text(encoding="utf-8"))
         ok = ok and result.ok and report["ok"]
         cohorts.append({k: v for k, v in report.items() if k not in ("ok", "snapshot")})
     record = workspace.control.current_record(workspace.plan.name)
     return {"ok": ok and bool(cohorts), "snapshot": record.snapshot if record else None, "cohorts": cohorts}
+
+
+def _no_report(result: PhaseResult, report: Mapping[str, Any]) -> str | None:
+    """Why a run left no report of its own. One that broke off leaves an earlier run's lying there, which says nothing
+    about today."""
+    if result.reason is not None or result.stopped_at not in (None, "reconciliation"):
+        return result.reason or f"stopped at {result.stopped_at}"
+    if not report or report.get("run_id") != result.run_id:
+        return "the reconciliation left no report of this run; run `cutover reconcile` again"
+    return None
 
 
 def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:

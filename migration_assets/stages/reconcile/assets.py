@@ -141,6 +141,7 @@ def _report_json(
     return {
         "ok": found.ok,
         "snapshot": call.snapshot,
+        "run_id": call.run_id,
         **cohort_json(found),
         "reasons": reasons,
         "differences": shown,
