@@ -140,16 +140,18 @@ def run(
     as_json: bool,
 ) -> None:
     """The migration: global phase, then cohorts."""
+    from migration_assets.wiring.views import ending_of, print_silent, print_summary
+
     tags = run_tags(as_of, new_snapshot, dry_run)
     with opened(plan) as (workspace, runner):
         summary = _migrate(runner, cohorts, tags, resume, at_once, quiet=as_json)
+        ending = ending_of(workspace, summary)
         if as_json:
-            click.echo(json.dumps(summary.to_json(workspace.plan.name), indent=2))
+            click.echo(json.dumps(summary.to_json(workspace.plan.name) | ending, indent=2))
         else:
-            from migration_assets.wiring.views import print_summary
-
             print_summary(out, summary)
-    sys.exit(summary.exit_code)
+            print_silent(out, ending["controls_silent"])
+    sys.exit(summary.exit_code or (0 if ending["ok"] else 1))
 
 
 def run_tags(as_of: str | None, new_snapshot: bool, dry_run: bool) -> dict[str, str]:

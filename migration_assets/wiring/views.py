@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from migration_assets.domain.errors import CutoverError
 from migration_assets.stages.store import GLOBAL
-from migration_assets.wiring.reports import stored_report
+from migration_assets.wiring.reports import reports_of, silent_in
 
 if TYPE_CHECKING:
     from migration_assets.control import AssetStatus
@@ -52,28 +52,24 @@ def _print_reason(out: Console, phase: PhaseResult) -> None:
 
 
 def reconciliation_of(workspace: Workspace, results: Mapping[str, PhaseResult]) -> dict[str, Any]:
-    """The reports that the reconciliation of each cohort left, as `cutover reconcile --json` promises them."""
-    cohorts, ok = [], True
-    for cohort, result in results.items():
-        report = stored_report(workspace.store, cohort)
-        if error := _no_report(result, report):
-            cohorts.append({"cohort": cohort, "error": error})
-            ok = False
-            continue
-        ok = ok and result.ok and report["ok"]
-        cohorts.append({k: v for k, v in report.items() if k not in ("ok", "snapshot")})
+    """The reports that the reconciliation of each cohort left, as `cutover reconcile --json` promises them, and the
+    controls that saw nothing anywhere."""
+    reports = reports_of(workspace, results)
+    silent = silent_in(workspace, reports)
+    good = all(results[name].ok and report.get("ok", False) for name, report in reports.items())
     record = workspace.control.current_record(workspace.plan.name)
-    return {"ok": ok and bool(cohorts), "snapshot": record.snapshot if record else None, "cohorts": cohorts}
+    return {
+        "ok": bool(reports) and good and not silent,
+        "snapshot": record.snapshot if record else None,
+        "cohorts": [{k: v for k, v in r.items() if k not in ("ok", "snapshot")} for r in reports.values()],
+        "controls_silent": silent,
+    }
 
 
-def _no_report(result: PhaseResult, report: Mapping[str, Any]) -> str | None:
-    """Why a run left no report of its own. One that broke off leaves an earlier run's lying there, which says nothing
-    about today."""
-    if result.reason is not None or result.stopped_at not in (None, "reconciliation"):
-        return result.reason or f"stopped at {result.stopped_at}"
-    if not report or report.get("run_id") != result.run_id:
-        return "the reconciliation left no report of this run; run `cutover reconcile` again"
-    return None
+def ending_of(workspace: Workspace, summary: Summary) -> dict[str, Any]:
+    """What a migration shows only when it is over: keys of `cutover run --json` beside those of its runs."""
+    silent = silent_in(workspace, reports_of(workspace, summary.cohorts))
+    return {"ok": summary.ok and not silent, "controls_silent": silent}
 
 
 def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
@@ -82,13 +78,34 @@ def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
     _print_targets(out, report)
     _print_money(out, report)
     _print_reasons(out, report)
+    _print_changes(out, report)
     for c in report["cohorts"]:
-        if "error" in c:
-            out.print(f"[red]{c['cohort']}:[/] {escape(str(c['error']))}")
-        for d in c.get("differences", []):
-            out.print(f"[red]{c['cohort']}:[/] {d['kind']} {d['table']} {d['key']} {escape(d.get('column') or '')}")
+        _print_findings(out, c)
+    print_silent(out, report["controls_silent"])
     verdict = "[bold green]Everything adds up.[/]" if report["ok"] else "[bold red]It does not add up.[/]"
     out.print(f"{verdict} Snapshot {report['snapshot']}.")
+
+
+def _print_findings(out: Console, cohort: Mapping[str, Any]) -> None:
+    name, listed = cohort["cohort"], cohort.get("differences", [])
+    if "error" in cohort:
+        out.print(f"[red]{name}:[/] {escape(str(cohort['error']))}")
+    for d in listed:
+        out.print(f"[red]{name}:[/] {d['kind']} {d['table']} {d['key']} {escape(d.get('column') or '')}")
+    if more := cohort.get("differences_total", 0) - len(listed):
+        out.print(f"[red]{name}:[/] {more:,} more differences, all of them in its discrepancies.csv")
+    for c in cohort.get("controls_off", []):
+        unread = f", {c['unreadable']:,} values that are no exact number or date" if c["unreadable"] else ""
+        out.print(f"[red]{name}:[/] control {c['measure']} {c['currency']} is off by {c['difference']}{unread}")
+
+
+def print_silent(out: Console, silent: Iterable[Mapping[str, str]]) -> None:
+    """Controls that saw no row on either side, which prove nothing."""
+    for c in silent:
+        out.print(
+            f"[red]control {c['measure']}[/] saw no row of {c['source']} and none of {c['target']} in any cohort: its "
+            "filters match nothing. Mend them in controls.csv, or say in plan.yaml that the table may be empty."
+        )
 
 
 def _summed(
@@ -114,7 +131,7 @@ def _print_sum(out: Console, report: Mapping[str, Any], title: str, part: str, k
         column.justify = "right"
     for key, row in rows.items():
         if any(row.values()):
-            table.add_row(*key, *(f"{row[n]:,f}" for n in names))
+            table.add_row(*map(escape, key), *(f"{row[n]:,f}" for n in names))
     out.print(table)
 
 
@@ -134,6 +151,11 @@ def _print_money(out: Console, report: Mapping[str, Any]) -> None:
 
 def _print_reasons(out: Console, report: Mapping[str, Any]) -> None:
     _print_sum(out, report, "Not loaded as themselves, by reason", "reasons", "table disposition rule", "rows")
+
+
+def _print_changes(out: Console, report: Mapping[str, Any]) -> None:
+    title = "Values defaulted or set aside, by rule"
+    _print_sum(out, report, title, "changes", "table field action rule reason", "rows")
 
 
 def status_of(workspace: Workspace) -> dict[str, Any]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from migration_assets.plan.models import Control
 from migration_assets.stages.store import Store
-from migration_assets.wiring.execute import PhaseResult
-from migration_assets.wiring.views import reconciliation_of
+from migration_assets.wiring.execute import PhaseResult, Summary
+from migration_assets.wiring.views import ending_of, print_reconciliation, reconciliation_of
+
+COHORTS = ("pilot", "rest")
+COUNT = Control(measure="contracts", kind="count", source="erp.contracts", target="subscriptions", owner="finance")
 
 
 def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
@@ -21,8 +27,13 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
         place = store.folder("reconciliation", cohort)
         place.mkdir(parents=True)
         (place / "report.json").write_text(json.dumps(report), encoding="utf-8")
-    control = SimpleNamespace(current_record=lambda plan: SimpleNamespace(snapshot="snap"))
-    return SimpleNamespace(store=store, control=control, plan=SimpleNamespace(name="tiny"))
+    record = SimpleNamespace(snapshot="snap")
+    control = SimpleNamespace(
+        current_record=lambda plan: record, cohorts=lambda record: [SimpleNamespace(name=n) for n in COHORTS]
+    )
+    source = SimpleNamespace(may_be_empty=False)
+    plan = SimpleNamespace(name="tiny", controls=(COUNT,), source_tables={"erp.contracts": source})
+    return SimpleNamespace(store=store, control=control, plan=plan)
 
 
 def report(cohort: str, run_id: str, **changes: Any) -> dict[str, Any]:
@@ -38,6 +49,7 @@ def test_the_report_of_this_run_counts(tmp_path: Path) -> None:
     found = reconciliation_of(workspace(tmp_path, pilot=report("pilot", "today")), {"pilot": result()})
     assert found == {
         "ok": True, "snapshot": "snap", "cohorts": [{"run_id": "today", "cohort": "pilot", "unexplained": 0}],
+        "controls_silent": [],
     }  # fmt: skip
 
 
@@ -68,3 +80,52 @@ def test_an_old_report_is_not_shown_as_todays(tmp_path: Path, went: dict[str, An
 def test_a_cohort_without_any_report_is_an_error(tmp_path: Path) -> None:
     found = reconciliation_of(workspace(tmp_path), {"pilot": result()})
     assert not found["ok"] and "no report" in found["cohorts"][0]["error"]
+
+
+def both(folder: Path, seen: int) -> Any:
+    """A plan whose control saw so many rows in the second cohort, and none in the first."""
+    controls = [[{"measure": "contracts", "source_rows": n, "target_rows": n}] for n in (0, seen)]
+    reports = {c: report(c, "today", controls=k) for c, k in zip(COHORTS, controls, strict=True)}
+    return workspace(folder, **reports)
+
+
+def test_a_control_that_saw_nothing_in_all_cohorts_is_a_finding(tmp_path: Path) -> None:
+    silent = both(tmp_path, seen=0)
+    everybody = {c: result() for c in COHORTS}
+    found = reconciliation_of(silent, everybody)
+    assert not found["ok"] and [c["measure"] for c in found["controls_silent"]] == ["contracts"]
+    ending = ending_of(silent, Summary(global_phase=result(), cohorts=everybody))
+    assert not ending["ok"] and ending["controls_silent"] == found["controls_silent"]
+    assert "control contracts saw no row of erp.contracts" in printed(found)
+
+
+def test_a_control_that_saw_a_row_in_one_cohort_is_none(tmp_path: Path) -> None:
+    found = reconciliation_of(both(tmp_path, seen=1), {c: result() for c in COHORTS})
+    assert found["ok"] and found["controls_silent"] == []
+
+
+def test_one_cohort_alone_says_nothing_about_silence(tmp_path: Path) -> None:
+    assert reconciliation_of(both(tmp_path, seen=0), {"pilot": result()})["ok"]
+
+
+def printed(found: dict[str, Any]) -> str:
+    out = Console(file=io.StringIO(), width=200)
+    print_reconciliation(out, found)
+    return out.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_what_was_changed_left_out_or_could_not_be_read_is_printed(tmp_path: Path) -> None:
+    change = {
+        "table": "erp.contracts", "field": "subscription.status", "action": "defaulted", "rule": "code", "reason": "x",
+    }  # fmt: skip
+    off = {"measure": "billed", "kind": "sum", "currency": "EUR", "difference": "0", "unreadable": 3}
+    line = {"kind": "missing", "table": "subscriptions", "key": "k", "column": ""}
+    cohorts = {
+        c: report(c, "today", changes=[{**change, "rows": 2}], controls_off=[off], differences=[line],
+                  differences_total=501, ok=False)
+        for c in COHORTS
+    }  # fmt: skip
+    said = printed(reconciliation_of(workspace(tmp_path, **cohorts), {c: result() for c in COHORTS}))
+    assert "Values defaulted or set aside, by rule" in said and "defaulted" in said and " 4 " in said
+    assert "control billed EUR is off by 0, 3 values that are no exact number or date" in said
+    assert "500 more differences" in said
