@@ -39,7 +39,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
     return dg.Definitions(
         assets=[*legacy_tables(workspace.plan), *stages],
         jobs=[global_phase(), cohort_phase()],
-        schedules=[nightly_reconciliation()],
+        schedules=[nightly_reconciliation(workspace)],
         resources={"workspace": dg.ResourceDefinition.hardcoded_resource(workspace)},
         executor=dg.in_process_executor,
     )

@@ -49,7 +49,8 @@ class StageOutput:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """One stage as the graph knows it. `gates`: assets whose stored verdict must stand before this one may run."""
+    """One stage as the graph knows it. `gates`: assets whose stored verdict must stand before this one may run;
+    `closing`: metadata that can be told only when its own verdict is stored."""
 
     name: str
     group: str
@@ -61,6 +62,7 @@ class StageSpec:
     gates: Sequence[str] = ()
     by_cohort: bool = True
     static_metadata: Mapping[str, Any] = field(default_factory=dict)
+    closing: Callable[[StageCall], Mapping[str, Any]] = lambda _: {}
 
 
 def stage_asset(spec: StageSpec) -> dg.AssetsDefinition:
@@ -100,7 +102,8 @@ def _run(context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpe
         output = spec.compute(call)
         results = _checked(call, spec, output)
         _tag_run(context, workspace)
-    return dg.MaterializeResult(metadata=dict(output.metadata), check_results=check_results(results))
+        metadata = {**output.metadata, **spec.closing(call)}
+    return dg.MaterializeResult(metadata=metadata, check_results=check_results(results))
 
 
 def _say(context: dg.AssetExecutionContext, spec: StageSpec) -> Callable[[str], None]:

@@ -27,6 +27,7 @@ from migration_assets.stages.reconcile.rows import compare_rows, read_both
 from migration_assets.stages.reconcile.spot_check import spot_check
 from migration_assets.stages.store import UNASSIGNED
 from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.kpis import kpi_metadata
 from migration_assets.wiring.loading import merged_rows
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
@@ -54,6 +55,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             suite=workspace.suite("reconciliation"),
             deps=[dg.AssetKey("loaded_target")],
             gates=["loaded_target"],
+            closing=kpi_metadata,
         )
     ]
 
