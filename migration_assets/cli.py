@@ -141,16 +141,19 @@ def run(
     as_json: bool,
 ) -> None:
     """The migration: global phase, then cohorts."""
+    from migration_assets.wiring.views import ending_of, print_kpis, print_silent, print_summary
+
     tags = run_tags(as_of, new_snapshot, dry_run)
     with opened(plan) as (workspace, runner):
         summary = _migrate(runner, cohorts, tags, resume, at_once, quiet=as_json)
+        ending = ending_of(workspace, runner.instance, summary)
         if as_json:
-            click.echo(json.dumps(summary.to_json(workspace.plan.name), indent=2))
+            click.echo(json.dumps(summary.to_json(workspace.plan.name) | ending, indent=2))
         else:
-            from migration_assets.wiring.views import print_summary
-
             print_summary(out, summary)
-    sys.exit(summary.exit_code)
+            print_kpis(out, ending["kpis"])
+            print_silent(out, ending["controls_silent"])
+    sys.exit(summary.exit_code or (0 if ending["ok"] else 1))
 
 
 def run_tags(as_of: str | None, new_snapshot: bool, dry_run: bool) -> dict[str, str]:
@@ -202,8 +205,8 @@ def status(plan: str | None, as_json: bool) -> None:
     """Cohorts and where each of them stands."""
     from migration_assets.wiring.views import print_status, status_of
 
-    with opened(plan) as (workspace, _):
-        found = status_of(workspace)
+    with opened(plan) as (workspace, runner):
+        found = status_of(workspace, runner.instance)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -219,8 +222,8 @@ def status(plan: str | None, as_json: bool) -> None:
 @at_once_option
 def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) -> None:
     """Set up the embedded database, make up Acme's legacy systems, migrate every cohort, reconcile."""
+    from migration_assets.wiring import views
     from migration_assets.wiring.demo import make_legacy_systems, refuse_to_replace
-    from migration_assets.wiring.views import print_next_steps, print_reconciliation, print_summary, reconciliation_of
 
     with opened("acme") as (workspace, runner):
         if not replace:
@@ -230,13 +233,14 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
                 workspace, customers=customers, seed=seed, messy=not clean, report=lambda m: step(m, 0, 0)
             )
         summary = _migrate(runner, (), {"cutover/new_snapshot": "true"}, False, at_once, quiet=False)
-        print_summary(out, summary)
+        views.print_summary(out, summary)
         ok = summary.ok
         if summary.cohorts:
-            report = reconciliation_of(workspace, summary.cohorts)
-            print_reconciliation(out, report)
+            views.print_kpis(out, views.ending_of(workspace, runner.instance, summary)["kpis"])
+            report = views.reconciliation_of(workspace, summary.cohorts)
+            views.print_reconciliation(out, report)
             ok = ok and report["ok"]
-        print_next_steps(out, workspace)
+        views.print_next_steps(out, workspace)
     sys.exit(0 if ok else 1)
 
 

@@ -46,7 +46,7 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
     return dg.Definitions(
         assets=[*legacy_tables(workspace.plan), *stages],
         jobs=[global_phase(), cohort_phase(), cohort_preparation(), cohort_arrival(), cohort_dry_run()],
-        schedules=[nightly_reconciliation()],
+        schedules=[nightly_reconciliation(workspace)],
         resources={"workspace": dg.ResourceDefinition.hardcoded_resource(workspace)},
         executor=dg.in_process_executor,
     )

@@ -141,7 +141,8 @@ class FailedCheck:
 
 @dataclass(frozen=True)
 class AssetStatus:
-    """Where one asset stands for one cohort. `stale`: its verdict is of another snapshot or plan version."""
+    """Where one asset stands for one cohort. `stale`: its verdict is of another snapshot or plan version. `run_id`: the
+    Dagster run that gave it, empty where there is none."""
 
     cohort: str
     asset: str
@@ -150,6 +151,7 @@ class AssetStatus:
     rows_checked: int
     failing: tuple[FailedCheck, ...]
     at: datetime | None
+    run_id: str = ""
 
 
 @dataclass(frozen=True)

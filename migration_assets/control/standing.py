@@ -66,6 +66,8 @@ def status_of(
         max((v.rows_checked for v in verdicts), default=0),
         failing,
         max((v.at for v in verdicts), default=None),
+        # One run gives all the verdicts of an asset for a cohort, in place of those before.
+        next((v.run_id for v in verdicts), ""),
     )
 
 

@@ -30,7 +30,8 @@ QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITIC
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """How one run went. `stopped_at` names the asset that failed or whose critical check did."""
+    """How one run went. `stopped_at` names the asset that failed or whose critical check did, `reason` why it broke
+    off (a check that failed gives none: `failed_checks` says it better), `run_id` the run in Dagster's history."""
 
     ok: bool
     stopped_at: str | None
@@ -38,6 +39,7 @@ class PhaseResult:
     failed_checks: tuple[str, ...]
     rows_written: int
     exit_code: int = 0
+    run_id: str | None = None
 
 
 @dataclass
@@ -264,6 +266,7 @@ def summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:
         failed_checks=tuple(f"{e.asset_key.to_user_string()}.{e.check_name}" for e in critical),
         rows_written=written,
         exit_code=exit_code,
+        run_id=result.run_id,
     )
 
 

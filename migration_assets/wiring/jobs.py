@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from migration_assets.domain.errors import CutoverError
+from migration_assets.wiring.partitions import COHORTS
+
+if TYPE_CHECKING:
+    from migration_assets.wiring.workspace import Workspace
 
 GLOBAL_STAGES = (
     "golden_copy",
@@ -72,7 +81,7 @@ def cohort_dry_run() -> UnresolvedAssetJobDefinition:
     )
 
 
-def nightly_reconciliation() -> dg.ScheduleDefinition:
+def nightly_reconciliation(workspace: Workspace) -> dg.ScheduleDefinition:
     """Compares every loaded cohort with the target again each night (off until switched on)."""
     job = dg.define_asset_job(
         "reconcile_again",
@@ -81,9 +90,20 @@ def nightly_reconciliation() -> dg.ScheduleDefinition:
     )
 
     @dg.schedule(job=job, cron_schedule="0 2 * * *", name="nightly_reconciliation", execution_timezone="UTC")
-    def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         """One run for each cohort that has been loaded."""
-        loaded = context.instance.get_materialized_partitions(dg.AssetKey("loaded_target"))
-        return [dg.RunRequest(partition_key=cohort) for cohort in sorted(loaded)]
+        try:
+            loaded = loaded_cohorts(workspace, context.instance, datetime.now(UTC))
+        except CutoverError as e:
+            return dg.SkipReason(str(e))
+        return [dg.RunRequest(partition_key=c) for c in loaded] or dg.SkipReason("no cohort has been loaded")
 
     return nightly
+
+
+def loaded_cohorts(workspace: Workspace, instance: dg.DagsterInstance, now: datetime) -> list[str]:
+    """Cohorts there are whose load stands. Dagster's history also has those of earlier cohort plans, whose partition
+    key is gone and would stop the schedule, and dry runs, which loaded nothing."""
+    record, present = workspace.record(), instance.get_dynamic_partitions(str(COHORTS.name))
+    standing = workspace.control.standing
+    return sorted(c for c in present if standing(c, "loaded_target", record, now).passed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from migration_assets.stages.load.apply import LoadOrder, LoadResult, load_cohort
+from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResult, load_cohort
 from migration_assets.wiring.metadata import markdown_table
 
 if TYPE_CHECKING:
@@ -51,26 +51,32 @@ def merged_rows(call: StageCall) -> ir.Table:
 
 
 def loaded_table(result: LoadResult) -> pa.Table:
-    """Table `loaded`, one row for each target table: table, planned, inserted, updated, unchanged, deleted, rejected.
+    """Table `loaded`, one row for each target table: table, planned, inserted, updated, unchanged, deleted, found,
+    rejected.
 
-    The target takes all rows or none, so `rejected` is what is left over of the plan: 0 unless the counting is wrong.
+    `rejected` are the planned rows that the target, asked when all is written, does not hold; fewer than none are rows
+    that nobody planned. Nothing here is worked out from the numbers it is compared with.
     """
     return pa.table(
         {
             "table": pa.array([t.table for t in result.tables], pa.string()),
             **{
                 column: pa.array([getattr(t, column) for t in result.tables], pa.int64())
-                for column in ("planned", "inserted", "updated", "unchanged", "deleted")
+                for column in ("planned", "inserted", "updated", "unchanged", "deleted", "found")
             },
-            "rejected": pa.array([t.planned - t.inserted - t.updated - t.unchanged for t in result.tables], pa.int64()),
+            "rejected": pa.array([_rejected(t) for t in result.tables], pa.int64()),
         }
     )
 
 
+def _rejected(table: TableResult) -> int | None:
+    return None if table.found is None else table.planned - table.found
+
+
 def load_metadata(result: LoadResult) -> dict[str, Any]:
     """Rows written, and what the load did to each table."""
-    rows = [(t.table, t.planned, t.inserted, t.updated, t.unchanged, t.deleted) for t in result.tables]
-    header = ("table", "planned", "inserted", "updated", "unchanged", "deleted")
+    header = ("table", "planned", "inserted", "updated", "unchanged", "deleted", "found")
+    rows = [tuple(getattr(t, column) for column in header) for t in result.tables]
     return {
         "rows written": 0 if result.dry_run else result.rows_written,
         "crosswalk rows written": 0 if result.dry_run else result.crosswalk.written,

@@ -56,7 +56,8 @@ class StageOutput:
 
 @dataclass(frozen=True)
 class StageSpec:
-    """One stage as the graph knows it. `gates`: assets whose stored verdict must stand before this one may run."""
+    """One stage as the graph knows it. `gates`: assets whose stored verdict must stand before this one may run;
+    `closing`: metadata that can be told only when its own verdict is stored."""
 
     name: str
     group: str
@@ -68,6 +69,7 @@ class StageSpec:
     gates: Sequence[str] = ()
     by_cohort: bool = True
     static_metadata: Mapping[str, Any] = field(default_factory=dict)
+    closing: Callable[[StageCall], Mapping[str, Any]] = lambda _: {}
 
 
 def stage_asset(spec: StageSpec) -> dg.AssetsDefinition:
@@ -123,7 +125,7 @@ def _run(context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpe
         published = {} if held_back else output.publish()
         _keep(call, spec, output, results)
         _tag_run(context, workspace)
-    metadata = {**output.metadata, **published}
+        metadata = {**output.metadata, **published, **spec.closing(call)}
     return dg.MaterializeResult(metadata=metadata, check_results=check_results(results))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,25 @@ from rich.table import Table
 
 from migration_assets.domain.errors import CutoverError
 from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring.jobs import COHORT_STAGES, GLOBAL_STAGES
+from migration_assets.wiring.kpis import kpis_of
+from migration_assets.wiring.reports import reports_of, silent_in
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from migration_assets.control import AssetStatus
     from migration_assets.wiring.execute import PhaseResult, Summary
     from migration_assets.wiring.workspace import Workspace
 
-GOOD, BAD, NONE = "[green]passed[/]", "[red]failed[/]", "[dim]-[/]"
+GOOD, BAD = "[green]passed[/]", "[red]failed[/]"
+MARKS = {
+    "passed": GOOD,
+    "failed": BAD,
+    "never": "[dim]-[/]",
+    "waived": "[yellow]waived[/]",
+    "stale": "[yellow]stale[/]",
+}
 
 
 def print_summary(out: Console, summary: Summary) -> None:
@@ -52,19 +63,48 @@ def _print_reason(out: Console, phase: PhaseResult) -> None:
 
 
 def reconciliation_of(workspace: Workspace, results: Mapping[str, PhaseResult]) -> dict[str, Any]:
-    """The reports that the reconciliation of each cohort left, as `cutover reconcile --json` promises them."""
-    cohorts, ok = [], True
-    for cohort, result in results.items():
-        path = workspace.store.folder("reconciliation", cohort) / "report.json"
-        if result.stopped_at not in (None, "reconciliation") or not path.exists():
-            cohorts.append({"cohort": cohort, "error": result.reason or f"stopped at {result.stopped_at}"})
-            ok = False
-            continue
-        report = json.loads(path.read_text(encoding="utf-8"))
-        ok = ok and result.ok and report["ok"]
-        cohorts.append({k: v for k, v in report.items() if k not in ("ok", "snapshot")})
+    """The reports that the reconciliation of each cohort left, as `cutover reconcile --json` promises them, and the
+    controls that saw nothing anywhere."""
+    reports = reports_of(workspace, results)
+    silent = silent_in(workspace, reports)
+    good = all(results[name].ok and report.get("ok", False) for name, report in reports.items())
     record = workspace.control.current_record(workspace.plan.name)
-    return {"ok": ok and bool(cohorts), "snapshot": record.snapshot if record else None, "cohorts": cohorts}
+    return {
+        "ok": bool(reports) and good and not silent,
+        "snapshot": record.snapshot if record else None,
+        "cohorts": [{k: v for k, v in r.items() if k not in ("ok", "snapshot")} for r in reports.values()],
+        "controls_silent": silent,
+    }
+
+
+def ending_of(workspace: Workspace, instance: DagsterInstance, summary: Summary) -> dict[str, Any]:
+    """What a migration shows only when it is over: keys of `cutover run --json` beside those of its runs."""
+    silent = silent_in(workspace, reports_of(workspace, summary.cohorts))
+    figures = kpis_of(workspace, instance, list(summary.cohorts), datetime.now(UTC))
+    return {"ok": summary.ok and not silent, "controls_silent": silent, "kpis": figures}
+
+
+KPIS = {
+    "rows read": "rows_read",
+    "loaded": "rows_loaded",
+    "rejected": "rows_rejected",
+    "records a minute": "records_per_minute",
+    "errors %": "error_rate_percent",
+    "checks run": "checks_run",
+    "passed": "checks_passed",
+    "checks passed %": "validation_success_percent",
+    "seconds": "duration_seconds",
+}
+
+
+def print_kpis(out: Console, found: Mapping[str, Any]) -> None:
+    """Key figures of each cohort, and of all of them in the last row."""
+    table = Table("cohort", *KPIS, title="Key figures", title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, figures in {**found["cohorts"], "[bold]all[/]": found["overall"]}.items():
+        table.add_row(name, *("-" if figures[k] is None else f"{figures[k]:,}" for k in KPIS.values()))
+    out.print(table)
 
 
 def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
@@ -73,13 +113,34 @@ def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
     _print_targets(out, report)
     _print_money(out, report)
     _print_reasons(out, report)
+    _print_changes(out, report)
     for c in report["cohorts"]:
-        if "error" in c:
-            out.print(f"[red]{c['cohort']}:[/] {escape(str(c['error']))}")
-        for d in c.get("differences", []):
-            out.print(f"[red]{c['cohort']}:[/] {d['kind']} {d['table']} {d['key']} {escape(d.get('column') or '')}")
+        _print_findings(out, c)
+    print_silent(out, report["controls_silent"])
     verdict = "[bold green]Everything adds up.[/]" if report["ok"] else "[bold red]It does not add up.[/]"
     out.print(f"{verdict} Snapshot {report['snapshot']}.")
+
+
+def _print_findings(out: Console, cohort: Mapping[str, Any]) -> None:
+    name, listed = cohort["cohort"], cohort.get("differences", [])
+    if "error" in cohort:
+        out.print(f"[red]{name}:[/] {escape(str(cohort['error']))}")
+    for d in listed:
+        out.print(f"[red]{name}:[/] {d['kind']} {d['table']} {d['key']} {escape(d.get('column') or '')}")
+    if more := cohort.get("differences_total", 0) - len(listed):
+        out.print(f"[red]{name}:[/] {more:,} more differences, all of them in its discrepancies.csv")
+    for c in cohort.get("controls_off", []):
+        unread = f", {c['unreadable']:,} values that are no exact number or date" if c["unreadable"] else ""
+        out.print(f"[red]{name}:[/] control {c['measure']} {c['currency']} is off by {c['difference']}{unread}")
+
+
+def print_silent(out: Console, silent: Iterable[Mapping[str, str]]) -> None:
+    """Controls that saw no row on either side, which prove nothing."""
+    for c in silent:
+        out.print(
+            f"[red]control {c['measure']}[/] saw no row of {c['source']} and none of {c['target']} in any cohort: its "
+            "filters match nothing. Mend them in controls.csv, or say in plan.yaml that the table may be empty."
+        )
 
 
 def _summed(
@@ -105,7 +166,7 @@ def _print_sum(out: Console, report: Mapping[str, Any], title: str, part: str, k
         column.justify = "right"
     for key, row in rows.items():
         if any(row.values()):
-            table.add_row(*key, *(f"{row[n]:,f}" for n in names))
+            table.add_row(*map(escape, key), *(f"{row[n]:,f}" for n in names))
     out.print(table)
 
 
@@ -127,10 +188,13 @@ def _print_reasons(out: Console, report: Mapping[str, Any]) -> None:
     _print_sum(out, report, "Not loaded as themselves, by reason", "reasons", "table disposition rule", "rows")
 
 
-def status_of(workspace: Workspace) -> dict[str, Any]:
-    """Where every cohort stands: the stored verdict of each stage, and what failed."""
-    from migration_assets.wiring.jobs import COHORT_STAGES, GLOBAL_STAGES
+def _print_changes(out: Console, report: Mapping[str, Any]) -> None:
+    title = "Values defaulted or set aside, by rule"
+    _print_sum(out, report, title, "changes", "table field action rule reason", "rows")
 
+
+def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]:
+    """Where the global phase and every cohort stand: the stored verdict of each stage, what failed, key figures."""
     try:
         record = workspace.record()
     except CutoverError as e:
@@ -148,14 +212,15 @@ def status_of(workspace: Workspace) -> dict[str, Any]:
         for c in cohorts
     ]
     once = {s.asset: _standing(s) for s in control.status(record, [GLOBAL], GLOBAL_STAGES, now)}
-    states = [s["state"] for r in rows for s in r["stages"].values()]
+    states = [s["state"] for stages in (once, *(r["stages"] for r in rows)) for s in stages.values()]
     return {
-        "ok": bool(states) and all(s in ("passed", "waived") for s in states),
+        "ok": bool(rows) and all(s in ("passed", "waived") for s in states),
         "plan": workspace.plan.name,
         "snapshot": record.snapshot,
         "as_of": record.as_of.isoformat(),
         "global": once,
         "cohorts": rows,
+        "kpis": kpis_of(workspace, instance, [c.name for c in cohorts], now),
     }
 
 
@@ -165,22 +230,28 @@ def _standing(status: AssetStatus) -> dict[str, Any]:
 
 
 def print_status(out: Console, found: Mapping[str, Any]) -> None:
-    """One row per cohort, one column per stage, then what failed and what to do."""
+    """The global phase, one row per cohort, what failed, and the key figures."""
     if found["snapshot"] is None:
         out.print(f"[yellow]{escape(found['reason'])}[/]")
         return
     out.print(f"plan {found['plan']}, snapshot {found['snapshot']}, as of {found['as_of']}")
-    marks = {"passed": GOOD, "failed": BAD, "never": NONE, "waived": "[yellow]waived[/]", "stale": "[yellow]stale[/]"}
-    stages = list(found["cohorts"][0]["stages"]) if found["cohorts"] else []
-    table = Table("cohort", "wave", "customers", *(s.replace("_", "\n") for s in stages))
-    for row in found["cohorts"]:
-        cells = [marks[row["stages"][s]["state"]] for s in stages]
+    once, cohorts = found["global"], found["cohorts"]
+    table = Table(*(s.replace("_", "\n") for s in once), title="Global phase", title_justify="left")
+    table.add_row(*(MARKS[s["state"]] for s in once.values()))
+    out.print(table)
+    stages = list(cohorts[0]["stages"]) if cohorts else []
+    table = Table(
+        "cohort", "wave", "customers", *(s.replace("_", "\n") for s in stages), title="Cohorts", title_justify="left"
+    )
+    for row in cohorts:
+        cells = [MARKS[row["stages"][s]["state"]] for s in stages]
         table.add_row(row["cohort"], str(row["wave"]), f"{row['customers']:,}", *cells)
     out.print(table)
-    for row in found["cohorts"]:
-        for stage, standing in row["stages"].items():
+    for name, standings in [("global", once), *((row["cohort"], row["stages"]) for row in cohorts)]:
+        for stage, standing in standings.items():
             for reason in standing["reasons"]:
-                out.print(f"[red]{row['cohort']} {stage}:[/] {escape(reason)}")
+                out.print(f"[red]{name} {stage}:[/] {escape(reason)}")
+    print_kpis(out, found["kpis"])
 
 
 def print_rows(out: Console, result: Mapping[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from telco_rows import telco_rows, write_telco
 from world import World, change, command
 
 from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.kpis import kpis_of
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -24,6 +27,30 @@ def test_every_customer_arrives_and_the_cohorts_add_up_to_the_file(small: World,
     assert small.target("select count(*) from telecom.accounts") == [(60,)]
     cents = sum(round(float(row["MonthlyCharges"]) * 100) for row in telco_rows())
     assert small.target("select sum(recurring_minor)::bigint from telecom.subscription_items") == [(cents,)]
+
+
+def test_the_key_figures_are_of_every_customer_and_dagster_plots_them(small: World, small_run: Summary) -> None:
+    figures = kpis_of(small.workspace, small.instance, list(small_run.cohorts), datetime.now(UTC))
+    overall = figures["overall"]
+    assert (overall["rows_read"], overall["rows_loaded"], overall["error_rate_percent"]) == (60, 60, 0.0)
+    assert overall["checks_run"] > 100 and overall["checks_passed"] <= overall["checks_run"]
+    each = [f["duration_seconds"] for f in figures["cohorts"].values()]
+    assert all(each) and max(each) <= overall["duration_seconds"] <= sum(each) + 0.5
+    event = small.instance.get_latest_materialization_event(dg.AssetKey("reconciliation"))
+    assert event and event.asset_materialization
+    metadata = event.asset_materialization.metadata
+    plotted = {"rows read", "rows loaded", "checks run", "validation success percent", "duration seconds"}
+    assert plotted <= set(metadata) and isinstance(metadata["duration seconds"], dg.FloatMetadataValue)
+
+
+def test_status_is_good_and_shows_the_global_phase(
+    small: World, small_run: Summary, server: str, telco_csv: Path
+) -> None:
+    answer = command(small.workspace.root, server, "status", "--plan", "small", "--json", TELCO_CSV=str(telco_csv))
+    found = json.loads(answer.out)
+    assert answer.exit_code == 0 and found["ok"]
+    assert {s["state"] for s in found["global"].values()} == {"passed"}
+    assert found["kpis"]["overall"]["rows_loaded"] == 60
 
 
 def test_a_second_run_writes_nothing(small: World, small_run: Summary) -> None:

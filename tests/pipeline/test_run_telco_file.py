@@ -73,6 +73,12 @@ def test_the_eleven_blank_totals_are_defaulted_by_the_rule_and_listed(whole: Wor
     assert {(row["entity"], row["field"], row["new_value"]) for row in notes} == {
         ("subscription", "billed_to_date_minor", "0")
     }
+    changes = [row for cohort in whole_run.cohorts for row in whole.report(cohort)["changes"]]
+    listed = [row for row in changes if row["action"] == "defaulted"]
+    assert sum(row["rows"] for row in listed) == 11
+    assert {(row["table"], row["field"]) for row in listed} == {
+        ("telco.customers", "subscription.billed_to_date_minor")
+    }
 
 
 def test_the_nine_services_are_29202_entitlements(whole: World, whole_run: Summary) -> None:

@@ -56,7 +56,12 @@ class LoadOrder:
 
 @dataclass(frozen=True)
 class TableResult:
-    """What a load did to one table, in rows."""
+    """What a load did to one table, in rows.
+
+    Each number is taken by itself, so that they can contradict each other: `planned` are canonical rows counted by the
+    engine, `inserted` and `updated` what the target says it wrote, `unchanged` those it compared and left, `found` the
+    load's rows that the target holds when everything is written (None for the record itself, which is not counted).
+    """
 
     table: str
     planned: int
@@ -64,6 +69,7 @@ class TableResult:
     updated: int
     unchanged: int
     deleted: int = 0
+    found: int | None = None
 
     @property
     def written(self) -> int:
@@ -154,8 +160,12 @@ class _Load:
         known = self._known_entities()
         done = [self._table(t, fresh=self._is_fresh(t, known)) for t in self.load.tables]
         gone = {t.table: self._remove(t) for t in reversed(self.load.tables) if t.table in self.staged and t.recorded}
-        tables = tuple(replace(t, deleted=gone.get(t.table, 0)) for t in done)
         crosswalk = self._crosswalk(fresh=not known & set(self.load.entities))
+        # Tables just filled have no statistics: a planner that expects a handful of rows would look each up by itself.
+        self.connection.execute("SET LOCAL enable_nestloop = off")
+        found = {t.table: self._found(t) for t in self.load.tables}
+        self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
+        tables = tuple(replace(t, deleted=gone.get(t.table, 0), found=found[t.table]) for t in done)
         self._record([t for t in (*tables, crosswalk) if t.written])
         return LoadResult(self.order.cohort, tables, crosswalk, self.order.dry_run)
 
@@ -188,11 +198,33 @@ class _Load:
         write_csv(self.engine, table.rows, path, order_by=[table.key])
         target = sql.Identifier(self.plan.target.schema_name, table.table)
         if fresh and (copied := self._copy_fresh(target, table.columns, path)) is not None:
-            return TableResult(table.table, copied, copied, 0, 0)
+            return TableResult(table.table, table.planned, copied, 0, 0)
         self.staged.add(table.table)
-        stage, planned = self._stage(table.table, target, table.columns, path)
-        new, changed = self._write_changes(table.table, target, stage, (table.key,), table.columns)
-        return TableResult(table.table, planned, new, changed, planned - new - changed)
+        stage, _ = self._stage(table.table, target, table.columns, path)
+        new, changed, same = self._write_changes(table.table, target, stage, (table.key,), table.columns)
+        return TableResult(table.table, table.planned, new, changed, same)
+
+    def _found(self, table: TableRows) -> int:
+        """Rows of the table that this load has there now, counted by the target: those of its entity in the cohort's
+        crosswalk; of the catalog, which has no crosswalk, those staged, or all where there were none before."""
+        target = sql.Identifier(self.plan.target.schema_name, table.table)
+        key = sql.Identifier("t", table.key)
+        if table.recorded:
+            ours = sql.SQL(
+                "WHERE {key} IN (SELECT x.target_id FROM {crosswalk} x "
+                "WHERE x.cohort = {cohort} AND x.entity = {entity} AND x.status = 'loaded')"
+            ).format(
+                key=key,
+                crosswalk=_RECORD_TABLE,
+                cohort=sql.Literal(self.order.cohort),
+                entity=sql.Literal(table.entity),
+            )
+        elif table.table in self.staged:
+            staged = sql.SQL("WHERE {key} IN (SELECT {column} FROM {stage})")
+            ours = staged.format(key=key, column=sql.Identifier(table.key), stage=_stage_name(table.table))
+        else:
+            ours = sql.Composed([])
+        return int(self._one(sql.SQL("SELECT count(*) FROM {} t {}").format(target, ours))[0])
 
     def _copy_fresh(self, target: sql.Composable, columns: tuple[str, ...], path: Path) -> int | None:
         """Copy straight into the table; None, with nothing written, when a row of the same key is there after all."""
@@ -221,8 +253,9 @@ class _Load:
         key: tuple[str, ...],
         columns: tuple[str, ...],
         extra: Mapping[str, object] | None = None,
-    ) -> tuple[int, int]:
-        """Insert what is new and update what differs, from the stage table; returns both counts.
+    ) -> tuple[int, int, int]:
+        """Insert what is new and update what differs, from the stage table; returns both counts, and that of the rows
+        that are there as they should be.
 
         `extra` columns are written with what they are given but do not make a row different.
         """
@@ -238,8 +271,11 @@ class _Load:
                 "FROM {stage} s LEFT JOIN {target} t ON {same} WHERE {first} IS NULL OR {differ}"
             ).format(**parts)
         )
-        count = sql.SQL("SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM {changes}")
-        new, changed = self._one(count.format(**parts))
+        count = sql.SQL(
+            "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new), "
+            "(SELECT count(*) FROM {stage} s JOIN {target} t ON {same} WHERE NOT {differ}) FROM {changes}"
+        )
+        new, changed, same = self._one(count.format(**parts))
         if changed:
             self._keep(name, target, key, sql.SQL("JOIN {} s ON {} WHERE NOT s.is_new").format(changes, parts["same"]))
         if new or changed:
@@ -249,7 +285,7 @@ class _Load:
                     f"{name} was changed by somebody else while it was loaded; nothing was written",
                     "Stop what else writes to the target, then run this cohort again.",
                 )
-        return int(new), int(changed)
+        return int(new), int(changed), int(same)
 
     def _upsert(
         self,
@@ -344,8 +380,8 @@ class _Load:
         deleted = self._forget(stage)
         compared = (*_CROSSWALK_KEY, *_CROSSWALK_VALUES, "cohort")
         extra = {c: v for c, v in stamp.items() if c != "cohort"}
-        new, changed = self._write_changes(CROSSWALK, _RECORD_TABLE, stage, _CROSSWALK_KEY, compared, extra)
-        return TableResult(CROSSWALK, planned, new, changed, planned - new - changed, deleted)
+        new, changed, same = self._write_changes(CROSSWALK, _RECORD_TABLE, stage, _CROSSWALK_KEY, compared, extra)
+        return TableResult(CROSSWALK, planned, new, changed, same, deleted)
 
     def _forget(self, stage: sql.Identifier) -> int:
         """Delete crosswalk rows of this cohort that it no longer has."""

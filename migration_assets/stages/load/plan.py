@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 class TableRows:
     """Rows for one target table. `types`: column -> PostgreSQL type, in order, the key first.
 
-    `shaped` (shape.Shaper.shaped): the rows, computed once. `recorded`: they stand in the crosswalk (all but those of
-    the catalog).
+    `shaped` (shape.Shaper.shaped): the rows, computed once. `planned`: how many canonical rows they come from, counted
+    before they were shaped. `recorded`: they stand in the crosswalk (all but those of the catalog).
     """
 
     table: str
     entity: str
     types: Mapping[str, str]
     shaped: ir.Table
+    planned: int
     recorded: bool
 
     @property
@@ -110,6 +111,7 @@ def _table_rows(shaper: Shaper, plan: Plan, name: str, canonical: ir.Table, for_
         entity=table.entity,
         types=column_types(table),
         shaped=shaper.engine.cached(shaper.shaped(table, canonical, for_record=recorded)),
+        planned=shaper.engine.count(canonical),
         recorded=recorded,
     )
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from migration_assets.domain.money import exponent_of
 from migration_assets.stages.load.schema import role_names
 from migration_assets.stages.reconcile.balance import Balance, balance, cohort_crosswalk
+from migration_assets.stages.reconcile.changes import changed_values
 from migration_assets.stages.reconcile.controls import run_controls
 from migration_assets.stages.reconcile.money import Tie
 from migration_assets.stages.reconcile.report import (
@@ -26,6 +27,7 @@ from migration_assets.stages.reconcile.rows import compare_rows, read_both
 from migration_assets.stages.reconcile.spot_check import spot_check
 from migration_assets.stages.store import UNASSIGNED
 from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.kpis import kpi_metadata
 from migration_assets.wiring.loading import merged_rows
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
@@ -38,6 +40,8 @@ TRANSFORMED = ("cleansed_customers", "transformed_entitlements", "transformed_bi
 _AMOUNT = pa.decimal128(38, 6)
 # The page of differences shows this many; the CSV beside it holds all of them.
 _LISTED = 500
+# Counts of rows by the rule that had its way with them; no values.
+ByRule = dict[str, list[dict[str, Any]]]
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:
@@ -51,6 +55,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             suite=workspace.suite("reconciliation"),
             deps=[dg.AssetKey("loaded_target")],
             gates=["loaded_target"],
+            closing=kpi_metadata,
         )
     ]
 
@@ -60,7 +65,7 @@ def _reconcile(call: StageCall) -> StageOutput:
         call.engine, call.workspace.target, call.plan, call.partition, _canonical(call), merged_rows(call),
         call.workspace.work_folder,
     )  # fmt: skip
-    fates = _dispositions(call)
+    fates = _told(call, "dispositions")
     raw = {t: call.rows("cohort_plan", t) for t in call.plan.source_tables}
     seed = f"{call.snapshot}/{call.partition}"
     found = CohortReport(
@@ -71,10 +76,10 @@ def _reconcile(call: StageCall) -> StageOutput:
         spot=spot_check(call.engine, call.plan, sides, raw, seed, call.plan.file.spot_check),
     )
     lines = ranked(call.engine, found)
-    reasons = _reasons(call, fates)
-    call.write_text("report.json", json.dumps(_report_json(call, found, lines, reasons), indent=1))
+    by_rule = {"reasons": _reasons(call, fates), "changes": changed_values(call.engine, _told(call, "notes"))}
+    call.write_text("report.json", json.dumps(_report_json(call, found, lines, by_rule), indent=1))
     files = _tables(call, found)
-    return StageOutput(files, _metadata(call, found, lines, reasons), may_be_empty=_allowed_empty(found))
+    return StageOutput(files, _metadata(call, found, lines, by_rule), may_be_empty=_allowed_empty(found))
 
 
 def _canonical(call: StageCall) -> dict[str, ir.Table]:
@@ -83,10 +88,11 @@ def _canonical(call: StageCall) -> dict[str, ir.Table]:
     return {entity: call.engine.read(path) for entity, path in call.files(*assets).items()}
 
 
-def _dispositions(call: StageCall) -> ir.Table:
-    parts = [call.rows(asset, "dispositions") for asset in TRANSFORMED]
+def _told(call: StageCall, table: str) -> ir.Table:
+    """`dispositions` or `notes` of every stage for this cohort; those of reference data belong to `unassigned`."""
+    parts = [call.rows(asset, table) for asset in TRANSFORMED]
     if call.partition == UNASSIGNED:
-        parts.append(call.global_rows("reference_data", "dispositions"))
+        parts.append(call.global_rows("reference_data", table))
     return call.engine.cached(call.engine.union(parts))
 
 
@@ -128,29 +134,23 @@ def _reasons(call: StageCall, fates: ir.Table) -> list[dict[str, Any]]:
     ]
 
 
-def _report_json(
-    call: StageCall, found: CohortReport, lines: list[dict[str, Any]], reasons: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _report_json(call: StageCall, found: CohortReport, lines: list[dict[str, Any]], by_rule: ByRule) -> dict[str, Any]:
     """What `cutover reconcile` shows of this cohort: the promised shape, and the lines to work through."""
     shown = [{k: line[k] for k in ("kind", "table", "key", "column")} for line in lines[:_LISTED]]
-    controls = [
-        {"measure": t.measure, "kind": t.kind, "currency": t.currency, "difference": str(t.difference)}
-        for t in found.ties
-        if not t.ok
-    ]
     return {
         "ok": found.ok,
         "snapshot": call.snapshot,
+        "run_id": call.run_id,
         **cohort_json(found),
-        "reasons": reasons,
+        **by_rule,
         "differences": shown,
-        "controls_off": controls,
+        "differences_total": len(lines),
     }
 
 
 def _tables(call: StageCall, found: CohortReport) -> dict[str, Any]:
     """What the checks look at; shapes as `expectations/reconciliation.yaml` names them."""
-    sums = [t for t in found.ties if t.kind == "sum"]
+    sums = _sums(found)
     amounts = ("source", "rejected", "excluded", "waived", "target", "difference")
     frames = {
         "differences": found.rows.differences,
@@ -182,6 +182,7 @@ def _tables(call: StageCall, found: CohortReport) -> dict[str, Any]:
                     "kind": pa.array([t.kind for t in found.ties], pa.string()),
                     "currency": pa.array([t.currency for t in found.ties], pa.string()),
                     "difference": pa.array([t.difference for t in found.ties], _AMOUNT),
+                    "unreadable": pa.array([t.unreadable for t in found.ties], pa.int64()),
                 }
             )
         ),
@@ -194,12 +195,15 @@ def _tables(call: StageCall, found: CohortReport) -> dict[str, Any]:
 
 def _allowed_empty(found: CohortReport) -> set[str]:
     """No difference is what we hope for; a plan may have no money controls."""
-    return {"differences", "unexplained", *({"money"} if not [t for t in found.ties if t.kind == "sum"] else ())}
+    return {"differences", "unexplained", *(() if _sums(found) else {"money"})}
 
 
-def _metadata(
-    call: StageCall, found: CohortReport, lines: list[dict[str, Any]], reasons: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _sums(found: CohortReport) -> list[Tie]:
+    """Controls that add up money; one that saw no row has no currency either."""
+    return [t for t in found.ties if t.kind == "sum" and t.saw_rows]
+
+
+def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]], by_rule: ByRule) -> dict[str, Any]:
     page = call.report("discrepancies.html", discrepancy_html(call.snapshot, found, lines))
     call.report("discrepancies.csv", discrepancy_csv(lines))
     cards = call.report("spot_check.html", spot_check_html(call.partition, found.spot)) if found.spot else None
@@ -209,6 +213,7 @@ def _metadata(
             t.measure,
             t.currency,
             *(f"{getattr(t, a):,f}" for a in ("source", "rejected", "excluded", "target", "difference")),
+            t.unreadable,
         )
         for t in found.ties
     ]
@@ -219,11 +224,14 @@ def _metadata(
         "differences": len(lines),
         "targets": markdown_table(("table", "expected", "found", "missing", "extra", "changed"), targets),
         "control totals": markdown_table(
-            ("measure", "currency", "source", "rejected", "excluded", "target", "difference"), money
+            ("measure", "currency", "source", "rejected", "excluded", "target", "difference", "unreadable"), money
         ),
         "not loaded as themselves": markdown_table(
             ("table", "disposition", "rule", "rows"),
-            [(r["table"], r["disposition"], r["rule"], r["rows"]) for r in reasons],
+            [(r["table"], r["disposition"], r["rule"], r["rows"]) for r in by_rule["reasons"]],
+        ),
+        "values defaulted or set aside": markdown_table(
+            ("table", "field", "action", "rule", "reason", "rows"), [tuple(r.values()) for r in by_rule["changes"]]
         ),
         "spot check": f"{found.spot.customers} customers, {found.spot.fields} fields, {found.spot.differing} differ"
         if found.spot

@@ -2,7 +2,7 @@
 
 On purpose this shares nothing with the mapping and the stages that it checks: it reads raw golden-copy rows and lets
 PostgreSQL add up the target. Text is read only where it is an exact number or an ISO date; blank is missing; anything
-else is counted as unreadable and adds nothing, so that it shows as a difference.
+else adds nothing and is counted as unreadable, which is a finding even where the target holds nothing either.
 """
 
 from __future__ import annotations
@@ -73,12 +73,13 @@ def source_totals(
         currency=_currency(control.source_currency, led), value=value, unreadable=unreadable, fate=led.disposition
     )
     left = split.fate.isin(["excluded", "merged"]).fill_null(False)
+    rejected = (split.fate == "rejected").fill_null(False)
     totals = split.group_by("currency").aggregate(
         total=split.value.sum(),
-        rejected=split.value.sum(where=(split.fate == "rejected").fill_null(False)),
+        rejected=split.value.sum(where=rejected),
         excluded=split.value.sum(where=left),
         rows=split.count(),
-        unreadable=split.unreadable.sum(),
+        unreadable=split.unreadable.sum(where=~left & ~rejected),
     )
     found = engine.arrow(totals).to_pylist()
     scale = _scale(control.kind, control.source_unit, exponents)

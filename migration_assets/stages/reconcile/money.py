@@ -18,7 +18,8 @@ class SourceTotal:
     """One measure in one currency on the raw source, whole and by what became of its rows.
 
     `excluded` includes rows merged into others: they are left out of the target on purpose too. `rows` were looked at;
-    `unreadable` of them held text that is no exact number or date.
+    `unreadable` of those that should be in the target held text that is no exact number or date. A rejected row with
+    such a text is accounted for by its rejection.
     """
 
     total: Decimal
@@ -56,15 +57,25 @@ class Tie:
 
     @property
     def ok(self) -> bool:
-        return self.difference == 0
+        """Whether it ties. What the source holds and nobody can read may be anything: where the mapping sets such a
+        value aside, nothing stands against nothing, and that is no proof."""
+        return self.difference == 0 and not self.unreadable
+
+    @property
+    def saw_rows(self) -> bool:
+        return bool(self.source_rows or self.target_rows)
 
 
 def tie_out(
     measure: str, kind: Kind, source: Mapping[str, SourceTotal], target: Mapping[str, TargetTotal]
 ) -> tuple[Tie, ...]:
-    """Ties by currency; a currency that only one side has stands against zero. Never a sum across currencies."""
+    """Ties by currency; a currency that only one side has stands against zero. Never a sum across currencies.
+
+    A control that saw no row on either side gives one tie without a currency, so that its silence can be seen.
+    """
     nothing, none = SourceTotal(Decimal(0), Decimal(0), Decimal(0), 0, 0), TargetTotal(Decimal(0), 0)
-    pairs = {c: (source.get(c, nothing), target.get(c, none)) for c in sorted({*source, *target})}
+    currencies = sorted({*source, *target}) or [""]
+    pairs = {c: (source.get(c, nothing), target.get(c, none)) for c in currencies}
     return tuple(
         Tie(measure, kind, c, s.total, s.rejected, s.excluded, Decimal(0), t.total, s.rows, t.rows, s.unreadable)
         for c, (s, t) in pairs.items()

@@ -70,7 +70,8 @@ def reconciliation_json(snapshot: str, cohorts: Sequence[CohortReport]) -> dict[
 
 
 def cohort_json(report: CohortReport) -> dict[str, Any]:
-    """One cohort. `money` holds the sums; a count or a sum of days that does not tie shows in `unexplained`."""
+    """One cohort. `money` holds the sums, `controls` how many rows each control saw, `controls_off` those that do not
+    tie, of whatever kind; each of them counts in `unexplained`."""
     return {
         "cohort": report.cohort,
         "sources": [
@@ -95,7 +96,9 @@ def cohort_json(report: CohortReport) -> dict[str, Any]:
             }
             for t in report.rows.tables
         ],
-        "money": [_money(tie) for tie in report.ties if tie.kind == "sum"],
+        "money": [_money(tie) for tie in report.ties if tie.kind == "sum" and tie.saw_rows],
+        "controls": [_control(tie) for tie in report.ties],
+        "controls_off": [_control_off(tie) for tie in report.ties if not tie.ok],
         "unexplained": report.unexplained,
     }
 
@@ -111,6 +114,16 @@ def _money(tie: Tie) -> dict[str, Any]:
     }
     named = {f"{name}_minor": whole(amount) for name, amount in amounts.items()}
     return {"measure": tie.measure, "currency": tie.currency, **named}
+
+
+def _control(tie: Tie) -> dict[str, Any]:
+    seen = {"source_rows": tie.source_rows, "target_rows": tie.target_rows, "unreadable": tie.unreadable}
+    return {"measure": tie.measure, "kind": tie.kind, "currency": tie.currency, **seen}
+
+
+def _control_off(tie: Tie) -> dict[str, Any]:
+    off = {"difference": str(tie.difference), "unreadable": tie.unreadable}
+    return {"measure": tie.measure, "kind": tie.kind, "currency": tie.currency, **off}
 
 
 def whole(amount: Decimal) -> int | str:
@@ -168,18 +181,22 @@ def _targets(report: CohortReport) -> str:
 
 
 def _ties(report: CohortReport) -> str:
-    heads = ("control", "kind", "currency", "source", "rejected", "excluded", "waived", "target", "difference", "rows")
+    heads = (
+        "control", "kind", "currency", "source", "rejected", "excluded", "waived", "target", "difference", "unreadable",
+        "rows",
+    )  # fmt: skip
     rows = [
         (
             t.measure,
             t.kind,
             t.currency,
             *(whole(a) for a in (t.source, t.rejected, t.excluded, t.waived, t.target, t.difference)),
+            t.unreadable,
             f"{t.source_rows} / {t.target_rows}",
         )
         for t in report.ties
     ]
-    return "<h2>Control totals</h2>" + _table(heads, rows, lambda row: row[8] != 0)
+    return "<h2>Control totals</h2>" + _table(heads, rows, lambda row: row[8] != 0 or row[9] != 0)
 
 
 def _lines(lines: Sequence[dict[str, Any]]) -> str:

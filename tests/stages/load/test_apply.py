@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,9 +13,15 @@ from target_world import PLAN_UUID, order, products, rows, tiny_plan, utc, world
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.quality.run import run_suite
+from migration_assets.quality.suite import load_suite
 from migration_assets.stages.load import apply
-from migration_assets.stages.load.apply import load_cohort
+from migration_assets.stages.load.apply import LoadResult, TableResult, load_cohort
+from migration_assets.stages.load.plan import plan_load
+from migration_assets.stages.load.shape import Shaper
+from migration_assets.wiring.loading import loaded_table
 
+EXPECTATIONS = Path(__file__).parents[3] / "expectations/loaded_target.yaml"
 TABLES = ("products", "customers", "subscriptions", "subscription_items", "entitlements")
 
 
@@ -54,6 +62,100 @@ def test_second_load_writes_nothing_anywhere(engine: DuckDBEngine, target: Postg
     assert [t.unchanged for t in again.tables] == [6, 6, 12, 6]
     assert (counted(target), ask(target, "SELECT xmin, ctid FROM cutover.crosswalk ORDER BY target_id")) == before
     assert load_cohort(engine, target, plan, order("unassigned"), products(engine)).rows_written == 0
+
+
+def test_every_count_is_taken_where_it_can_be_wrong(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    plan, canonical = tiny_plan(), world().canonical(engine)
+    first = load_cohort(engine, target, plan, order(), canonical)
+    again = load_cohort(engine, target, plan, order(), canonical)
+    assert [(t.planned, t.inserted, t.found) for t in first.tables] == [(6, 6, 6), (6, 6, 6), (12, 12, 12), (6, 6, 6)]
+    assert [(t.planned, t.unchanged, t.found) for t in again.tables] == [(6, 6, 6), (6, 6, 6), (12, 12, 12), (6, 6, 6)]
+    other = load_cohort(engine, target, plan, order("wave_1"), world(range(11, 13)).canonical(engine))
+    assert [(t.planned, t.found) for t in other.tables] == [(2, 2), (2, 2), (4, 4), (2, 2)]
+    catalog = load_cohort(engine, target, plan, order("unassigned"), products(engine))
+    assert [(t.planned, t.unchanged, t.found) for t in catalog.tables] == [(1, 1, 1)]
+
+
+def failed(engine: DuckDBEngine, result: LoadResult, folder: Path) -> set[str]:
+    """Checks of `loaded_target` that do not pass on what this load says of itself."""
+    path = folder / "loaded.parquet"
+    engine.write(engine.table(loaded_table(result)), path)
+    return {r.check for r in run_suite(load_suite(EXPECTATIONS), {"loaded": path}) if not r.passed}
+
+
+TRIGGERS = {
+    # The target drops a row and says so to nobody: COPY reports five, and five are there.
+    "swallows": ("BEFORE", "RETURN NULL;", (6, 5, 5), {"loaded_none_rejected"}),
+    # The target takes a row, reports it written, and removes it again.
+    "takes back": (
+        "AFTER", "DELETE FROM billing.entitlements WHERE entitlement_id = NEW.entitlement_id; RETURN NULL;", (6, 6, 5),
+        {"loaded_none_rejected", "loaded_counts_balance"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TRIGGERS)
+def test_a_target_that_loses_a_row_is_found_out(
+    engine: DuckDBEngine, target: PostgresTarget, tmp_path: Path, kind: str
+) -> None:
+    moment, body, counts, checks = TRIGGERS[kind]
+    with target.transaction() as c:
+        c.execute(f"CREATE FUNCTION billing.lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
+                  f"AS $$ BEGIN {body} END $$")  # fmt: skip
+        c.execute(f"CREATE TRIGGER lose {moment} INSERT ON billing.entitlements FOR EACH ROW WHEN (NEW.customer_id = "
+                  f"'{_id_of_the_third(engine)}') EXECUTE FUNCTION billing.lose()")  # fmt: skip
+    result = load_cohort(engine, target, tiny_plan(), order(), world().canonical(engine))
+    lost = result.tables[-1]
+    assert (lost.planned, lost.inserted, lost.found) == counts
+    assert failed(engine, result, tmp_path) == checks
+
+
+def _id_of_the_third(engine: DuckDBEngine) -> str:
+    rows = plan_load(engine, tiny_plan(), world().canonical(engine)).tables[0].shaped
+    return next(r["customer_id"] for r in engine.arrow(rows).to_pylist() if r["_surrogate"] == "crm.accounts#3")
+
+
+def test_a_row_that_shaping_lost_is_found_out(
+    engine: DuckDBEngine, target: PostgresTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that the load writes or reports is wrong; only the canonical rows know."""
+    shaped = Shaper.shaped
+    monkeypatch.setattr(
+        Shaper, "shaped", lambda *a, **k: shaped(*a, **k).filter(lambda t: ~t["_surrogate"].endswith("3"))
+    )
+    result = load_cohort(
+        engine, target, tiny_plan(), order(), {"customer": world(range(2, 7)).canonical(engine)["customer"]}
+    )
+    assert [(t.planned, t.inserted, t.found) for t in result.tables] == [(5, 4, 4)]
+    assert failed(engine, result, tmp_path) == {"loaded_none_rejected"}
+
+
+def _counts(**changes: int) -> TableResult:
+    given = {"planned": 6, "inserted": 3, "updated": 1, "unchanged": 2, "deleted": 0, "found": 6}
+    return TableResult("customers", **{**given, **changes})
+
+
+@pytest.mark.parametrize(
+    ("counts", "checks"),
+    [
+        ({}, set()),
+        ({"inserted": 2, "found": 5}, {"loaded_none_rejected"}),
+        ({"unchanged": 1}, {"loaded_counts_balance"}),
+        ({"inserted": 4, "found": 7}, {"loaded_counts_not_negative"}),
+    ],
+)
+def test_each_check_of_the_counts_can_fail(
+    engine: DuckDBEngine, tmp_path: Path, counts: dict[str, int], checks: set[str]
+) -> None:
+    result = LoadResult("pilot", (_counts(**counts),), TableResult("crosswalk", 6, 6, 0, 0))
+    assert failed(engine, result, tmp_path) == checks
+
+
+def test_no_table_or_one_that_was_not_counted_is_found_out(engine: DuckDBEngine, tmp_path: Path) -> None:
+    record = TableResult("crosswalk", 6, 6, 0, 0)
+    assert "tables_loaded" in failed(engine, LoadResult("pilot", (), record), tmp_path)
+    assert "loaded_once" in failed(engine, LoadResult("pilot", (_counts(), _counts()), record), tmp_path)
+    assert "loaded_complete" in failed(engine, LoadResult("pilot", (replace(_counts(), found=None),), record), tmp_path)
 
 
 def test_a_changed_row_writes_exactly_that_row_and_keeps_the_old_one(

@@ -112,6 +112,41 @@ def test_text_that_is_no_number_is_counted_and_shows_as_a_difference(
     assert (found.unreadable, found.source, found.difference) == (1, 10000, -11000)
 
 
+def test_text_that_is_no_number_is_a_finding_though_the_mapping_set_it_aside(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    target, pilot = loaded
+    pilot.one("subscription", 6)["billed_to_date_minor"] = None
+    reload(engine, target, pilot)
+    contracts = raw.tables["erp.contracts"]
+    odd = contracts.mutate(billed=(contracts["_row"] == 6).ifelse("1.234,56", contracts.billed))
+    found = ties(engine, target, Legacy({**raw.tables, "erp.contracts": odd}, raw.dispositions), BILLED)["billed"]
+    assert (found.difference, found.unreadable, found.ok) == (0, 1, False)
+
+
+def test_text_that_is_no_number_in_a_rejected_row_is_accounted_for_by_its_rejection(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]
+) -> None:
+    raw = legacy(engine, rejected=frozenset({99}))
+    contracts = raw.tables["erp.contracts"]
+    odd = contracts.mutate(billed=(contracts["_row"] == 99).ifelse("1.234,56", contracts.billed))
+    found = ties(engine, loaded[0], Legacy({**raw.tables, "erp.contracts": odd}, raw.dispositions), BILLED)["billed"]
+    assert (found.difference, found.unreadable, found.ok) == (0, 0, True)
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda c: c.kind)
+def test_a_control_whose_filters_match_nothing_gives_a_tie_that_says_so(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy, control: Control
+) -> None:
+    nothing = {
+        "source_where": (Predicate(field="kind", op="eq", value="leased"),),
+        "target_where": (Predicate(field="status", op="eq", value="leased"),),
+    }
+    found = ties(engine, loaded[0], raw, control.model_copy(update=nothing))[control.measure]
+    assert (found.source_rows, found.target_rows, found.source, found.target) == (0, 0, 0, 0)
+    assert found.ok and not found.saw_rows
+
+
 def test_filters_work_on_both_sides(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy) -> None:
     some = COUNT.model_copy(
         update={

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -16,15 +17,17 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import Control
 from migration_assets.stages.reconcile.balance import Balance, balance, cohort_crosswalk
 from migration_assets.stages.reconcile.controls import run_controls
+from migration_assets.stages.reconcile.money import Tie
 from migration_assets.stages.reconcile.report import (
     CohortReport,
+    cohort_json,
     discrepancy_csv,
     discrepancy_html,
     ranked,
     reconciliation_json,
     spot_check_html,
 )
-from migration_assets.stages.reconcile.rows import compare_rows, read_both
+from migration_assets.stages.reconcile.rows import RowsResult, compare_rows, read_both
 from migration_assets.stages.reconcile.spot_check import spot_check
 
 PLAN = tiny_plan()
@@ -80,7 +83,7 @@ def test_json_has_the_promised_shape(engine: DuckDBEngine, loaded: tuple[Postgre
     whole = json.loads(json.dumps(reconciliation_json("snap", [report(engine, *loaded, raw)])))
     assert (whole["ok"], whole["snapshot"]) == (True, "snap")
     cohort = whole["cohorts"][0]
-    assert set(cohort) == {"cohort", "sources", "targets", "money", "unexplained"}
+    assert set(cohort) == {"cohort", "sources", "targets", "money", "controls", "controls_off", "unexplained"}
     assert cohort["sources"][0] == {
         "table": "crm.accounts", "read": 6, "loaded": 6, "merged": 0, "rejected": 0, "excluded": 0,
     }  # fmt: skip
@@ -91,7 +94,23 @@ def test_json_has_the_promised_shape(engine: DuckDBEngine, loaded: tuple[Postgre
         {"measure": "billed", "currency": "EUR", "source_minor": 21000, "rejected_minor": 0, "excluded_minor": 0,
          "waived_minor": 0, "target_minor": 21000, "difference_minor": 0}
     ]  # fmt: skip
+    assert cohort["controls"] == [
+        {"measure": "billed", "kind": "sum", "currency": "EUR", "source_rows": 6, "target_rows": 6, "unreadable": 0}
+    ]  # fmt: skip
     assert reconciliation_json("snap", [])["ok"] is False
+
+
+def test_text_that_nobody_can_read_is_a_finding_in_json_and_page_though_both_sides_are_nothing(
+    engine: DuckDBEngine,
+) -> None:
+    tie = Tie("billed", "sum", "EUR", *[Decimal(0)] * 5, source_rows=1, target_rows=1, unreadable=1)
+    nothing = engine.table(pa.table({"x": pa.array([], pa.int64())}))
+    whole = CohortReport("pilot", RowsResult((), nothing), Balance((), nothing), (tie,))
+    assert (whole.ok, whole.unexplained) == (False, 1)
+    assert cohort_json(whole)["controls_off"] == [
+        {"measure": "billed", "kind": "sum", "currency": "EUR", "difference": "0", "unreadable": 1}
+    ]  # fmt: skip
+    assert "<tr class=bad><td>billed</td>" in discrepancy_html("snap", whole, [])
 
 
 def test_the_list_is_ranked_by_money_and_holds_no_values(

@@ -1,0 +1,78 @@
+"""What the key figures are made of: stored verdicts, stored reports, and the times of Dagster's runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from migration_assets.control.kpis import Interval, Kpis, Measured, kpis
+from migration_assets.wiring.jobs import COHORT_STAGES
+from migration_assets.wiring.reports import stored_report
+
+if TYPE_CHECKING:
+    from migration_assets.control import AssetStatus, Basis
+    from migration_assets.wiring.call import StageCall
+    from migration_assets.wiring.workspace import Workspace
+
+
+def kpis_of(
+    workspace: Workspace, instance: dg.DagsterInstance, cohorts: Sequence[str], now: datetime
+) -> dict[str, Any]:
+    """Figures of each of these cohorts and of all of them: `{"overall": ..., "cohorts": {name: ...}}`."""
+    record = workspace.control.current_record(workspace.plan.name)
+    each = measured(workspace, instance, record, cohorts, now) if record else {}
+    return {
+        "overall": kpis(each.values()).to_json(),
+        "cohorts": {name: kpis([one]).to_json() for name, one in each.items()},
+    }
+
+
+def kpi_metadata(call: StageCall) -> dict[str, Any]:
+    """The cohort's figures up to now as numbers, which Dagster plots over time."""
+    now = datetime.now(UTC)
+    each = measured(call.workspace, call.instance, call.basis, [call.partition], now)
+    return _named(kpis(each.values()))
+
+
+def _named(figures: Kpis) -> dict[str, Any]:
+    return {name.replace("_", " "): value for name, value in figures.to_json().items() if value is not None}
+
+
+def measured(
+    workspace: Workspace, instance: dg.DagsterInstance, basis: Basis, cohorts: Sequence[str], now: datetime
+) -> dict[str, Measured]:
+    """What is known of each cohort on this basis; what stands on another snapshot or plan is left out."""
+    found = workspace.control.status(basis, cohorts, COHORT_STAGES, now)
+    current = [s for s in found if s.state not in ("never", "stale")]
+    times = run_times(instance, {s.run_id for s in current}, now)
+    reports = {c: stored_report(workspace.store, c) for c in cohorts}
+    return {c: _measured(basis, reports[c], [s for s in current if s.cohort == c], times) for c in cohorts}
+
+
+def _measured(
+    basis: Basis, report: Mapping[str, Any], stages: Sequence[AssetStatus], times: Mapping[str, Interval]
+) -> Measured:
+    sources = report.get("sources", []) if report.get("snapshot") == basis.snapshot else []
+    # A later comparison moves nothing, so its time is none of the migration's.
+    runs = {s.run_id for s in stages if s.asset != "reconciliation"}
+    return Measured(
+        **{f"rows_{n}": sum(s[n] for s in sources) for n in ("read", "loaded", "rejected")},
+        checks_run=sum(s.checks for s in stages),
+        checks_passed=sum(s.checks - len(s.failing) for s in stages),
+        runs=tuple(times[r] for r in sorted(runs) if r in times),
+    )
+
+
+def run_times(instance: dg.DagsterInstance, runs: Collection[str], now: datetime) -> dict[str, Interval]:
+    """Start and end of runs in Dagster's history; one that is still going has lasted until now."""
+    if not runs:
+        return {}
+    found = {}
+    for record in instance.get_run_records(dg.RunsFilter(run_ids=list(runs))):
+        if record.start_time is not None:
+            end = now if record.end_time is None else datetime.fromtimestamp(record.end_time, UTC)
+            found[record.dagster_run.run_id] = (datetime.fromtimestamp(record.start_time, UTC), end)
+    return found

@@ -1,0 +1,181 @@
+"""What the command line says of a reconciliation and of where the cohorts stand."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from migration_assets.control import AssetStatus, Cohort, FailedCheck
+from migration_assets.plan.models import Control
+from migration_assets.stages.store import Store
+from migration_assets.wiring.execute import PhaseResult, Summary
+from migration_assets.wiring.views import ending_of, print_reconciliation, print_status, reconciliation_of, status_of
+
+COHORTS = ("pilot", "rest")
+NO_RUNS: Any = SimpleNamespace(get_run_records=lambda _: [])
+COUNT = Control(measure="contracts", kind="count", source="erp.contracts", target="subscriptions", owner="finance")
+
+
+def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
+    """A plan of which each named cohort has a stored report."""
+    store = Store(folder)
+    for cohort, report in reports.items():
+        place = store.folder("reconciliation", cohort)
+        place.mkdir(parents=True)
+        (place / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    record = SimpleNamespace(snapshot="snap")
+    control = SimpleNamespace(
+        current_record=lambda plan: record,
+        cohorts=lambda record: [
+            Cohort(name, wave=0, position=i, customers=5, rows=9) for i, name in enumerate(COHORTS)
+        ],
+        status=lambda *_: (),
+    )
+    source = SimpleNamespace(may_be_empty=False)
+    plan = SimpleNamespace(name="tiny", controls=(COUNT,), source_tables={"erp.contracts": source})
+    return SimpleNamespace(store=store, control=control, plan=plan)
+
+
+def report(cohort: str, run_id: str, **changes: Any) -> dict[str, Any]:
+    return {"ok": True, "snapshot": "snap", "run_id": run_id, "cohort": cohort, "unexplained": 0, **changes}
+
+
+def result(**changes: Any) -> PhaseResult:
+    given = {"ok": True, "stopped_at": None, "reason": None, "failed_checks": (), "rows_written": 0, "run_id": "today"}
+    return PhaseResult(**{**given, **changes})
+
+
+def test_the_report_of_this_run_counts(tmp_path: Path) -> None:
+    found = reconciliation_of(workspace(tmp_path, pilot=report("pilot", "today")), {"pilot": result()})
+    assert found == {
+        "ok": True, "snapshot": "snap", "cohorts": [{"run_id": "today", "cohort": "pilot", "unexplained": 0}],
+        "controls_silent": [],
+    }  # fmt: skip
+
+
+def test_a_report_with_findings_is_shown_though_its_critical_check_failed(tmp_path: Path) -> None:
+    off = report("pilot", "today", ok=False, unexplained=3)
+    failed = result(ok=False, stopped_at="reconciliation", failed_checks=("reconciliation.nothing_missing",))
+    found = reconciliation_of(workspace(tmp_path, pilot=off), {"pilot": failed})
+    assert not found["ok"] and found["cohorts"][0]["unexplained"] == 3
+
+
+@pytest.mark.parametrize(
+    ("went", "said"),
+    [
+        ({"ok": False, "stopped_at": "reconciliation", "reason": "cohort `pilot` may not go on"}, "may not go on"),
+        ({"ok": False, "stopped_at": "reconciliation", "reason": "the server went away"}, "went away"),
+        ({"ok": False, "stopped_at": "loaded_target", "reason": None}, "stopped at loaded_target"),
+        ({"ok": False, "stopped_at": None, "reason": "the process died", "run_id": None}, "died"),
+        ({"ok": False, "stopped_at": "reconciliation", "reason": None}, "no report of this run"),
+        ({"run_id": "today"}, "no report of this run"),
+    ],
+)
+def test_an_old_report_is_not_shown_as_todays(tmp_path: Path, went: dict[str, Any], said: str) -> None:
+    found = reconciliation_of(workspace(tmp_path, pilot=report("pilot", "yesterday")), {"pilot": result(**went)})
+    (cohort,) = found["cohorts"]
+    assert not found["ok"] and set(cohort) == {"cohort", "error"} and said in cohort["error"]
+
+
+def test_a_cohort_without_any_report_is_an_error(tmp_path: Path) -> None:
+    found = reconciliation_of(workspace(tmp_path), {"pilot": result()})
+    assert not found["ok"] and "no report" in found["cohorts"][0]["error"]
+
+
+def both(folder: Path, seen: int) -> Any:
+    """A plan whose control saw so many rows in the second cohort, and none in the first."""
+    controls = [[{"measure": "contracts", "source_rows": n, "target_rows": n}] for n in (0, seen)]
+    reports = {c: report(c, "today", controls=k) for c, k in zip(COHORTS, controls, strict=True)}
+    return workspace(folder, **reports)
+
+
+def test_a_control_that_saw_nothing_in_all_cohorts_is_a_finding(tmp_path: Path) -> None:
+    silent = both(tmp_path, seen=0)
+    everybody = {c: result() for c in COHORTS}
+    found = reconciliation_of(silent, everybody)
+    assert not found["ok"] and [c["measure"] for c in found["controls_silent"]] == ["contracts"]
+    ending = ending_of(silent, NO_RUNS, Summary(global_phase=result(), cohorts=everybody))
+    assert not ending["ok"] and ending["controls_silent"] == found["controls_silent"]
+    assert "control contracts saw no row of erp.contracts" in printed(print_reconciliation, found)
+
+
+def test_a_control_that_saw_a_row_in_one_cohort_is_none(tmp_path: Path) -> None:
+    found = reconciliation_of(both(tmp_path, seen=1), {c: result() for c in COHORTS})
+    assert found["ok"] and found["controls_silent"] == []
+
+
+def test_one_cohort_alone_says_nothing_about_silence(tmp_path: Path) -> None:
+    assert reconciliation_of(both(tmp_path, seen=0), {"pilot": result()})["ok"]
+
+
+def printed(show: Any, found: dict[str, Any]) -> str:
+    out = Console(file=io.StringIO(), width=200)
+    show(out, found)
+    return out.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_what_was_changed_left_out_or_could_not_be_read_is_printed(tmp_path: Path) -> None:
+    change = {
+        "table": "erp.contracts", "field": "subscription.status", "action": "defaulted", "rule": "code", "reason": "x",
+    }  # fmt: skip
+    off = {"measure": "billed", "kind": "sum", "currency": "EUR", "difference": "0", "unreadable": 3}
+    line = {"kind": "missing", "table": "subscriptions", "key": "k", "column": ""}
+    cohorts = {
+        c: report(c, "today", changes=[{**change, "rows": 2}], controls_off=[off], differences=[line],
+                  differences_total=501, ok=False)
+        for c in COHORTS
+    }  # fmt: skip
+    said = printed(
+        print_reconciliation, reconciliation_of(workspace(tmp_path, **cohorts), {c: result() for c in COHORTS})
+    )
+    assert "Values defaulted or set aside, by rule" in said and "defaulted" in said and " 4 " in said
+    assert "control billed EUR is off by 0, 3 values that are no exact number or date" in said
+    assert "500 more differences" in said
+
+
+def standing(folder: Path, **states: Any) -> dict[str, Any]:
+    """The status of a plan in which every stage has passed but those named; these failed one critical check."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    failed = FailedCheck("tables_there", "critical", True, 1, "one table is gone", {}, False)
+
+    def status(record: Any, cohorts: Any, assets: Any, now: Any) -> tuple[AssetStatus, ...]:
+        return tuple(
+            AssetStatus(c, a, states.get(a, "passed"), 4, 1, (failed,) if a in states else (), at, "run")
+            for c in cohorts for a in assets
+        )  # fmt: skip
+
+    found = workspace(folder)
+    found.control.status = status
+    found.record = lambda: SimpleNamespace(snapshot="snap", as_of=at)
+    return status_of(found, NO_RUNS)
+
+
+def test_status_is_good_when_every_stage_has_passed_or_is_signed_for(tmp_path: Path) -> None:
+    assert standing(tmp_path)["ok"] and standing(tmp_path, loaded_target="waived")["ok"]
+
+
+@pytest.mark.parametrize("stage", ["target_schema", "cohort_plan", "loaded_target"])
+@pytest.mark.parametrize("state", ["failed", "never", "stale"])
+def test_status_is_not_good_where_a_stage_does_not_stand(tmp_path: Path, stage: str, state: str) -> None:
+    assert not standing(tmp_path, **{stage: state})["ok"]
+
+
+def test_status_shows_the_global_phase_and_why_it_failed(tmp_path: Path) -> None:
+    said = printed(print_status, standing(tmp_path, target_schema="failed"))
+    assert "Global phase" in said and "global target_schema: tables_there: one table is gone" in said
+
+
+def test_status_shows_the_key_figures_of_each_cohort_and_of_all(tmp_path: Path) -> None:
+    found = standing(tmp_path, loaded_target="failed")
+    assert set(found["kpis"]["cohorts"]) == set(COHORTS)
+    assert found["kpis"]["cohorts"]["pilot"]["checks_run"] == 24
+    assert found["kpis"]["overall"]["checks_passed"] == 46
+    said = printed(print_status, found)
+    assert "Key figures" in said and "95.833" in said
