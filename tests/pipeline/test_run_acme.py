@@ -136,6 +136,19 @@ def _target_texts(acme: World) -> set[str]:
     return {value for query in queries for (value,) in acme.target(query) if value}
 
 
+def test_no_two_entitlements_of_a_customer_contradict_each_other(acme: World, acme_run: Summary) -> None:
+    assert acme.target("select count(*) from app.entitlements where granted_by = 'override'") > [(0,)]
+    assert acme.target("select count(*) from app.entitlements where granted_by = 'add_on'") > [(0,)]
+    contradictions = acme.target("""
+        select a.entitlement_id, b.entitlement_id from app.entitlements a join app.entitlements b
+        on a.account_id = b.account_id and a.feature_code = b.feature_code and a.entitlement_id <> b.entitlement_id
+        and a.starts_at < coalesce(b.ends_at, 'infinity') and b.starts_at < coalesce(a.ends_at, 'infinity')
+        where (a.granted_by = 'override' and a.region in ('*', b.region))
+        or (a.subscription_id = b.subscription_id and a.region = b.region and a.allowed <> b.allowed)""")
+    # An override for everywhere lifts no geo rule; the demo's rules forbid a product that grants nothing.
+    assert contradictions == []
+
+
 def _target_ids(acme: World, key: str) -> list[tuple[Any, ...]]:
     table, _, source_id = key.partition("/")
     system, _, name = table.partition(".")

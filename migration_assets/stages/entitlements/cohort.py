@@ -11,6 +11,7 @@ from migration_assets.domain.canonical.model import PROVENANCE
 from migration_assets.engine.schema import schema_of
 from migration_assets.stages.canonical import StageRows, Upstream, stage_rows
 from migration_assets.stages.entitlements.derive import CatalogRows, granted_by_items, granted_by_overrides
+from migration_assets.stages.entitlements.resolve import resolved
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -38,7 +39,8 @@ def transform_cohort(feeds: Feeds, upstream: Upstream, catalog: CatalogRows, cus
     if parts:
         entity = ENTITIES["entitlement"]
         types = schema_of((*entity.fields, *PROVENANCE))
-        made.rows["entitlement"] = feeds.engine.cached(feeds.engine.union(p.cast(types) for p in parts))
+        grants = resolved(feeds.engine, feeds.engine.union(p.cast(types) for p in parts))
+        made.rows["entitlement"] = feeds.engine.cached(grants)
     return made
 
 
