@@ -114,7 +114,11 @@ class IdentityLink(Model):
 
 
 class Identity(Model):
-    """Which rows are surely the same customer. `priority`: systems in the order in which their values win."""
+    """Which rows are surely the same customer. `priority`: systems in the order in which their values win.
+
+    `never_merge`: rows where one of these holds are merged with nobody they are like (`keys`), and neither is what
+    `links` tie to them; the links themselves hold, because a declared reference is the same customer.
+    """
 
     keys: tuple[IdentityKey, ...] = ()
     links: tuple[IdentityLink, ...] = ()

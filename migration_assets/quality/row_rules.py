@@ -261,17 +261,25 @@ class AtMostOne(UniqueTogether):
 
 class NoOverlap(RuleType):
     """Half-open periods [starts, ends) of rows with equal keys do not overlap; no end means for ever, and a period
-    of no length takes no room. Rows are at fault from the second on. Missing keys count as equal."""
+    of no length takes no room. Rows are at fault from the second on. Missing keys count as equal.
+
+    With `differ`, periods may overlap as long as they say the same in that column; of two that do not, both are at
+    fault, because nobody can tell which is right.
+    """
 
     keys: Columns
     starts: Column
     ends: Column
+    differ: Column | None = None
     where: Where = ()
 
     def columns(self) -> tuple[str, ...]:
-        return (*self.keys, self.starts, self.ends, *fields_of(self.where))
+        differ = () if self.differ is None else (self.differ,)
+        return (*self.keys, self.starts, self.ends, *differ, *fields_of(self.where))
 
     def defects(self, scope: Scope) -> str | None:
+        if self.differ is not None:
+            return self._contradictions(scope, self.differ)
         starts, ends = sql.column("b", self.starts), sql.column("b", self.ends)
         until = f"coalesce({ends}, cast('infinity' as {scope.type_of(self.ends)}))"
         order = f"partition by {sql.columns('b', self.keys)} order by {starts}, {until}"
@@ -280,8 +288,24 @@ class NoOverlap(RuleType):
             f"qualify {starts} < max({until}) over ({order} rows between unbounded preceding and 1 preceding)"
         )
 
+    def _contradictions(self, scope: Scope, differ: str) -> str:
+        held = f"(select * from {scope.main} o where {sql.holds('o', self.where)})"
+        same = (f"{sql.column('o', k)} is not distinct from {sql.column('b', k)}" for k in self.keys)
+        starts = {side: sql.column(side, self.starts) for side in ("b", "o")}
+        open_end = f"cast('infinity' as {scope.type_of(self.ends)})"
+        until = {side: f"coalesce({sql.column(side, self.ends)}, {open_end})" for side in ("b", "o")}
+        overlap = f"greatest({starts['b']}, {starts['o']}) < least({until['b']}, {until['o']})"
+        other = f"{sql.column('o', differ)} is distinct from {sql.column('b', differ)}"
+        return (
+            f"select b.* from {scope.main} b semi join {held} o on {sql.every((*same, overlap, other))} "
+            f"where {sql.holds('b', self.where)}"
+        )
+
     def says(self) -> str:
-        return f"overlap an earlier period of the same {', '.join(f'`{k}`' for k in self.keys)}"
+        of_the_same = f"of the same {', '.join(f'`{k}`' for k in self.keys)}"
+        if self.differ is not None:
+            return f"contradict in `{self.differ}` another period {of_the_same}"
+        return f"overlap an earlier period {of_the_same}"
 
 
 class Acyclic(RuleType):

@@ -92,7 +92,7 @@ def stage_rows(
         made.notes += [mapped.notes, settled.notes]
         own = engine.cached(engine.union(claims))
         loaded = settled.rows.select(**_claim(settled.rows, "loaded", "", ""))
-        made.dispositions += _of_home_tables(feeds.plan, name, [own, loaded])
+        made.dispositions += of_home_tables(feeds.plan, name, [own, loaded])
         parents[name] = settled.rows.select(key=settled.rows[entity.key.name])
         made.fates.append(_fates(entity, own))
         fates = engine.cached(engine.union([fates, made.fates[-1]]))
@@ -195,7 +195,7 @@ def excluded_claims(left_out: ir.Table) -> ir.Table:
     )
 
 
-def _of_home_tables(plan: Plan, entity: str, claims: list[ir.Table]) -> list[ir.Table]:
+def of_home_tables(plan: Plan, entity: str, claims: list[ir.Table]) -> list[ir.Table]:
     """Only claims on tables that this entity accounts for: a row is claimed once, not once per entity it feeds."""
     homes = [t.partition(".") for t, declared in plan.source_tables.items() if declared.home == entity]
     if not homes:

@@ -20,8 +20,20 @@ _CUSTOMER = ENTITIES["customer"]
 _PROVENANCE = ("source_system", "source_table", "source_id", "source_row")
 
 
-def survivors(rows: ir.Table, identities: ir.Table, priority: tuple[str, ...]) -> ir.Table:
-    """Canonical customers, one row for each identity with at least one valid row; key: customer_id (the identity)."""
+def erased_identities(rows: ir.Table, identities: ir.Table) -> ir.Table:
+    """Table with one column `identity_id`: the identities with an erased member, each once.
+
+    `rows` are all standardized rows: a member that is rejected later was erased all the same.
+    """
+    joined = rows.inner_join(identities.select("customer_id", "identity_id"), "customer_id")
+    return joined.filter(joined["status"] == "erased").select("identity_id").distinct()
+
+
+def survivors(rows: ir.Table, identities: ir.Table, priority: tuple[str, ...], erased: ir.Table) -> ir.Table:
+    """Canonical customers, one row for each identity with at least one valid row; key: customer_id (the identity).
+
+    `erased`: the identities with an erased member, from `erased_identities`.
+    """
     ranked = _ranked(rows, identities, priority)
     names = [f.name for f in _CUSTOMER.fields[1:]]
     best = {n: ranked[n].argmin(ranked["_rank"], where=ranked[n].notnull()) for n in names}
@@ -30,9 +42,14 @@ def survivors(rows: ir.Table, identities: ir.Table, priority: tuple[str, ...]) -
         **best,
         **founder,
         source_updated_at=ranked["source_updated_at"].max(),
-        _erased=(ranked["status"] == "erased").any(),
     )
-    return _without_erased_values(one).rename(customer_id="identity_id").select(*rows.columns)
+    known = erased.select(_gone="identity_id")
+    marked = one.left_join(known, one["identity_id"] == known["_gone"])
+    return (
+        _without_erased_values(marked.mutate(_erased=marked["_gone"].notnull()))
+        .rename(customer_id="identity_id")
+        .select(*rows.columns)
+    )
 
 
 def merged(rows: ir.Table, identities: ir.Table, priority: tuple[str, ...]) -> ir.Table:
@@ -67,7 +84,7 @@ def _ranked(rows: ir.Table, identities: ir.Table, priority: tuple[str, ...]) -> 
 
 
 def _without_erased_values(one: ir.Table) -> ir.Table:
-    erased = one["_erased"].fill_null(False)
+    erased = one["_erased"]
     kept = {
         f.name: erased.ifelse(ibis.null(one[f.name].type()), one[f.name])
         for f in _CUSTOMER.fields
@@ -75,4 +92,4 @@ def _without_erased_values(one: ir.Table) -> ir.Table:
     }
     name = erased.ifelse(ibis.literal("(erased)"), one["name"])
     status = erased.ifelse(ibis.literal("erased"), one["status"])
-    return one.mutate(**kept, name=name, status=status).drop("_erased")
+    return one.mutate(**kept, name=name, status=status).drop("_erased", "_gone")

@@ -42,7 +42,8 @@ def _transform(call: StageCall) -> StageOutput:
         feature=call.global_rows("reference_data", "feature"),
         geo_rule=call.global_rows("reference_data", "geo_rule"),
     )
-    made = transform_cohort(feeds, call.upstream("reference_data", "cleansed_customers"), catalog)
+    upstream = call.upstream("reference_data", "cleansed_customers")
+    made = transform_cohort(feeds, upstream, catalog, call.rows("cleansed_customers", "customer"))
     written = write_stage(call.engine, made, lambda t: call.file("transformed_entitlements", t))
     tables = {
         **call.files("reference_data", "cleansed_customers"),

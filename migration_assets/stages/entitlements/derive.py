@@ -2,8 +2,8 @@
 
 Rules, in the catalog's and DOMAIN's words: an item grants what its product grants, for the part of its own period
 that lies inside its subscription's; a limit given per unit is multiplied by the quantity; a geo rule may forbid it
-where the service is used; an override stands beside it with its own period and wins where both hold.
-Unlimited, zero and absent stay three different things: absent makes no row.
+where the service is used; an override stands beside it with its own period. Which of them counts where they contradict
+each other is decided in `resolve`. Unlimited, zero and absent stay three different things: absent makes no row.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def granted_by_overrides(overrides: ir.Table, catalog: CatalogRows) -> ir.Table:
         subscription_id=ibis.null("string"),
         region=ibis.coalesce(with_unit["region"], ibis.literal(ANYWHERE)),
         allowed=with_unit["limit_kind"] != "zero",
+        # Nothing was agreed about what is past an exception, so it stops there, unless a product says otherwise
+        # beneath it: `resolve` then takes the product's policy.
         overage=ibis.literal("block"),
         granted_by=ibis.literal("override"),
     )

@@ -1,5 +1,8 @@
 """Exact identities: rows that agree on a key the plan names, or that the plan's links tie together, are one customer.
 
+A key is likeness, a link is what a source itself declares. `never_merge` stops likeness only: what a link ties to an
+erased row is that person still, under the name that must not come back (I22), and is kept apart from look-alikes too.
+
 Fuzzy matching will take this place; what it hands on stays the same: `identities`, one row for each customer row.
 """
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from migration_assets.plan.models import Identity, IdentityKey, IdentityLink
     from migration_assets.stages.feeds import RawTables
 
+# Two rows of one customer, by their standing, and the key or link that says so.
+_PAIRS = pa.schema({"a": pa.int64(), "b": pa.int64(), "rule": pa.string()})
+
 
 def resolve_identities(engine: DuckDBEngine, identity: Identity, customers: ir.Table, raw: RawTables) -> ir.Table:
     """Table `identities`, one row for each customer row.
@@ -30,14 +36,30 @@ def resolve_identities(engine: DuckDBEngine, identity: Identity, customers: ir.T
     The founder is the member whose system comes first in the plan's priority, then the lowest canonical key.
     """
     ranked = engine.cached(_by_standing(identity, customers))
-    may_merge = ranked.filter(reduce(lambda a, p: a & ~holds(ranked, (p,)), identity.never_merge, ibis.literal(True)))
-    parts = [
-        *(_pairs_by_key(may_merge, k) for k in identity.keys),
-        *(_pairs_by_link(may_merge, link, raw(link.table)) for link in identity.links),
-    ]
-    pairs = engine.arrow(engine.union(parts)) if parts else pa.table({"a": [], "b": [], "rule": []})
+    linked = _collected(engine, [_pairs_by_link(ranked, link, raw(link.table)) for link in identity.links])
     members = engine.arrow(ranked.select("_standing", "customer_id").order_by("_standing"))
-    return _identities(engine, members["customer_id"], pairs)
+    may_merge = ranked.anti_join(_kept_apart(engine, identity, ranked, linked), "_standing")
+    alike = _collected(engine, [_pairs_by_key(may_merge, key) for key in identity.keys])
+    return _identities(engine, members["customer_id"], pa.concat_tables([linked, alike]))
+
+
+def _kept_apart(engine: DuckDBEngine, identity: Identity, ranked: ir.Table, linked: pa.Table) -> ir.Table:
+    """Table with one column `_standing`: the rows that `never_merge` names, and all that links tie to one of them."""
+    named = reduce(lambda a, p: a | holds(ranked, (p,)), identity.never_merge, ibis.literal(False))
+    apart = engine.arrow(ranked.filter(named).select("_standing"))["_standing"].to_pylist()
+    if apart and linked.num_rows:
+        founders = components(engine.count(ranked), _ends(linked))
+        tainted = {founders[i] for i in apart}
+        apart = [i for i, founder in enumerate(founders) if founder in tainted]
+    return engine.table(pa.table({"_standing": pa.array(apart, pa.int64())}))
+
+
+def _collected(engine: DuckDBEngine, parts: list[ir.Table]) -> pa.Table:
+    return engine.arrow(engine.union(parts)).cast(_PAIRS) if parts else _PAIRS.empty_table()
+
+
+def _ends(pairs: pa.Table) -> list[tuple[int, int]]:
+    return list(zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True))
 
 
 def _by_standing(identity: Identity, customers: ir.Table) -> ir.Table:
@@ -77,7 +99,7 @@ def _typed(pairs: ir.Table) -> ir.Table:
 
 
 def _identities(engine: DuckDBEngine, keys: pa.ChunkedArray, pairs: pa.Table) -> ir.Table:
-    ends = list(zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True))
+    ends = _ends(pairs)
     founders = components(len(keys), ends)
     rules: dict[int, set[str]] = {}
     for (a, b), rule in zip(ends, pairs["rule"].to_pylist(), strict=True):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from migration_assets.stages.cleanse.hierarchy import without_circles
-from migration_assets.stages.cleanse.survivorship import merged, survivors
+from migration_assets.stages.cleanse.survivorship import erased_identities, merged, survivors
 
 PRIORITY = ("crm", "erp")
 
@@ -36,11 +36,15 @@ def both(engine, canonical, first, second):
     return rows, identities(engine, [("crm.a:1", "crm.a:1"), ("erp.c:9", "crm.a:1")])
 
 
+def survived(engine, rows, known):
+    return engine.arrow(survivors(rows, known, PRIORITY, erased_identities(rows, known))).to_pylist()
+
+
 def test_the_first_system_wins_and_the_second_fills_gaps(engine, canonical) -> None:
     first = {"email": None, "country": "DE", "source_updated_at": changed(1)}
     second = {"email": "a@b.example", "country": "FR", "source_updated_at": changed(9)}
     rows, known = both(engine, canonical, first, second)
-    (row,) = engine.arrow(survivors(rows, known, PRIORITY)).to_pylist()
+    (row,) = survived(engine, rows, known)
     assert (row["name"], row["country"], row["email"]) == ("Acme", "DE", "a@b.example")
     assert (row["customer_id"], row["source_table"], row["source_updated_at"]) == ("crm.a:1", "a", changed(9))
 
@@ -53,7 +57,15 @@ def test_the_row_that_goes_into_another_is_claimed_as_merged(engine, canonical) 
 
 def test_an_erased_member_takes_personal_values_of_the_whole_identity_along(engine, canonical) -> None:
     rows, known = both(engine, canonical, {"status": "erased", "name": "[erased]"}, {"email": "still@erp.example"})
-    (row,) = engine.arrow(survivors(rows, known, PRIORITY)).to_pylist()
+    (row,) = survived(engine, rows, known)
+    assert (row["name"], row["email"], row["status"]) == ("(erased)", None, "erased")
+
+
+def test_an_erased_member_that_is_not_valid_itself_still_erases(engine, canonical) -> None:
+    rows, known = both(engine, canonical, {"status": "erased", "name": "[erased]"}, {"email": "still@erp.example"})
+    valid = rows.filter(rows["source_system"] == "erp")
+    kept = survivors(valid, known, PRIORITY, erased_identities(rows, known))
+    (row,) = engine.arrow(kept).to_pylist()
     assert (row["name"], row["email"], row["status"]) == ("(erased)", None, "erased")
 
 

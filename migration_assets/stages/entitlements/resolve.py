@@ -1,0 +1,151 @@
+"""One answer where grants contradict each other, for each contract, feature, region and instant (I15).
+
+What adds up is left as it is. Ten seats of a plan and five of an add-on are two rows and fifteen seats; an unlimited
+grant beside a limited one allows both. Only these contradict each other, and are cut into half-open periods:
+
+- An item that allows and one that does not, of one contract, feature and region: the add-on speaks before the plan, and
+  between two of a kind the one that allows. What a geo rule forbids is no grant at all and yields to any that allows.
+  Every item that agrees with the winner stays.
+- An override and anything else for the same customer and feature, in whichever contract: the override replaces it. An
+  override for everywhere (`*`) covers every region, but lifts no geo rule: that takes one that names the region. One
+  for a region covers that region; beside a grant for `*` it stands as the more specific answer.
+- Two overrides for the same region: the latest start wins, then the higher id. One for a region and one for everywhere
+  both stay, because the more specific decides there.
+
+An override has no policy of its own for what is past the limit: it keeps what it replaces, the plan's before an
+add-on's, instant by instant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+
+ANYWHERE = "*"
+_SUBJECT = ("customer_id", "feature_code")
+_THERE = (*_SUBJECT, "region")
+
+
+def resolved(engine: DuckDBEngine, grants: ir.Table) -> ir.Table:
+    """The grants (entity `entitlement`), cut so that no two contradict each other at any instant.
+
+    A row keeps everything but its period, and of overrides the overage. The piece that starts where the grant starts
+    keeps its id; a later one has the instant it starts at behind it, which makes ids unique and the same every time.
+    A grant that is replaced for all its time makes no row. No instant that was answered is left without an answer.
+    """
+    kept = engine.cached(grants)
+    contested = _contested(kept)
+    disputed = engine.cached(kept.semi_join(contested, _SUBJECT))
+    if engine.count(disputed) == 0:
+        return kept
+    pieces = engine.cached(_pieces(disputed))
+    overrides = engine.cached(_latest(pieces.filter(pieces["granted_by"] == "override")))
+    items = engine.cached(_agreeing(pieces.filter(pieces["granted_by"] != "override")))
+    shape = ("entitlement_id", "_from", "_to", "overage")
+    standing = [_not_overridden(items, overrides).select(*shape), _with_overage(overrides, items).select(*shape)]
+    settled = _renewed(disputed, _joined_up(engine.cached(engine.union(standing))))
+    return engine.union([kept.anti_join(contested, _SUBJECT), settled])
+
+
+def _contested(grants: ir.Table) -> ir.Table:
+    """Customers and features with more than one grant that could contradict each other; all others pass untouched."""
+    each = grants.group_by(_SUBJECT).aggregate(
+        _rows=grants.count(),
+        _override=(grants["granted_by"] == "override").any(),
+        _yes=grants["allowed"].any(),
+        _no=(~grants["allowed"]).any(),
+    )
+    return each.filter((each["_rows"] > 1) & (each["_override"] | (each["_yes"] & each["_no"])))
+
+
+def _pieces(grants: ir.Table) -> ir.Table:
+    """Each grant cut at every instant where another of the same customer and feature starts or ends: [_from, _to)."""
+    starts = grants.select(*_SUBJECT, _from=grants["starts_at"])
+    ends = grants.filter(grants["ends_at"].notnull()).select(*_SUBJECT, _from="ends_at")
+    bounds = starts.union(ends, distinct=True)
+    order = ibis.window(group_by=_SUBJECT, order_by="_from")
+    cut = grants.inner_join(bounds.mutate(_to=bounds["_from"].lead().over(order)), _SUBJECT)
+    during = (cut["starts_at"] <= cut["_from"]) & (cut["ends_at"].isnull() | (cut["_from"] < cut["ends_at"]))
+    banned = ~cut["allowed"] & (cut["limit_kind"] != "zero")
+    return cut.filter(during).mutate(_banned=banned)
+
+
+def _latest(overrides: ir.Table) -> ir.Table:
+    """Of several overrides for one region at once, the one that starts last."""
+    order = [ibis.desc(overrides["starts_at"]), ibis.desc(overrides["entitlement_id"])]
+    place = ibis.row_number().over(ibis.window(group_by=(*_THERE, "_from"), order_by=order))
+    return overrides.mutate(_place=place).filter(ibis._["_place"] == 0).drop("_place")
+
+
+def _agreeing(items: ir.Table) -> ir.Table:
+    """What items grant, without those that the winner of their contract, feature, region and instant contradicts."""
+    speaks = ibis.cases((items["_banned"], 0), (items["granted_by"] == "plan", 1), else_=2)
+    rank = speaks * 2 + items["allowed"].ifelse(1, 0)
+    beside = ibis.window(group_by=(*_THERE, "subscription_id", "_from"))
+    ranked = items.mutate(_answer=items["allowed"].argmax(rank).over(beside))
+    return ranked.filter(ranked["allowed"] == ranked["_answer"]).drop("_answer")
+
+
+def _not_overridden(items: ir.Table, overrides: ir.Table) -> ir.Table:
+    """Items without those that an override for their region, or for everywhere where no geo rule bans, replaces."""
+    everywhere = overrides.filter(overrides["region"] == ANYWHERE).mutate(_banned=ibis.literal(False))
+    elsewhere = items.anti_join(overrides, (*_THERE, "_from"))
+    return elsewhere.anti_join(everywhere, (*_SUBJECT, "_from", "_banned"))
+
+
+def _with_overage(overrides: ir.Table, items: ir.Table) -> ir.Table:
+    """Overrides with the overage of what they replace; with nothing beneath they keep the one they came with."""
+    beneath = items.select(
+        *_SUBJECT,
+        "_from",
+        _region="region",
+        _overage="overage",
+        _order=(items["granted_by"] == "plan").ifelse("0", "1") + items["entitlement_id"],
+    )
+    both = overrides.inner_join(beneath, (*_SUBJECT, "_from"))
+    reached = both.filter(
+        (both["region"] == ANYWHERE) | (both["_region"] == ANYWHERE) | (both["region"] == both["_region"])
+    )
+    found = reached.group_by(["entitlement_id", "_from"]).aggregate(
+        _inherited=ibis._["_overage"].argmin(ibis._["_order"])
+    )
+    known = found.select(_id="entitlement_id", _at="_from", _inherited="_inherited")
+    joined = overrides.left_join(
+        known, [overrides["entitlement_id"] == known["_id"], overrides["_from"] == known["_at"]]
+    )
+    return joined.mutate(overage=ibis.coalesce(joined["_inherited"], joined["overage"]))
+
+
+def _joined_up(pieces: ir.Table) -> ir.Table:
+    """Pieces of one grant that touch and say the same, as one period each: entitlement_id, _starts, _ends, _overage."""
+    order = ibis.window(group_by="entitlement_id", order_by="_from")
+    touches = (pieces["_to"].lag().over(order) == pieces["_from"]).fill_null(False)
+    same = (pieces["overage"].lag().over(order) == pieces["overage"]).fill_null(False)
+    begun = pieces.mutate(_begins=(touches & same).ifelse(0, 1))
+    so_far = ibis.cumulative_window(group_by="entitlement_id", order_by="_from")
+    numbered = begun.mutate(_period=begun["_begins"].sum().over(so_far))
+    each = numbered.group_by(["entitlement_id", "_period"]).aggregate(
+        _starts=numbered["_from"].min(),
+        _last=numbered["_to"].max(),
+        _open=numbered["_to"].isnull().any(),
+        _overage=numbered["overage"].max(),
+    )
+    ends = each["_open"].ifelse(ibis.null(each["_last"].type()), each["_last"])
+    return each.select(_id="entitlement_id", _starts="_starts", _ends=ends, _overage="_overage")
+
+
+def _renewed(grants: ir.Table, periods: ir.Table) -> ir.Table:
+    joined = grants.inner_join(periods, grants["entitlement_id"] == periods["_id"])
+    later = joined["entitlement_id"] + "@" + joined["_starts"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return joined.mutate(
+        entitlement_id=(joined["_starts"] == joined["starts_at"]).ifelse(joined["entitlement_id"], later),
+        starts_at=joined["_starts"],
+        ends_at=joined["_ends"],
+        overage=joined["_overage"],
+    ).select(*grants.columns)
