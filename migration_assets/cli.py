@@ -250,23 +250,26 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
     "--to",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    show_default=True,
-    help="Folder to write to.",
+    default=None,
+    help="Folder to write to. Default: the plan's reports.",
 )
 @click.option("--reference", is_flag=True, help="Instead: what any plan may say, as docs/ of the project has it.")
-def document(plan: str | None, folder: Path, reference: bool) -> None:
+def document(plan: str | None, folder: Path | None, reference: bool) -> None:
     """Mapping specification, field comparison and data dictionary as markdown, from the files the code runs on."""
     from migration_assets.plan.reference import reference_pages
     from migration_assets.wiring.documents import documents
-    from migration_assets.wiring.environment import plan_name
+    from migration_assets.wiring.environment import plan_name, reports_folder
     from migration_assets.wiring.source_columns import load_against_source
 
     if reference:
-        _write_pages(folder, reference_pages())
+        _write_pages(folder or ROOT / "docs", reference_pages())
         return
-    loaded, known = load_against_source(ROOT, plan_name(ROOT, plan or "acme"), os.environ)
-    _write_pages(folder, {f"{loaded.name}-{name}": text for name, text in documents(loaded, known).items()})
+    name = plan_name(ROOT, plan or "acme")
+    loaded, known = load_against_source(ROOT, name, os.environ)
+    _write_pages(
+        folder or reports_folder(ROOT, name, os.environ),
+        {f"{loaded.name}-{name}": text for name, text in documents(loaded, known).items()},
+    )
     if known.unknown:
         err.print(_plain(f"{len(known.unknown)} tables have no known columns yet: {known.remedy}."))
 

@@ -30,6 +30,7 @@ PLAN = "CUTOVER_PLAN"
 BEGIN = "# --- Cutover writes the lines from here"
 END = "# --- to here anew at each set-up; lines of your own go above or below"
 STORE = "store"
+REPORTS = "reports"
 # The embedded server's folder stands beside the plans' folders.
 RESERVED = frozenset({"postgres"})
 
@@ -66,7 +67,7 @@ class Environment:
 
     @property
     def reports(self) -> Path:
-        return self.plan_home / "reports"
+        return self.plan_home / REPORTS
 
     @property
     def dagster_url(self) -> str:
@@ -142,6 +143,11 @@ def store_folder(root: Path, plan: str, env: Mapping[str, str]) -> Path:
     """Where the store of a plan is, or will be once it is set up; starts and asks nothing."""
     root = root.resolve()
     return _home(root, _known(root, env)) / plan_name(root, plan) / STORE
+
+
+def reports_folder(root: Path, plan: str, env: Mapping[str, str]) -> Path:
+    """Where what people read about a plan lies; starts and asks nothing."""
+    return store_folder(root, plan, env).parent / REPORTS
 
 
 def embedded_server(root: Path, env: Mapping[str, str]) -> EmbeddedServer | None:

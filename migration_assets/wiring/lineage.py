@@ -12,9 +12,12 @@ import dagster as dg
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.plan.models import Plan
+from migration_assets.wiring.metadata import markdown_table
 
 SCHEMA = "dagster/column_schema"
 LINEAGE = "dagster/column_lineage"
+# The same as a table that people can read.
+ORIGINS = "where each column comes from"
 
 # What the derived entity is made of: field -> (entity, field) it comes from.
 _ENTITLEMENT = {
@@ -122,7 +125,16 @@ def mapping_lineage(plan: Plan, entities: Iterable[str]) -> dict[str, object]:
     if "subscription_item" in wanted:
         deps |= _entitlement_lineage(wanted)
     unique = {column: list(dict.fromkeys(found)) for column, found in deps.items()}
-    return {LINEAGE: dg.TableColumnLineage(deps_by_column=unique)}
+    return {LINEAGE: dg.TableColumnLineage(deps_by_column=unique), ORIGINS: _readable(unique)}
+
+
+def _readable(deps: dict[str, list[dg.TableColumnDep]]) -> dg.MarkdownMetadataValue:
+    """Lineage by column as a table: Dagster's open-source UI keeps it and does not draw it."""
+    rows = [
+        (column, ", ".join(f"{d.asset_key.to_user_string()} {d.column_name}" for d in found) or "a rule or a constant")
+        for column, found in deps.items()
+    ]
+    return markdown_table(("column", "comes from"), rows)
 
 
 def _entitlement_lineage(entities: set[str]) -> dict[str, list[dg.TableColumnDep]]:
@@ -140,7 +152,7 @@ def same_columns(entities: Iterable[str], upstream: str) -> dict[str, object]:
         for name in entities
         for f in ENTITIES[name].fields
     }
-    return {LINEAGE: dg.TableColumnLineage(deps_by_column=deps)}
+    return {LINEAGE: dg.TableColumnLineage(deps_by_column=deps), ORIGINS: _readable(deps)}
 
 
 def target_lineage(plan: Plan) -> dict[str, object]:
@@ -152,4 +164,26 @@ def target_lineage(plan: Plan) -> dict[str, object]:
             deps[f"{table}.{column}"] = [dg.TableColumnDep(dg.AssetKey(entity.stage), f"{declared.entity}.{field}")]
             described = entity.field(field)
             columns.append(dg.TableColumn(f"{table}.{column}", type=described.type, description=described.description))
-    return {LINEAGE: dg.TableColumnLineage(deps_by_column=deps), SCHEMA: dg.TableSchema(columns=columns)}
+    return {
+        LINEAGE: dg.TableColumnLineage(deps_by_column=deps),
+        ORIGINS: _whole_way(plan),
+        SCHEMA: dg.TableSchema(columns=columns),
+    }
+
+
+def _whole_way(plan: Plan) -> dg.MarkdownMetadataValue:
+    """Each target column, the canonical field it holds and the legacy columns that field is made from."""
+    sources: dict[tuple[str, str], list[str]] = {}
+    for row in plan.mapping:
+        found = (f"{row.system}.{row.table}.{c}" for c in row.columns if not c.startswith("_"))
+        sources.setdefault((row.entity, row.field), []).extend(found)
+    rows = [
+        (
+            f"{table}.{column}",
+            f"{declared.entity}.{field}",
+            ", ".join(dict.fromkeys(sources.get((declared.entity, field), []))),
+        )
+        for table, declared in plan.target.tables.items()
+        for column, field in declared.columns.items()
+    ]
+    return markdown_table(("target column", "canonical field", "legacy columns"), rows)

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     import psycopg
 
 
+_REMEDIES = {
+    "25006": "Allow changes with --write.",
+    "42501": "Allow changes with --write; programs and files of the server stay out of reach without it.",
+    "42601": "Correct the query; without --write it has to be one statement.",
+}
+
+
 def run_sql(workspace: Workspace, name: str, query: str, *, write: bool, actor: str) -> dict[str, Any]:
     """Columns and rows of one query, or the number of rows it changed. BadInput for an unknown name or a bad query."""
     import psycopg
@@ -30,7 +37,7 @@ def run_sql(workspace: Workspace, name: str, query: str, *, write: bool, actor: 
             # Only one statement can be prepared: none can end the read-only transaction and begin another.
             cursor = connection.execute(query.encode(), prepare=not write)
         except psycopg.Error as e:
-            remedy = "Correct the query, or allow changes with --write."
+            remedy = _REMEDIES.get(e.sqlstate or "", "Correct the query.")
             raise BadInput(f"{name} refused the query: {e.diag.message_primary or type(e).__name__}", remedy) from e
         columns = [c.name for c in cursor.description or ()]
         rows = [list(r) for r in cursor.fetchall()] if columns else []

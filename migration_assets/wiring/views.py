@@ -119,6 +119,13 @@ def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
     print_silent(out, report["controls_silent"])
     verdict = "[bold green]Everything adds up.[/]" if report["ok"] else "[bold red]It does not add up.[/]"
     out.print(f"{verdict} Snapshot {report['snapshot']}.")
+    off = [c["cohort"] for c in report["cohorts"] if c.get("differences_total") or c.get("controls_off")]
+    if off:
+        named = " ".join(f"--cohort {c}" for c in off)
+        out.print(
+            f"What was changed in the target by hand, `cutover run {named}` puts right. Values side by side: "
+            "spot_check.html and discrepancies.csv in the cohort's folder of reports."
+        )
 
 
 def _print_findings(out: Console, cohort: Mapping[str, Any]) -> None:
@@ -164,7 +171,7 @@ def _print_sum(out: Console, report: Mapping[str, Any], title: str, part: str, k
     table = Table(*keys.split(), *(n.removesuffix("_minor") for n in names), title=title, title_justify="left")
     for column in table.columns[len(keys.split()) :]:
         column.justify = "right"
-    for key, row in rows.items():
+    for key, row in sorted(rows.items()):
         if any(row.values()):
             table.add_row(*map(escape, key), *(f"{row[n]:,f}" for n in names))
     out.print(table)
@@ -241,7 +248,12 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
     out.print(table)
     stages = list(cohorts[0]["stages"]) if cohorts else []
     table = Table(
-        "cohort", "wave", "customers", *(s.replace("_", "\n") for s in stages), title="Cohorts", title_justify="left"
+        "cohort",
+        "wave",
+        "customer\nrows",
+        *(s.replace("_", "\n") for s in stages),
+        title="Cohorts",
+        title_justify="left",
     )
     for row in cohorts:
         cells = [MARKS[row["stages"][s]["state"]] for s in stages]
@@ -260,6 +272,11 @@ def print_rows(out: Console, result: Mapping[str, Any]) -> None:
         out.print(f"{result['rows_changed']:,} row(s) changed")
         return
     table = Table(*result["columns"])
+    for i, column in enumerate(table.columns):
+        # A cut-off id is of no use to anybody: it is folded instead.
+        column.overflow = "fold"
+        if any(isinstance(row[i], (int, float, Decimal)) for row in result["rows"]):
+            column.justify = "right"
     for row in result["rows"]:
         table.add_row(*("" if v is None else escape(str(v)) for v in row))
     out.print(table)
@@ -269,7 +286,7 @@ def print_next_steps(out: Console, workspace: Workspace) -> None:
     """What to open next."""
     reports = workspace.environment.reports
     out.print("\n[bold]Next[/]")
-    out.print("  make ui                          assets, checks, lineage and history in Dagster, on 127.0.0.1:3000")
+    out.print("  make ui                          Dagster on 127.0.0.1:3000: Lineage, Catalog (checks by cohort), Runs")
     out.print("  .venv/bin/cutover status         where each cohort stands")
     out.print("  .venv/bin/cutover reconcile      compare source and target again, now")
     if reports.exists():
