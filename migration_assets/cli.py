@@ -35,7 +35,8 @@ PIPE_WIDTH = 150
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
+    # Values are shown as they are: `:smile:` is not a picture here.
+    return Console(stderr=stderr, highlight=False, emoji=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 
 out, err = _console(stderr=False), _console(stderr=True)
@@ -47,6 +48,9 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            err.print("interrupted; what was not finished has been undone. `cutover run --resume` goes on from here.")
+            ctx.exit(130)
         except CutoverError as e:
             if "--json" in sys.argv:
                 click.echo(json.dumps({"ok": False, "error": e.message, "remedy": e.remedy}, indent=2))

@@ -129,6 +129,9 @@ class Runner:
             tags=dict(tags or {}),
             run_config=QUIET,
         )
+        if _was_interrupted(result):
+            # Dagster takes Ctrl-C for a failure of the step; whoever pressed it wants everything to stop.
+            raise KeyboardInterrupt
         return summed_up(result)
 
     def run(self, run: CohortRun) -> PhaseResult:
@@ -268,6 +271,11 @@ def summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:
         exit_code=exit_code,
         run_id=result.run_id,
     )
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    failures = [e.step_failure_data.error for e in result.all_events if e.is_step_failure]
+    return any(f is not None and f.cls_name == "DagsterExecutionInterruptedError" for f in failures)
 
 
 def _reason_outside_steps(result: dg.ExecuteInProcessResult) -> str | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.queues import Queue
 from typing import Any, Generic, TypeVar
 
@@ -88,17 +89,24 @@ def processes_beside(count: int, open_worker: Open, said: Say) -> Iterator[list[
     context = multiprocessing.get_context("spawn")
     messages: Queue[str | None] = context.Queue()
     pools = [ProcessPoolExecutor(1, context, _begin, (open_worker, messages)) for _ in range(count)]
-    for pool in pools:
-        pool.submit(int)
+    numbers = [pool.submit(os.getpid) for pool in pools]
     listener = threading.Thread(target=_listen, args=(messages, said), daemon=True)
     listener.start()
     try:
         yield pools
     finally:
-        for pool in pools:
+        for pool, number in zip(pools, numbers, strict=True):
             pool.shutdown(wait=False, cancel_futures=True)
+            # Idle, or interrupted: either way nothing is worth the seconds that tidying up takes such a process.
+            number.add_done_callback(_end)
         messages.put(None)
         listener.join(timeout=5)
+
+
+def _end(number: Future[int]) -> None:
+    if not number.cancelled() and number.exception() is None:
+        with suppress(ProcessLookupError):
+            os.kill(number.result(), signal.SIGKILL)
 
 
 def _listen(messages: Queue[str | None], said: Say) -> None:
@@ -107,6 +115,8 @@ def _listen(messages: Queue[str | None], said: Say) -> None:
 
 
 def _begin(open_worker: Open, messages: Queue[str | None]) -> None:
+    # Ctrl-C goes to the whole group; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _own[:] = [open_worker(messages.put)]
 

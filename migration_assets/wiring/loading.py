@@ -26,7 +26,13 @@ def is_dry_run(call: StageCall) -> bool:
     return call.tags.get(DRY_RUN) == "true"
 
 
-def load_rows(call: StageCall, cohort: str, files: Mapping[str, Path], redirects: ir.Table | None = None) -> LoadResult:
+def load_rows(
+    call: StageCall,
+    cohort: str,
+    files: Mapping[str, Path],
+    redirects: ir.Table | None = None,
+    members: ir.Table | None = None,
+) -> LoadResult:
     """Load the canonical rows (entity -> Parquet file) of one cohort in one transaction."""
     order = LoadOrder(
         cohort=cohort,
@@ -37,7 +43,7 @@ def load_rows(call: StageCall, cohort: str, files: Mapping[str, Path], redirects
         work_folder=call.workspace.work_folder,
     )
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}
-    result = load_cohort(call.engine, call.workspace.target, call.plan, order, canonical, redirects)
+    result = load_cohort(call.engine, call.workspace.target, call.plan, order, canonical, redirects, members)
     call.say(f"{result.rows_written} rows written{' and rolled back: dry run' if result.dry_run else ''}")
     return result
 

@@ -36,12 +36,12 @@ def run_sql(workspace: Workspace, name: str, query: str, *, write: bool, actor: 
                 _give_up_rights(connection)
             # Only one statement can be prepared: none can end the read-only transaction and begin another.
             cursor = connection.execute(query.encode(), prepare=not write)
+            rows = [list(r) for r in cursor.fetchall()] if cursor.description else []
         except psycopg.Error as e:
             remedy = _REMEDIES.get(e.sqlstate or "", "Correct the query.")
             raise BadInput(f"{name} refused the query: {e.diag.message_primary or type(e).__name__}", remedy) from e
         columns = [c.name for c in cursor.description or ()]
-        rows = [list(r) for r in cursor.fetchall()] if columns else []
-        changed = cursor.rowcount if not columns else 0
+        changed = max(cursor.rowcount, 0) if not columns else 0
     return {"columns": columns, "rows": rows, "rows_changed": changed}
 
 

@@ -52,7 +52,7 @@ def print_summary(out: Console, summary: Summary) -> None:
     out.print(table)
     for name, p in summary.cohorts.items():
         if p.reason:
-            out.print(f"[red]{name}, {p.stopped_at}:[/] {escape(p.reason)}")
+            out.print(f"[red]{', '.join(filter(None, (name, p.stopped_at)))}:[/] {escape(p.reason)}")
 
 
 def _print_reason(out: Console, phase: PhaseResult) -> None:
@@ -271,7 +271,7 @@ def print_rows(out: Console, result: Mapping[str, Any]) -> None:
     if not result["columns"]:
         out.print(f"{result['rows_changed']:,} row(s) changed")
         return
-    table = Table(*result["columns"])
+    table = Table(*map(escape, result["columns"]))
     for i, column in enumerate(table.columns):
         # A cut-off id is of no use to anybody: it is folded instead.
         column.overflow = "fold"

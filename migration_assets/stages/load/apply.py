@@ -22,6 +22,7 @@ from psycopg import sql
 
 from migration_assets.connectors.postgres_target import Connection, copy_in, copy_out, names, read_csv, write_csv
 from migration_assets.domain.errors import TargetRefused
+from migration_assets.stages.load.handover import hand_over
 from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
 from migration_assets.stages.load.refusal import STAGE_PREFIX, refusal
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, PRE_IMAGE, RECORD_SCHEMA, role_names
@@ -98,11 +99,13 @@ def load_cohort(
     order: LoadOrder,
     canonical: Mapping[str, ir.Table],
     redirects: ir.Table | None = None,
+    members: ir.Table | None = None,
 ) -> LoadResult:
     """Load the canonical rows (entity -> rows) of one cohort; entities that are not given are left alone.
 
-    `redirects` (shape.REDIRECTS) are source rows merged into others. TargetRefused: another load is running, or the
-    target would not take a row; nothing was written then. A dry run does everything and rolls back.
+    `redirects` (shape.REDIRECTS) are source rows merged into others; `members` (customer_id, cohort) tells who is in
+    which cohort now. TargetRefused: another load is running, or the target would not take a row; nothing was written
+    then. A dry run does everything and rolls back.
     """
     with tempfile.TemporaryDirectory(prefix="cutover-load-", dir=order.work_folder) as name:
         folder = Path(name)
@@ -111,6 +114,8 @@ def load_cohort(
             aliases = stored_aliases(engine, connection, folder)
             load = plan_load(engine, plan, canonical, redirects, aliases)
             try:
+                if members is not None:
+                    hand_over(engine, connection, plan.target, order.cohort, members, folder)
                 result = _Load(engine, connection, plan, order, folder, load).run()
                 connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             except psycopg.Error as error:

@@ -69,7 +69,7 @@ def _load(call: StageCall) -> StageOutput:
     if is_dry_run(call):
         # The global phase has rolled its rows back, and what is tried here needs them.
         files = call.files("reference_data") | files
-    result = load_rows(call, call.partition, files, merged_rows(call))
+    result = load_rows(call, call.partition, files, merged_rows(call), call.global_rows("cohort_plan", "members"))
     file = call.file("loaded_target", "loaded")
     call.engine.write(call.engine.table(loaded_table(result)), file, order_by=["table"])
     return StageOutput({"loaded": file}, load_metadata(result), stands=not is_dry_run(call))

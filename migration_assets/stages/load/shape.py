@@ -94,7 +94,7 @@ class Shaper:
     def crosswalk(self, entity: str, shaped: ir.Table) -> ir.Table:
         """One crosswalk row (CROSSWALK, status loaded) per shaped row of the entity."""
         return shaped.select(
-            **_source_of(entity, shaped["_canonical_key"]),
+            **source_of(entity, shaped["_canonical_key"]),
             target_id=shaped[shaped.columns[0]],
             status=ibis.literal("loaded"),
             founder=shaped["_founder"],
@@ -107,7 +107,7 @@ class Shaper:
         ids = ids.select(_entity="entity", _into="key", _id="target_id")
         led = redirects.inner_join(ids, [("entity", "_entity"), ("into_key", "_into")])
         return led.select(
-            **_source_of(led.entity, led.key),
+            **source_of(led.entity, led.key),
             target_id=led["_id"],
             status=ibis.literal("merged"),
             founder=ibis.literal(False),
@@ -158,7 +158,7 @@ def _id_entity(entity: Entity, field: Field) -> str | None:
     return None if name is None or ENTITIES[name].origin == "catalog" else name
 
 
-def _source_of(entity: str | ir.Value, key: ir.StringValue) -> dict[str, ir.Value]:
+def source_of(entity: str | ir.Value, key: ir.StringValue) -> dict[str, ir.Value]:
     """A canonical key `<system>.<table>:<id>` in its parts. Derived rows have one too, with an id of their own."""
     dot, colon = key.find("."), key.find(":")
     return {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.domain.canonical import ENTITIES
+from migration_assets.plan.ownership import owner_column
 
 if TYPE_CHECKING:
     from migration_assets.plan.models import TargetSchema
@@ -66,13 +67,3 @@ def _strangers(schema: TargetSchema, table: str, cohort: str, parts: dict[str, s
         "SELECT {columns} FROM {target} t WHERE " + _UNKNOWN + " AND NOT EXISTS (SELECT FROM {crosswalk} p "
         "WHERE p.target_id = {owner} AND p.entity = {parent} AND p.status = 'loaded' AND p.cohort <> 'unassigned')"
     ).format(**more)
-
-
-def owner_column(schema: TargetSchema, table: str) -> tuple[str, str] | None:
-    """The column that says whose a row is, and the entity it leads to: a customer, or else the first parent."""
-    declared = schema.tables[table]
-    names = {field: column for column, field in declared.columns.items()}
-    held = {t.entity for t in schema.tables.values()} - {declared.entity}
-    fields = [f for f in ENTITIES[declared.entity].references if f.name in names and f.references in held]
-    ranked = sorted(fields, key=lambda f: (f.references != "customer", not f.required))
-    return (names[ranked[0].name], str(ranked[0].references)) if ranked else None

@@ -13,7 +13,7 @@ import ibis
 import pyarrow as pa
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.stages.reconcile.membership import owner_column
+from migration_assets.plan.ownership import owner_column
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
+import pyarrow as pa
 import pytest
-from target_world import PLAN_UUID, order, products, rows, tiny_plan, utc, world
+from target_world import PLAN_UUID, World, order, products, rows, tiny_plan, utc, world
 
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.domain.errors import TargetRefused
@@ -352,3 +354,60 @@ def test_a_target_that_lost_a_table_is_refused(engine: DuckDBEngine, target: Pos
         c.execute("DROP TABLE billing.entitlements")
     with pytest.raises(TargetRefused, match="entitlements"):
         load_cohort(engine, target, tiny_plan(), order(), world().canonical(engine))
+
+
+def part(numbers: range) -> World:
+    """Some of the six customers, with all that is theirs."""
+    whole = world()
+    theirs = {"subscription_item": lambda r: r["source_row"] // 10}
+    return World(
+        {
+            e: [r for r in rs if theirs.get(e, lambda r: r["source_row"])(r) in numbers]
+            for e, rs in whole.records.items()
+        }
+    )
+
+
+def members(engine: DuckDBEngine, **cohorts: range) -> Any:
+    """Who is in which cohort now."""
+    placed = [(f"crm.accounts:{n}", cohort) for cohort, numbers in cohorts.items() for n in numbers]
+    return engine.table(pa.table({"customer_id": [c for c, _ in placed], "cohort": [c for _, c in placed]}))
+
+
+def test_a_customer_that_leaves_for_another_cohort_keeps_everything_until_that_one_is_loaded(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    plan = tiny_plan()
+    load_cohort(engine, target, plan, order("pilot"), world(range(1, 7)).canonical(engine))
+    before = counted(target)
+    now = members(engine, pilot=range(1, 5), base=range(5, 7))
+    stays = load_cohort(engine, target, plan, order("pilot"), part(range(1, 5)).canonical(engine), members=now)
+    assert stays.rows_written == 0, "nobody loses anything because another cohort may be blocked"
+    held = ask(target, "SELECT cohort, count(*) FROM cutover.crosswalk GROUP BY 1 ORDER BY 1")
+    assert held == [("base", 10), ("pilot", 20)]
+    smaller = part(range(5, 7))
+    smaller.records["subscription_item"] = [i for i in smaller.records["subscription_item"] if i["source_row"] != 61]
+    arrives = load_cohort(engine, target, plan, order("base"), smaller.canonical(engine), members=now)
+    assert arrives.rows_written == 1, "what the source no longer has goes when its new cohort is loaded"
+    assert counted(target)["billing.customers"] == before["billing.customers"]
+
+
+def test_a_customer_that_comes_from_another_cohort_is_not_doubled_and_leaves_nothing_behind(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    plan = tiny_plan()
+    load_cohort(engine, target, plan, order("pilot"), part(range(1, 4)).canonical(engine))
+    load_cohort(engine, target, plan, order("base"), part(range(4, 7)).canonical(engine))
+    # Customer 4 turns out to be customer 1, whose family now moves with the pilot; its contract comes along.
+    whole = part(range(1, 5))
+    for entity in ("customer", "entitlement"):
+        whole.records[entity] = [r for r in whole.records[entity] if r["source_row"] != 4]
+    whole.one("subscription", 4)["customer_id"] = "crm.accounts:1"
+    merged = engine.table(pa.table({"entity": ["customer"], "key": ["crm.accounts:4"], "into_key": ["crm.accounts:1"]}))
+    now = members(engine, pilot=range(1, 5), base=range(5, 7))
+    load_cohort(engine, target, plan, order("pilot"), whole.canonical(engine), merged, members=now)
+    assert counted(target)["billing.customers"] == 5, "the merged customer's own row is gone"
+    (one,) = ask(target, "SELECT target_id FROM cutover.crosswalk WHERE entity = 'customer' AND source_id = '1'")
+    assert ask(target, "SELECT count(*) FROM billing.subscriptions WHERE customer_id = '" + str(one[0]) + "'") == [(2,)]
+    left = load_cohort(engine, target, plan, order("base"), part(range(5, 7)).canonical(engine), members=now)
+    assert left.rows_written == 0

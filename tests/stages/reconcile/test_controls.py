@@ -169,8 +169,14 @@ def test_a_control_that_cannot_be_worked_out_names_its_row(
         ties(engine, loaded[0], raw, BILLED.model_copy(update={**wrong, "row": 7}))
 
 
-ALLOWED = ("migration_assets.domain", "migration_assets.plan.models", "migration_assets.stages.reconcile.m",
-           "migration_assets.engine.duckdb", "migration_assets.connectors.postgres_target")  # fmt: skip
+ALLOWED = (
+    "migration_assets.domain",
+    "migration_assets.plan.models",
+    "migration_assets.plan.ownership",
+    "migration_assets.stages.reconcile.m",
+    "migration_assets.engine.duckdb",
+    "migration_assets.connectors.postgres_target",
+)
 
 
 @pytest.mark.parametrize("module", ["controls", "money", "membership"])
