@@ -59,6 +59,25 @@ class Commands(click.Group):
                 if e.remedy:
                     err.print(f"[bold]remedy:[/] {_plain(e.remedy)}")
             ctx.exit(e.exit_code)
+        except Exception as e:
+            if not _server_went_away(e):
+                raise
+            err.print(
+                f"[bold red]error:[/] the database server went away ({type(e).__name__}); nothing half-done is visible"
+            )
+            err.print("[bold]remedy:[/] run again with `cutover run --resume`: it starts the server and goes on")
+            ctx.exit(1)
+
+
+def _server_went_away(error: Exception) -> bool:
+    """Whether a driver lost its connection; its text, which may quote rows, is for nobody."""
+    driver = type(error).__module__.partition(".")[0]
+    return driver in ("psycopg", "psycopg2", "sqlalchemy") and type(error).__name__ in (
+        "OperationalError",
+        "InterfaceError",
+        "AdminShutdown",
+        "CrashShutdown",
+    )
 
 
 def _plain(text: str) -> str:

@@ -136,6 +136,14 @@ class ControlDatabase:
             if results:
                 connection.execute(sa.insert(VERDICT), [{**common, **_verdict_columns(r)} for r in results])
 
+    def withdraw_verdicts(self, assets: Sequence[str]) -> int:
+        """What these assets were found to be is no longer so, for any cohort; it stays as history. Returns how many."""
+        v = VERDICT.c
+        with self._begin() as connection:
+            _lock(connection, _VERDICTS)
+            done = connection.execute(sa.update(VERDICT).where(v.asset.in_(assets), v.current).values(current=False))
+            return int(done.rowcount)
+
     def verdicts(self, cohort: str, asset: str) -> tuple[Verdict, ...]:
         """The current verdicts of an asset for a cohort, by check."""
         with self._begin() as connection:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from migration_assets.domain.errors import PlanFaults
 from migration_assets.plan.check import check_plan
-from migration_assets.plan.load import load_plan
+from migration_assets.plan.load import load_plan, require_own_name
 from migration_assets.plan.models import Plan
 from migration_assets.plan.wording import listing
 from migration_assets.stages.golden_copy.columns import declared_types, raw_columns, unread_tables
@@ -69,6 +69,7 @@ def known_columns(root: Path, plan: Plan, env: Mapping[str, str]) -> KnownColumn
 def load_against_source(root: Path, name: str, env: Mapping[str, str]) -> tuple[Plan, KnownColumns]:
     """The plan, checked against the columns of its golden copy as well; PlanFaults with every fault otherwise."""
     plan = load_plan(root / "plans" / name)
+    require_own_name(plan)
     known = known_columns(root, plan, env)
     if faults := check_plan(plan, columns=known.types):
         seen = "" if known.snapshot is None else f"Mend them. {known.sentence()} {_HAS_CHANGED}"

@@ -133,5 +133,8 @@ class Workspace:
 def open_workspace(environment: Environment) -> Workspace:
     """The workspace of the environment's plan; PlanFaults when its files do not hold."""
     from migration_assets.plan.check import load_checked_plan
+    from migration_assets.plan.load import require_own_name
 
-    return Workspace(load_checked_plan(environment.plan_folder), environment)
+    plan = load_checked_plan(environment.plan_folder)
+    require_own_name(plan)
+    return Workspace(plan, environment)

@@ -68,6 +68,13 @@ def test_it_is_said_when_source_columns_were_not_checked(root: Path) -> None:
     assert not (root / ".cutover").exists()
 
 
+def test_a_copied_plan_that_kept_its_name_is_refused(root: Path) -> None:
+    (root / "plans/telco").rename(root / "plans/mine")
+    for arguments in (("check",), ("run",)):
+        answer = command(root, NOWHERE, *arguments, "--plan", "mine")
+        assert answer.exit_code == 2 and "mine" in answer.err and "uuid" in answer.err
+
+
 def test_a_yaml_that_cannot_be_read_is_named(root: Path) -> None:
     (root / "plans/telco/cohorts.yaml").write_text("cohorts: [", encoding="utf-8")
     answer = command(root, NOWHERE, "check", "--plan", "telco")
@@ -90,7 +97,7 @@ def test_a_variable_that_is_not_set_is_named(small: World, small_run: Summary, s
     _nothing_lost(small)
 
 
-@pytest.mark.parametrize("table", ["nowhere.csv", "empty.csv", "header.csv", "columns.csv"])
+@pytest.mark.parametrize("table", ["nowhere.csv", "empty.csv", "header.csv", "columns.csv", "folder.csv"])
 def test_a_source_that_is_not_what_the_plan_says_is_refused(
     small: World, small_run: Summary, server: str, telco_csv: Path, tmp_path: Path, table: str
 ) -> None:
@@ -103,6 +110,8 @@ def test_a_source_that_is_not_what_the_plan_says_is_refused(
     given = tmp_path / table
     if table in contents:
         given.write_text(contents[table], encoding="utf-8")
+    if table == "folder.csv":
+        given.mkdir()
     answer = command(
         small.workspace.root, server, "run", "--plan", "small", "--new-snapshot", "--json", TELCO_CSV=str(given)
     )

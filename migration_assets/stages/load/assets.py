@@ -6,8 +6,9 @@ import dagster as dg
 import pyarrow as pa
 
 from migration_assets.stages.load.catalog import apply_schema, read_catalog
+from migration_assets.stages.load.ddl import ident
 from migration_assets.stages.load.inventory import inventory
-from migration_assets.stages.load.schema import desired_schema
+from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA, desired_schema
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import target_lineage
 from migration_assets.wiring.loading import is_dry_run, load_metadata, load_rows, loaded_table, merged_rows
@@ -49,6 +50,9 @@ def _make_schema(call: StageCall) -> StageOutput:
     call.workspace.make_target_database()
     target, desired = call.workspace.target, desired_schema(call.plan)
     result = apply_schema(target, desired)
+    if any(s.startswith(f"CREATE TABLE {ident(RECORD_SCHEMA, CROSSWALK)}") for s in result.statements):
+        # A target without a record has never been loaded, whatever was found of the one that stood in its place.
+        call.workspace.control.withdraw_verdicts(("reference_data", "loaded_target", "reconciliation"))
     call.say("unchanged" if result.unchanged else f"{len(result.statements)} statements")
     with target.transaction(read_only=True) as connection:
         planned = inventory(read_catalog(connection, desired), desired)
