@@ -318,6 +318,19 @@ def ui(plan: str | None, port: int, read_only: bool) -> None:
 
 
 @main.command()
+def stop() -> None:
+    """Stop the embedded PostgreSQL server; the next command starts it again."""
+    from migration_assets.wiring.environment import embedded_server
+
+    server = embedded_server(ROOT, dict(os.environ))
+    if server is None:
+        out.print("The server is your own (CUTOVER_DATABASE_URL): Cutover leaves it alone.")
+        return
+    server.stop()
+    out.print("The embedded server is stopped.")
+
+
+@main.command()
 @plan_option
 @click.argument("name")
 @click.argument("query")
