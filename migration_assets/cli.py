@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -389,9 +390,12 @@ def runner_of(environment: Environment, instance: dg.DagsterInstance) -> Runner:
 def open_beside(environment: Environment, said: Callable[[str], None]) -> Callable[[CohortRun], PhaseResult]:
     """What runs a cohort in a process beside this one; `said` takes progress messages."""
     import dagster as dg
+    from tqdm import tqdm
 
     from migration_assets.wiring.execute import progress_to
 
+    # Great Expectations' progress bars would make a lock among processes, which a process that is ended leaves behind.
+    tqdm.set_lock(threading.RLock())
     runner = runner_of(environment, dg.DagsterInstance.get())
 
     def run(piece: CohortRun) -> PhaseResult:

@@ -96,11 +96,12 @@ def processes_beside(count: int, open_worker: Open, said: Say) -> Iterator[list[
         yield pools
     finally:
         for pool, number in zip(pools, numbers, strict=True):
-            pool.shutdown(wait=False, cancel_futures=True)
             # Idle, or interrupted: either way nothing is worth the seconds that tidying up takes such a process.
             number.add_done_callback(_end)
+            pool.shutdown(wait=True, cancel_futures=True)
         messages.put(None)
         listener.join(timeout=5)
+        messages.close()
 
 
 def _end(number: Future[int]) -> None:
