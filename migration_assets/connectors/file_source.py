@@ -173,12 +173,12 @@ def find_files(location: Path, read_from: str) -> list[File]:
                 "write `read_from: .`, or give the folder as path",
             )
         return [File(location, location.name, part)]
-    if name in ("", "."):
+    _refuse_escape(name)
+    if name == ".":
         raise SourceUnreadable(
             "the source's path is no file, and read_from names none in it",
             "give the file itself as path, or the folder as path and the file's name in read_from",
         )
-    _refuse_escape(name)
     literal = location / name
     paths = [literal] if literal.is_file() else sorted(p for p in location.glob(name) if p.is_file())
     if not paths:
