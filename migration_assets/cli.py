@@ -360,8 +360,9 @@ def opened(plan: str | None, *, load: bool = True) -> Iterator[tuple[Workspace, 
     if load:
         # Faults of the plan come first: there is no point in starting a server for a plan that does not hold.
         from migration_assets.plan.check import load_checked_plan
+        from migration_assets.plan.load import require_own_name
 
-        load_checked_plan(ROOT / "plans" / name)
+        require_own_name(load_checked_plan(ROOT / "plans" / name))
     environment = prepare(ROOT, name, dict(os.environ))
     os.environ.update(environment.exports)
     migrate(environment.control_url)
