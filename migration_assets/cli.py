@@ -290,10 +290,8 @@ def document(plan: str | None, folder: Path | None, reference: bool) -> None:
         return
     name = plan_name(ROOT, plan or "acme")
     loaded, known = load_against_source(ROOT, name, os.environ)
-    _write_pages(
-        folder or reports_folder(ROOT, name, os.environ),
-        {f"{loaded.name}-{name}": text for name, text in documents(loaded, known).items()},
-    )
+    pages = {f"{name}-{page}": text for page, text in documents(loaded, known).items()}
+    _write_pages(folder or reports_folder(ROOT, name, os.environ), pages)
     if known.unknown:
         err.print(_plain(f"{len(known.unknown)} tables have no known columns yet: {known.remedy}."))
 

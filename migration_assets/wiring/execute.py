@@ -220,27 +220,22 @@ def in_waves(cohorts: Sequence[Cohort]) -> list[list[str]]:
 
 
 def _held_back(failed: str) -> PhaseResult:
-    return PhaseResult(
-        ok=False,
-        stopped_at=None,
-        reason=f"not loaded, because what has to pass first did not ({failed}). Mend that and run again, or name this "
-        "cohort with --cohort to move it all the same.",
-        failed_checks=(),
-        rows_written=0,
-        exit_code=1,
+    return _without_run(
+        f"not loaded, because what has to pass first did not ({failed}). Mend that and run again, or name this cohort "
+        "with --cohort to move it all the same."
     )
 
 
 def _lost(run: CohortRun) -> PhaseResult:
-    return PhaseResult(
-        ok=False,
-        stopped_at=None,
-        reason=f"the process that ran {run.job} for this cohort died; what it had not finished was undone. "
-        "Run it again with `cutover run --resume`; where memory is short, with --at-once 1.",
-        failed_checks=(),
-        rows_written=0,
-        exit_code=1,
+    return _without_run(
+        f"the process that ran {run.job} for this cohort died; what it had not finished was undone. Run it again with "
+        "`cutover run --resume`; where memory is short, with --at-once 1."
     )
+
+
+def _without_run(reason: str) -> PhaseResult:
+    """The result for a cohort of which no run can tell how it ended."""
+    return PhaseResult(ok=False, stopped_at=None, reason=reason, failed_checks=(), rows_written=0, exit_code=1)
 
 
 def summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:

@@ -43,16 +43,20 @@ def serve(root: Path, *, port: int, read_only: bool, say: Callable[[str], None])
 
 def _answers(url: str, wanted: Callable[[], bool]) -> bool:
     """Wait until the webserver answers: it loads the whole graph first. False when nobody wants it any more."""
-    import requests
-
     while wanted():
-        try:
-            if requests.get(url, timeout=2).ok:
-                return True
-        except requests.RequestException:
-            pass  # not yet: it is asked again, until it answers or has ended
+        if _is_up(url):
+            return True
         time.sleep(0.3)
     return False
+
+
+def _is_up(url: str) -> bool:
+    import requests
+
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
 
 
 def _module(name: str) -> list[str]:
