@@ -87,17 +87,28 @@ def test_nothing_is_called_utils() -> None:
     assert not [p for p in MODULES if p.stem in {"utils", "helpers", "common", "misc"}]
 
 
-def test_controls_know_neither_mapping_nor_other_stages() -> None:
-    """Control totals must not share a mistake with what they control."""
-    seen, todo = set(), ["migration_assets.stages.reconcile.controls"]
+def _reached(module: str) -> set[str]:
+    """The module and all of ours that it imports, however far away."""
+    seen: set[str] = set()
+    todo = [module]
     while todo:
         name = todo.pop()
-        if name in seen:
-            continue
-        seen.add(name)
         path = PACKAGE.parent / (name.replace(".", "/") + ".py")
-        if path.exists():
+        if name not in seen and path.exists():
             todo += [m for m, _ in imports(path) if m.startswith("migration_assets.")]
+        seen.add(name)
+    return seen
+
+
+def test_controls_know_neither_mapping_nor_other_stages() -> None:
+    """Control totals must not share a mistake with what they control."""
     forbidden = ("migration_assets.engine.mapping", "migration_assets.engine.rules", "migration_assets.stages.")
-    strangers = [m for m in seen if m.startswith(forbidden) and not m.startswith("migration_assets.stages.reconcile")]
-    assert not strangers
+    strangers = [m for m in _reached("migration_assets.stages.reconcile.controls") if m.startswith(forbidden)]
+    assert not [m for m in strangers if not m.startswith("migration_assets.stages.reconcile")]
+
+
+@pytest.mark.parametrize("module", ["sides", "rows", "membership", "balance", "spot_check"])
+def test_the_reading_side_does_not_know_how_rows_are_written(module: str) -> None:
+    """What compares the target must not shape or load rows by the code that did it."""
+    writing = {f"migration_assets.stages.load.{m}" for m in ("shape", "plan", "apply", "handover", "refusal")}
+    assert not _reached(f"migration_assets.stages.reconcile.{module}") & writing

@@ -19,6 +19,7 @@ import ibis
 import ibis.expr.operations as ops
 import pyarrow as pa
 
+from migration_assets.engine.spill import SpillFolder
 from migration_assets.engine.statements import declared, ibis_type, kept_type, statement_of
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ class DuckDBEngine:
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute(_UUID5)
-        if spill_to is not None:
-            spill_to.mkdir(parents=True, exist_ok=True)
-            self.connection.execute(f"SET temp_directory = '{_quoted(spill_to)}'")
+        self._spill = None if spill_to is None else SpillFolder(spill_to)
+        if self._spill is not None:
+            self.connection.execute(f"SET temp_directory = '{_quoted(self._spill.path)}'")
 
     def __enter__(self) -> DuckDBEngine:
         return self
@@ -70,6 +71,8 @@ class DuckDBEngine:
     def close(self) -> None:
         """Give back memory; tables of this engine are gone afterwards."""
         self.backend.disconnect()
+        if self._spill is not None:
+            self._spill.close()
 
     def read(self, *paths: Path) -> ir.Table:
         """The rows of one or more Parquet files of the same columns."""

@@ -289,16 +289,18 @@ class NoOverlap(RuleType):
         )
 
     def _contradictions(self, scope: Scope, differ: str) -> str:
-        held = f"(select * from {scope.main} o where {sql.holds('o', self.where)})"
+        # Each condition compares one side with the other, so that DuckDB joins by hash and not row by row.
         same = (f"{sql.column('o', k)} is not distinct from {sql.column('b', k)}" for k in self.keys)
         starts = {side: sql.column(side, self.starts) for side in ("b", "o")}
         open_end = f"cast('infinity' as {scope.type_of(self.ends)})"
         until = {side: f"coalesce({sql.column(side, self.ends)}, {open_end})" for side in ("b", "o")}
-        overlap = f"greatest({starts['b']}, {starts['o']}) < least({until['b']}, {until['o']})"
+        overlap = (f"{starts['b']} < {until['o']}", f"{starts['o']} < {until['b']}")
         other = f"{sql.column('o', differ)} is distinct from {sql.column('b', differ)}"
+        held = {side: f"{sql.holds(side, self.where)} and {starts[side]} < {until[side]}" for side in ("b", "o")}
+        others = f"(select * from {scope.main} o where {held['o']})"
         return (
-            f"select b.* from {scope.main} b semi join {held} o on {sql.every((*same, overlap, other))} "
-            f"where {sql.holds('b', self.where)}"
+            f"select b.* from {scope.main} b semi join {others} o on {sql.every((*same, *overlap, other))} "
+            f"where {held['b']}"
         )
 
     def says(self) -> str:

@@ -73,21 +73,19 @@ def plan_load(
     canonical: Mapping[str, ir.Table],
     redirects: ir.Table | None = None,
     stored_aliases: ir.Table | None = None,
-    *,
-    for_record: bool = True,
 ) -> LoadPlan:
     """The load of these canonical rows (entity -> rows); entities without a table in the target are left out.
 
     `redirects` (shape.REDIRECTS): source rows merged into others; `stored_aliases` (shape.ALIASES): what the crosswalk
-    has on keys that bear another row's id. Without `for_record` there is no crosswalk: a comparison needs none.
+    has on keys that bear another row's id.
     """
     shaper = shaper_of(engine, plan, canonical, redirects, stored_aliases)
     tables = tuple(
-        _table_rows(shaper, plan, name, canonical[table.entity], for_record)
+        _table_rows(shaper, plan, name, canonical[table.entity])
         for name, table in parents_first(plan.target)
         if table.entity in canonical
     )
-    return LoadPlan(tables, _crosswalk(shaper, plan, tables, redirects) if for_record else None)
+    return LoadPlan(tables, _crosswalk(shaper, plan, tables, redirects))
 
 
 def shaper_of(
@@ -103,14 +101,14 @@ def shaper_of(
     return Shaper(engine, plan.file.uuid, settled_aliases(plain, stored, canonical, redirects))
 
 
-def _table_rows(shaper: Shaper, plan: Plan, name: str, canonical: ir.Table, for_record: bool) -> TableRows:
+def _table_rows(shaper: Shaper, plan: Plan, name: str, canonical: ir.Table) -> TableRows:
     table = plan.target.tables[name]
-    recorded = for_record and ENTITIES[table.entity].origin != "catalog"
+    recorded = ENTITIES[table.entity].origin != "catalog"
     return TableRows(
         table=name,
         entity=table.entity,
         types=column_types(table),
-        shaped=shaper.engine.cached(shaper.shaped(table, canonical, for_record=recorded)),
+        shaped=shaper.engine.cached(shaper.shaped(table, canonical, recorded=recorded)),
         planned=shaper.engine.count(canonical),
         recorded=recorded,
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.domain.canonical.model import PROVENANCE, Entity, Field
+from migration_assets.domain.canonical.model import Entity, Field
 from migration_assets.stages.load.schema import canonical_field
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ class Shaper:
     namespace: UUID
     aliases: Aliases | None = None
 
-    def shaped(self, table: TargetTable, canonical: ir.Table, *, for_record: bool) -> ir.Table:
+    def shaped(self, table: TargetTable, canonical: ir.Table, *, recorded: bool) -> ir.Table:
         """Rows of one target table, its columns in its order, the first of them the key, and `_surrogate`
-        (`system.table#row`); with `for_record` also what the crosswalk is made of: `_canonical_key`, `_founder` and
+        (`system.table#row`); `recorded` rows also have what the crosswalk is made of: `_canonical_key`, `_founder` and
         `_row_hash`."""
         entity = ENTITIES[table.entity]
         fields = {column: canonical_field(entity, name) for column, name in table.columns.items()}
@@ -79,7 +79,7 @@ class Shaper:
         values = {column: self._value(entity, led, field) for column, field in fields.items()}
         place = led["source_system"] + ibis.literal(".") + led["source_table"] + ibis.literal("#")
         row = ibis.coalesce(led["source_row"].cast("string"), ibis.literal("?"))
-        record = self._record(entity, led, values, fields) if for_record else {}
+        record = self._record(entity, led, values, fields) if recorded else {}
         return led.select(**values, _surrogate=place + row, **record)
 
     def _record(
@@ -144,12 +144,6 @@ class Shaper:
 
     def _minted(self, entity: str, key: ir.Value) -> ir.StringValue:
         return self.engine.uuid5(self.namespace, ibis.literal(f"{entity}|") + key.cast("string"))
-
-
-def no_rows(engine: DuckDBEngine, entity: str) -> ir.Table:
-    """Canonical rows of an entity when there are none."""
-    types = {f.name: _ENGINE_TYPES.get(f.type, "string") for f in (*ENTITIES[entity].fields, *PROVENANCE)}
-    return engine.table(ibis.schema(types).to_pyarrow().empty_table())
 
 
 def _id_entity(entity: Entity, field: Field) -> str | None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from migration_assets.domain.money import exponent_of
 from migration_assets.stages.load.schema import role_names
-from migration_assets.stages.reconcile.balance import Balance, balance, cohort_crosswalk
+from migration_assets.stages.reconcile.balance import balance
 from migration_assets.stages.reconcile.changes import changed_values
 from migration_assets.stages.reconcile.controls import run_controls
 from migration_assets.stages.reconcile.money import Tie
@@ -23,12 +23,12 @@ from migration_assets.stages.reconcile.report import (
     ranked,
     spot_check_html,
 )
-from migration_assets.stages.reconcile.rows import compare_rows, read_both
+from migration_assets.stages.reconcile.rows import compare_rows
+from migration_assets.stages.reconcile.sides import read_both
 from migration_assets.stages.reconcile.spot_check import spot_check
 from migration_assets.stages.store import UNASSIGNED
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.kpis import kpi_metadata
-from migration_assets.wiring.loading import merged_rows
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.workspace import Workspace
@@ -62,16 +62,15 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 
 def _reconcile(call: StageCall) -> StageOutput:
     sides = read_both(
-        call.engine, call.workspace.target, call.plan, call.partition, _canonical(call), merged_rows(call),
-        call.workspace.work_folder,
-    )  # fmt: skip
+        call.engine, call.workspace.target, call.plan, call.partition, _canonical(call), call.workspace.work_folder
+    )
     fates = _told(call, "dispositions")
     raw = {t: call.rows("cohort_plan", t) for t in call.plan.source_tables}
     seed = f"{call.snapshot}/{call.partition}"
     found = CohortReport(
         cohort=call.partition,
         rows=compare_rows(call.engine, call.plan, sides),
-        balance=_balance(call, raw, fates),
+        balance=balance(call.engine, call.plan, {t: raw[t] for t in call.source_tables}, fates, sides.crosswalk),
         ties=_controls(call, raw, fates),
         spot=spot_check(call.engine, call.plan, sides, raw, seed, call.plan.file.spot_check),
     )
@@ -94,12 +93,6 @@ def _told(call: StageCall, table: str) -> ir.Table:
     if call.partition == UNASSIGNED:
         parts.append(call.global_rows("reference_data", table))
     return call.engine.cached(call.engine.union(parts))
-
-
-def _balance(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> Balance:
-    with call.workspace.target.transaction(role=role_names(call.plan)["reader"], read_only=True) as connection:
-        known = cohort_crosswalk(call.engine, connection, call.partition)
-    return balance(call.engine, call.plan, {t: raw[t] for t in call.source_tables}, fates, known)
 
 
 def _controls(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> tuple[Tie, ...]:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
-from psycopg import sql
-
-from migration_assets.connectors.postgres_target import copy_out, read_csv
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from migration_assets.connectors.postgres_target import Connection
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Plan
 
@@ -69,15 +63,6 @@ def balance(
         listed.append(off)
     whole = engine.union(listed) if listed else engine.table(UNEXPLAINED.to_pyarrow().empty_table())
     return Balance(tuple(sources), engine.cached(whole))
-
-
-def cohort_crosswalk(engine: DuckDBEngine, connection: Connection, cohort: str) -> ir.Table:
-    """The cohort's rows of the target's crosswalk, read now: entity, source_system, source_table, source_id."""
-    query = sql.SQL("SELECT entity, source_system, source_table, source_id FROM cutover.crosswalk WHERE cohort = {}")
-    with tempfile.TemporaryDirectory(prefix="cutover-read-") as folder:
-        copied = copy_out(connection, query.format(sql.Literal(cohort)), Path(folder) / "crosswalk.csv")
-        names = ("entity", "source_system", "source_table", "source_id")
-        return read_csv(engine, copied, dict.fromkeys(names, "text"))
 
 
 def _known(crosswalk: ir.Table) -> ir.Table:

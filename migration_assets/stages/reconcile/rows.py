@@ -6,29 +6,21 @@ IS DISTINCT FROM. Nothing is sampled and nothing is assumed from the load.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.connectors.postgres_target import copy_out, read_csv
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.stages.load.apply import stored_aliases
-from migration_assets.stages.load.plan import TableRows, plan_load
-from migration_assets.stages.load.schema import canonical_field, role_names
-from migration_assets.stages.load.shape import no_rows
-from migration_assets.stages.reconcile.membership import member_rows
+from migration_assets.stages.load.schema import canonical_field
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from migration_assets.connectors.postgres_target import Connection, PostgresTarget
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Plan, TargetTable
+    from migration_assets.stages.reconcile.sides import BothSides, Compared
 
 # One row per missing or extra row, and per changed field. Key: table, key, column. `surrogate` is the source row
 # (`system.table#row`), missing for extra rows. `amount_minor` is the money at stake, where the row holds any.
@@ -73,48 +65,9 @@ class RowsResult:
         return all(t.ok for t in self.tables)
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Both sides of one table: what should be there, and what the target held when it was read."""
-
-    expected: TableRows
-    found: ir.Table
-
-
-def read_both(
-    engine: DuckDBEngine,
-    target: PostgresTarget,
-    plan: Plan,
-    cohort: str,
-    canonical: Mapping[str, ir.Table],
-    redirects: ir.Table | None = None,
-    work_folder: Path | None = None,
-) -> tuple[Compared, ...]:
-    """Both sides of every target table, in one snapshot of the target. `canonical`: the cohort's rows by entity; an
-    entity that is not given should have none."""
-    entities = {t.entity for t in plan.target.tables.values()}
-    whole = {e: canonical[e] if e in canonical else no_rows(engine, e) for e in entities}
-    with tempfile.TemporaryDirectory(prefix="cutover-read-", dir=work_folder) as name:
-        folder = Path(name)
-        with target.transaction(role=role_names(plan)["reader"], read_only=True) as connection:
-            aliases = stored_aliases(engine, connection, folder)
-            load = plan_load(engine, plan, whole, redirects, aliases, for_record=False)
-            return tuple(Compared(t, _found(engine, connection, plan, cohort, t, folder)) for t in load.tables)
-
-
-def _found(
-    engine: DuckDBEngine, connection: Connection, plan: Plan, cohort: str, table: TableRows, folder: Path
-) -> ir.Table:
-    path = folder / f"{table.table}.csv"
-    copied = copy_out(connection, member_rows(plan.target, table.table, cohort, table.columns), path)
-    rows = read_csv(engine, copied, table.types)
-    path.unlink()
-    return rows
-
-
-def compare_rows(engine: DuckDBEngine, plan: Plan, sides: tuple[Compared, ...]) -> RowsResult:
+def compare_rows(engine: DuckDBEngine, plan: Plan, sides: BothSides) -> RowsResult:
     """Compare both sides of each table; tables with no rows on either side are left out."""
-    results = [_compare(engine, plan.target.tables[side.expected.table], side) for side in sides]
+    results = [_compare(engine, plan.target.tables[side.expected.table], side) for side in sides.tables]
     nothing = engine.table(DIFFERENCES.to_pyarrow().empty_table())
     differences = engine.cached(engine.union([nothing, *(d for _, d in results if d is not None)]))
     return RowsResult(tuple(c for c, _ in results if c.expected or c.found), differences)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Plan
-    from migration_assets.stages.reconcile.rows import Compared
+    from migration_assets.stages.reconcile.sides import BothSides, Compared
 
 CUSTOMER = "customer"
 
@@ -72,7 +72,7 @@ class SpotCheck:
 def spot_check(
     engine: DuckDBEngine,
     plan: Plan,
-    sides: tuple[Compared, ...],
+    sides: BothSides,
     raw: Mapping[str, ir.Table],
     seed: str,
     size: int,
@@ -106,9 +106,9 @@ def spot_check(
     )
 
 
-def _sample(engine: DuckDBEngine, sides: tuple[Compared, ...], seed: str, size: int) -> dict[str, str]:
+def _sample(engine: DuckDBEngine, sides: BothSides, seed: str, size: int) -> dict[str, str]:
     """Target id -> surrogate of the customers chosen, in the order they were drawn."""
-    side = next((s for s in sides if s.expected.entity == CUSTOMER), None)
+    side = next((s for s in sides.tables if s.expected.entity == CUSTOMER), None)
     if side is None or size == 0:
         return {}
     named = side.expected.surrogates
@@ -117,14 +117,12 @@ def _sample(engine: DuckDBEngine, sides: tuple[Compared, ...], seed: str, size: 
     return {row["key"]: row["surrogate"] for row in drawn}
 
 
-def _pairs(
-    engine: DuckDBEngine, plan: Plan, sides: tuple[Compared, ...], chosen: Mapping[str, str]
-) -> list[tuple[str, RowPair]]:
+def _pairs(engine: DuckDBEngine, plan: Plan, sides: BothSides, chosen: Mapping[str, str]) -> list[tuple[str, RowPair]]:
     """Every row that leads to a chosen customer, with that customer's target id. Tables come parents first, so a row's
     customer is known by its parent's."""
     owners: dict[str, dict[str, str]] = {CUSTOMER: {key: key for key in chosen}}
     pairs: list[tuple[str, RowPair]] = []
-    for side in sides:
+    for side in sides.tables:
         table, entity, key = side.expected.table, side.expected.entity, side.expected.key
         owner = (key, CUSTOMER) if entity == CUSTOMER else owner_column(plan.target, table)
         if ENTITIES[entity].origin == "catalog" or owner is None or not owners.get(owner[1]):

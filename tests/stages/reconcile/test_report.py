@@ -15,7 +15,7 @@ from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import Control
-from migration_assets.stages.reconcile.balance import Balance, balance, cohort_crosswalk
+from migration_assets.stages.reconcile.balance import Balance, balance
 from migration_assets.stages.reconcile.controls import run_controls
 from migration_assets.stages.reconcile.money import Tie
 from migration_assets.stages.reconcile.report import (
@@ -27,7 +27,8 @@ from migration_assets.stages.reconcile.report import (
     reconciliation_json,
     spot_check_html,
 )
-from migration_assets.stages.reconcile.rows import RowsResult, compare_rows, read_both
+from migration_assets.stages.reconcile.rows import RowsResult, compare_rows
+from migration_assets.stages.reconcile.sides import read_both
 from migration_assets.stages.reconcile.spot_check import spot_check
 
 PLAN = tiny_plan()
@@ -39,8 +40,7 @@ BILLED = Control(
 
 
 def balanced(engine: DuckDBEngine, target: PostgresTarget, raw: Legacy) -> Balance:
-    with target.transaction(read_only=True) as connection:
-        crosswalk = cohort_crosswalk(engine, connection, "pilot")
+    crosswalk = read_both(engine, target, PLAN, "pilot", {}).crosswalk
     return balance(engine, PLAN, raw.tables, raw.dispositions, crosswalk)
 
 

@@ -9,7 +9,8 @@ from target_world import World, tiny_plan, world
 
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.stages.reconcile.rows import RowsResult, compare_rows, read_both
+from migration_assets.stages.reconcile.rows import RowsResult, compare_rows
+from migration_assets.stages.reconcile.sides import read_both
 
 PLAN = tiny_plan()
 
@@ -108,6 +109,22 @@ def test_exactly_the_broken_row_is_named(
     result = reconcile(engine, target, pilot)
     assert named(engine, result) == {expected} and not result.ok
     assert reconcile(engine, target, world(range(11, 17)), "wave_1").ok
+
+
+def test_a_bent_record_is_named(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]) -> None:
+    """Two customers whose ids were swapped in the crosswalk: each now has the other's name, mail and contracts."""
+    target, pilot = loaded
+    run(
+        target,
+        "UPDATE cutover.crosswalk x SET target_id = o.target_id FROM cutover.crosswalk o WHERE x.entity = 'customer' "
+        "AND o.entity = 'customer' AND (x.source_id, o.source_id) IN (('1', '2'), ('2', '1'))",
+    )
+    found = {
+        (table, surrogate, column) for table, surrogate, column, _, _ in named(engine, reconcile(engine, target, pilot))
+    }
+    assert {("customers", "crm.accounts#1", "name"), ("customers", "crm.accounts#2", "name")} <= found
+    assert ("subscriptions", "erp.contracts#1", "customer_id") in found
+    assert {surrogate.partition("#")[2][0] for _, surrogate, _ in found} == {"1", "2"}
 
 
 def test_swapped_columns_name_both(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]) -> None:

@@ -1,0 +1,155 @@
+"""Both sides of a comparison: what the target holds now, and what the canonical rows say it should hold.
+
+The writing side gives ids; this side asks the target's crosswalk for them and imports nothing that shapes or loads
+rows: a row under a wrong id, or one whose record was bent, shows as a difference. A key the crosswalk does not list has
+the id that the rule gives it (UUIDv5 of the plan's UUID, entity and key): a row nobody loaded is reported by that name.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ibis
+from psycopg import sql
+
+from migration_assets.connectors.postgres_target import copy_out, read_csv
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.stages.load.schema import canonical_field, column_types, parents_first, role_names
+from migration_assets.stages.reconcile.membership import member_rows
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.connectors.postgres_target import Connection, PostgresTarget
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.models import Plan, TargetTable
+
+_CROSSWALK_TYPES = dict.fromkeys(("cohort", "entity", "source_system", "source_table", "source_id"), "text")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one target table should hold of a cohort. `whole`: its columns, the key first, and `_surrogate`
+    (`system.table#row`)."""
+
+    table: str
+    entity: str
+    columns: tuple[str, ...]
+    whole: ir.Table
+
+    @property
+    def key(self) -> str:
+        return self.columns[0]
+
+    @property
+    def rows(self) -> ir.Table:
+        """The rows as the target should have them."""
+        return self.whole.select(*self.columns)
+
+    @property
+    def surrogates(self) -> ir.Table:
+        """What a person may be told of each row. Columns: key, surrogate."""
+        return self.whole.select(key=self.key, surrogate="_surrogate")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Both sides of one table: what should be there, and what the target held when it was read."""
+
+    expected: Expected
+    found: ir.Table
+
+
+@dataclass(frozen=True)
+class BothSides:
+    """All tables of the target, parents first, and the cohort's crosswalk, read in one snapshot of the target.
+
+    `crosswalk`: entity, source_system, source_table, source_id.
+    """
+
+    tables: tuple[Compared, ...]
+    crosswalk: ir.Table
+
+
+def read_both(
+    engine: DuckDBEngine,
+    target: PostgresTarget,
+    plan: Plan,
+    cohort: str,
+    canonical: Mapping[str, ir.Table],
+    work_folder: Path | None = None,
+) -> BothSides:
+    """Both sides of every target table. `canonical`: the cohort's rows by entity; an entity that is not given should
+    have none."""
+    with tempfile.TemporaryDirectory(prefix="cutover-read-", dir=work_folder) as name:
+        folder = Path(name)
+        with target.transaction(role=role_names(plan)["reader"], read_only=True) as connection:
+            crosswalk = _crosswalk(engine, connection, cohort, folder)
+            ids = _Ids(engine, plan, crosswalk)
+            tables = []
+            for table, declared in parents_first(plan.target):
+                found = _found(engine, connection, plan, cohort, table, folder)
+                whole = ids.expected(declared, canonical.get(declared.entity), found)
+                tables.append(Compared(Expected(table, declared.entity, tuple(declared.columns), whole), found))
+    own = crosswalk.filter(crosswalk.cohort == cohort)
+    return BothSides(tuple(tables), own.select("entity", "source_system", "source_table", "source_id"))
+
+
+def _crosswalk(engine: DuckDBEngine, connection: Connection, cohort: str, folder: Path) -> ir.Table:
+    """Crosswalk rows of the cohort, and all whose id was minted from another row: no rule could tell theirs."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, (*_CROSSWALK_TYPES, "target_id")))
+    query = sql.SQL("SELECT {} FROM cutover.crosswalk WHERE cohort = {} OR NOT founder")
+    copied = copy_out(connection, query.format(columns, sql.Literal(cohort)), folder / "crosswalk.csv")
+    return read_csv(engine, copied, {**_CROSSWALK_TYPES, "target_id": "uuid"})
+
+
+def _found(engine: DuckDBEngine, connection: Connection, plan: Plan, cohort: str, table: str, folder: Path) -> ir.Table:
+    path, types = folder / f"{table}.csv", column_types(plan.target.tables[table])
+    copied = copy_out(connection, member_rows(plan.target, table, cohort, tuple(types)), path)
+    rows = read_csv(engine, copied, types)
+    path.unlink()
+    return rows
+
+
+class _Ids:
+    """Target ids as the crosswalk has them."""
+
+    def __init__(self, engine: DuckDBEngine, plan: Plan, crosswalk: ir.Table) -> None:
+        self._engine, self._namespace = engine, plan.file.uuid
+        key = crosswalk.source_system + "." + crosswalk.source_table + ":" + crosswalk.source_id
+        self._known = engine.cached(crosswalk.select(entity="entity", key=key, id="target_id"))
+
+    def expected(self, table: TargetTable, canonical: ir.Table | None, found: ir.Table) -> ir.Table:
+        """The canonical rows with the target's columns, each of the type that it was read back with."""
+        if canonical is None:
+            return found.limit(0).mutate(_surrogate=ibis.null("string"))
+        entity, types = ENTITIES[table.entity], column_types(table)
+        fields = {column: canonical_field(entity, name) for column, name in table.columns.items()}
+        # Rows of the catalog have codes for keys; every other key and reference has become an id.
+        leads = {
+            column: entity.name if field.type == "key" else str(field.references)
+            for column, field in fields.items()
+            if types[column] == "uuid"
+        }
+        led = canonical
+        for column, target in leads.items():
+            known = self._known.filter(self._known.entity == target)
+            names = {f"_key_{column}": known.key, f"_id_{column}": known.id}
+            led = led.left_join(known.select(**names), [(fields[column].name, f"_key_{column}")])
+        values = {
+            column: self._id(leads[column], led[field.name], led[f"_id_{column}"])
+            if column in leads
+            else led[field.name].cast(found[column].type())
+            for column, field in fields.items()
+        }
+        place = led["source_system"] + ibis.literal(".") + led["source_table"] + ibis.literal("#")
+        row = ibis.coalesce(led["source_row"].cast("string"), ibis.literal("?"))
+        return self._engine.cached(led.select(**values, _surrogate=place + row))
+
+    def _id(self, entity: str, key: ir.Value, known: ir.Value) -> ir.Value:
+        text = ibis.literal(f"{entity}|") + key.cast("string")
+        return known.isnull().ifelse(self._engine.uuid5(self._namespace, text), known)

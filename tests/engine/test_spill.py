@@ -1,0 +1,52 @@
+"""What an engine spills is its own: two at once do not meet, and nothing stays behind a process that was killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import ibis
+
+from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.engine.spill import SpillFolder
+
+_ROWS = 1_500_000
+
+
+def _sorted_sum(folder: Path) -> int:
+    """Sort more rows than the memory holds, and add up what comes out."""
+    with DuckDBEngine(memory_limit="64MB", threads=1, spill_to=folder) as engine:
+        rows = ibis.range(_ROWS).unnest().name("n").as_table()
+        rows = rows.mutate(text=rows.n.cast("string").lpad(60, "x"))
+        engine.write(rows.mutate(place=rows.n.hash()).order_by("place"), folder / f"{id(engine)}.parquet")
+        back = engine.read(folder / f"{id(engine)}.parquet")
+        return int(engine.arrow(back.aggregate(s=back.n.sum()))["s"][0].as_py())
+
+
+def test_engines_that_spill_at_once_do_not_meet(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(_sorted_sum, [tmp_path, tmp_path]))
+    assert found == [_ROWS * (_ROWS - 1) // 2] * 2
+    assert not list(tmp_path.glob("engine-*"))
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
+    first, second = SpillFolder(tmp_path), SpillFolder(tmp_path)
+    assert first.path != second.path
+    assert first.path.is_dir()
+    first.close()
+    assert not first.path.exists()
+    assert second.path.is_dir()
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from migration_assets.engine.spill import SpillFolder;"
+        "f = SpillFolder(Path(sys.argv[1])); (f.path / 'rows').write_text('x'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert list(tmp_path.glob("engine-*/rows"))
+    held = SpillFolder(tmp_path)
+    assert list(tmp_path.glob("engine-*")) == [held.path]
