@@ -111,8 +111,7 @@ class ControlDatabase:
         cohort: str,
         asset: str,
         *,
-        snapshot: str,
-        plan_digest: str,
+        basis: Basis,
         results: Sequence[Outcome],
         run_id: str,
         now: datetime,
@@ -122,8 +121,10 @@ class ControlDatabase:
         common = {
             "cohort": cohort,
             "asset": asset,
-            "snapshot": snapshot,
-            "plan_digest": plan_digest,
+            "snapshot": basis.snapshot,
+            "plan_digest": basis.plan_digest,
+            "as_of": basis.as_of,
+            "suite_digest": basis.suites.get(asset, ""),
             "run_id": run_id,
             "at": now,
             "current": True,
@@ -157,15 +158,15 @@ class ControlDatabase:
             rows = connection.execute(query.order_by(v.verdict_id)).mappings()
             return tuple(_as_verdict(row) for row in rows)
 
-    def standing(self, cohort: str, asset: str, record: Basis, now: datetime | None = None) -> Standing:
+    def standing(self, cohort: str, asset: str, basis: Basis, now: datetime | None = None) -> Standing:
         """Whether the stored verdict lets the cohort go on past the asset. Without `now` no waiver counts."""
         with self._begin() as connection:
             verdicts = _verdicts(connection, [cohort], [asset])
-            return judged(cohort, asset, record, verdicts, _waivers(connection, [cohort]), now)
+            return judged(cohort, asset, basis, verdicts, _waivers(connection, [cohort]), now)
 
-    def require_passed(self, cohort: str, upstream: Sequence[str], record: Basis, now: datetime | None = None) -> None:
+    def require_passed(self, cohort: str, upstream: Sequence[str], basis: Basis, now: datetime | None = None) -> None:
         """Raise StageRefused with every reason unless all upstream assets have passed, or are signed for."""
-        standings = [self.standing(cohort, asset, record, now) for asset in upstream]
+        standings = [self.standing(cohort, asset, basis, now) for asset in upstream]
         reasons = [reason for s in standings for reason in s.reasons]
         if reasons:
             raise StageRefused(
@@ -174,7 +175,7 @@ class ControlDatabase:
             )
 
     def status(
-        self, record: Basis, cohorts: Sequence[str], assets: Sequence[str], now: datetime | None = None
+        self, basis: Basis, cohorts: Sequence[str], assets: Sequence[str], now: datetime | None = None
     ) -> tuple[AssetStatus, ...]:
         """Where every asset stands for every cohort, in the order given; also those that never ran."""
         with self._begin() as connection:
@@ -183,7 +184,7 @@ class ControlDatabase:
         by_place: dict[tuple[str, str], list[Verdict]] = {}
         for v in verdicts:
             by_place.setdefault((v.cohort, v.asset), []).append(v)
-        return tuple(status_of(c, a, record, by_place.get((c, a), []), waivers, now) for c in cohorts for a in assets)
+        return tuple(status_of(c, a, basis, by_place.get((c, a), []), waivers, now) for c in cohorts for a in assets)
 
     # --- waivers ---------------------------------------------------------------------------------------------------
 

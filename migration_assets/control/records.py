@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
 from migration_assets.domain.findings import Severity
 
 
-class Basis(Protocol):
-    """What a verdict is about: this snapshot of the source under this version of the plan."""
+@dataclass(frozen=True)
+class Basis:
+    """What a verdict is about: a snapshot of the source, a version of the plan, the instant T, and the rules judged by.
 
-    @property
-    def snapshot(self) -> str: ...
+    `suites`: digest of the rules of each asset.
+    """
 
-    @property
-    def plan_digest(self) -> str: ...
+    snapshot: str
+    plan_digest: str
+    as_of: datetime
+    suites: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outcome(Protocol):
@@ -77,12 +80,14 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The stored result of one check of one asset, for one cohort and basis."""
+    """The stored result of one check of one asset, for one cohort and basis (None: stored before it was noted)."""
 
     cohort: str
     asset: str
     snapshot: str
     plan_digest: str
+    as_of: datetime | None
+    suite_digest: str | None
     check: str
     severity: Severity
     passed: bool
@@ -141,7 +146,7 @@ class FailedCheck:
 
 @dataclass(frozen=True)
 class AssetStatus:
-    """Where one asset stands for one cohort. `stale`: its verdict is of another snapshot or plan version. `run_id`: the
+    """Where one asset stands for one cohort. `stale`: its verdict is of another basis than the one now. `run_id`: the
     Dagster run that gave it, empty where there is none."""
 
     cohort: str

@@ -95,6 +95,11 @@ def _of_another_basis(asset: str, basis: Basis, verdicts: Sequence[Verdict]) -> 
             return f"the verdict of `{asset}` is of snapshot {v.snapshot}, not {basis.snapshot}"
         if v.plan_digest != basis.plan_digest:
             return f"the verdict of `{asset}` is of another version of the plan ({v.plan_digest[:12]})"
+        if v.as_of != basis.as_of:
+            told = "no instant noted" if v.as_of is None else v.as_of.isoformat()
+            return f"the verdict of `{asset}` is for another instant ({told}, not {basis.as_of.isoformat()})"
+        if v.suite_digest != basis.suites.get(asset, ""):
+            return f"the rules of `{asset}` have changed since its verdict"
     return ""
 
 

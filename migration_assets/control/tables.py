@@ -45,6 +45,8 @@ VERDICT = sa.Table(
     sa.Column("asset", sa.Text, nullable=False),
     sa.Column("snapshot", sa.Text, nullable=False),
     sa.Column("plan_digest", sa.Text, nullable=False),
+    sa.Column("as_of", INSTANT),
+    sa.Column("suite_digest", sa.Text),
     sa.Column("check", sa.Text, nullable=False),
     sa.Column("severity", sa.Text, nullable=False),
     sa.Column("passed", sa.Boolean, nullable=False),

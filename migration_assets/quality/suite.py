@@ -5,7 +5,9 @@ Evaluating it is `quality.run`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,6 +63,12 @@ class Suite(RuleModel):
             rules=(*self.rules, *other.rules),
             may_be_empty=tuple(dict.fromkeys((*self.may_be_empty, *other.may_be_empty))),
         )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what is judged: two suites of one digest differ in nothing but their explanations."""
+        judged = self.model_dump_json(exclude={"rules": {"__all__": {"why"}}})
+        return hashlib.sha256(judged.encode()).hexdigest()
 
     @property
     def tables(self) -> frozenset[str]:

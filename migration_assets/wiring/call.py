@@ -30,12 +30,6 @@ ACCOUNTS = frozenset({"notes", "dispositions", "fates"})
 
 
 @dataclass(frozen=True)
-class _Basis:
-    snapshot: str
-    plan_digest: str
-
-
-@dataclass(frozen=True)
 class StageCall:
     """`partition` is a cohort, or `_all` for a global stage. `say` reports progress to the run's log."""
 
@@ -67,21 +61,23 @@ class StageCall:
 
     @property
     def basis(self) -> Basis:
-        """Snapshot and plan that a verdict is about, and that the verdicts upstream have to be about too."""
-        return _Basis(self.snapshot, self.plan.digest) if self.is_global else self.workspace.record()
+        """What a verdict is about, and what the verdicts upstream have to be about too."""
+        return self.workspace.basis(self.snapshot, self.as_of)
 
     @property
     def as_of(self) -> datetime:
-        """The instant T: what the plan fixes, or the run's tag, or the snapshot's own time."""
-        if not self.is_global:
-            return self.workspace.record().as_of
+        """The instant T: what a cohort's record froze; for a global stage, that of the snapshot it works on."""
+        return self.instant_of(self.snapshot) if self.is_global else self.workspace.record().as_of
+
+    def instant_of(self, snapshot: str) -> datetime:
+        """T of a global stage on a snapshot: the run's tag, or what the plan fixes, or the snapshot's time."""
         if "cutover/as_of" in self.tags:
             return datetime.fromisoformat(self.tags["cutover/as_of"])
         record = self.workspace.control.current_record(self.plan.name)
-        if record is not None and (record.snapshot, record.plan_digest) == (self.snapshot, self.plan.digest):
+        if record is not None and (record.snapshot, record.plan_digest) == (snapshot, self.plan.digest):
             # T was frozen for this snapshot and plan: what has been loaded since stands on it.
             return record.as_of
-        return self.plan.file.as_of or self.workspace.taken_at(self.snapshot)
+        return self.plan.file.as_of or self.workspace.taken_at(snapshot)
 
     def file(self, asset: str, table: str) -> Path:
         """File of a table of this partition."""

@@ -14,6 +14,7 @@ import dagster as dg
 
 from migration_assets.domain.errors import BadInput
 from migration_assets.stages.store import UNASSIGNED
+from migration_assets.wiring.jobs import COHORT_STAGES
 from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.loading import DRY_RUN
 from migration_assets.wiring.stage import EXIT_CODE, PROGRESS
@@ -174,7 +175,9 @@ class Runner:
         wanted = [c for c in known if not cohorts or c.name in cohorts]
         if resume:
             now = datetime.now(UTC)
-            wanted = [c for c in wanted if not control.standing(c.name, "reconciliation", record, now).passed]
+            found = control.status(self.workspace.frozen_basis(), [c.name for c in wanted], COHORT_STAGES, now)
+            open_ = {s.cohort for s in found if s.state not in ("passed", "waived")}
+            wanted = [c for c in wanted if c.name in open_]
         return wanted
 
     def _each(

@@ -104,6 +104,6 @@ def nightly_reconciliation(workspace: Workspace) -> dg.ScheduleDefinition:
 def loaded_cohorts(workspace: Workspace, instance: dg.DagsterInstance, now: datetime) -> list[str]:
     """Cohorts there are whose load stands. Dagster's history also has those of earlier cohort plans, whose partition
     key is gone and would stop the schedule, and dry runs, which loaded nothing."""
-    record, present = workspace.record(), instance.get_dynamic_partitions(str(COHORTS.name))
+    basis, present = workspace.frozen_basis(), instance.get_dynamic_partitions(str(COHORTS.name))
     standing = workspace.control.standing
-    return sorted(c for c in present if standing(c, "loaded_target", record, now).passed)
+    return sorted(c for c in present if standing(c, "loaded_target", basis, now).passed)

@@ -23,7 +23,8 @@ def kpis_of(
 ) -> dict[str, Any]:
     """Figures of each of these cohorts and of all of them: `{"overall": ..., "cohorts": {name: ...}}`."""
     record = workspace.control.current_record(workspace.plan.name)
-    each = measured(workspace, instance, record, cohorts, now) if record else {}
+    basis = workspace.basis(record.snapshot, record.as_of) if record else None
+    each = measured(workspace, instance, basis, cohorts, now) if basis else {}
     return {
         "overall": kpis(each.values()).to_json(),
         "cohorts": {name: kpis([one]).to_json() for name, one in each.items()},

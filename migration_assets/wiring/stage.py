@@ -27,6 +27,7 @@ from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
+    from migration_assets.control import Basis
     from migration_assets.quality.results import CheckResult
     from migration_assets.quality.suite import Suite
 
@@ -44,7 +45,8 @@ class StageOutput:
     """What a stage wrote: files for the checks to look at, and metadata for people. No personal data in metadata.
 
     `stands` is False for a dry run: its verdict opens no gate. `publish` puts checked rows where others see them, and
-    gives more metadata: it is called only when no critical check has failed.
+    gives more metadata: it is called only when no critical check has failed. `basis`: what the verdict is about, where
+    that is not what the stage stands on (a golden copy that is not the current one yet).
     """
 
     tables: Mapping[str, Path | Sequence[Path]]
@@ -52,6 +54,7 @@ class StageOutput:
     may_be_empty: Collection[str] = ()
     stands: bool = True
     publish: Callable[[], Mapping[str, Any]] = dict
+    basis: "Basis | None" = None
 
 
 @dataclass(frozen=True)
@@ -183,8 +186,7 @@ def _keep(call: StageCall, spec: StageSpec, output: StageOutput, results: "tuple
     call.workspace.control.save_verdicts(
         call.partition,
         spec.name,
-        snapshot=call.basis.snapshot,
-        plan_digest=call.basis.plan_digest,
+        basis=output.basis or call.basis,
         results=results,
         run_id=call.run_id,
         now=datetime.now(UTC),

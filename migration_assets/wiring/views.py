@@ -203,12 +203,12 @@ def _print_changes(out: Console, report: Mapping[str, Any]) -> None:
 def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]:
     """Where the global phase and every cohort stand: the stored verdict of each stage, what failed, key figures."""
     try:
-        record = workspace.record()
+        record, basis = workspace.record(), workspace.frozen_basis()
     except CutoverError as e:
         return {"ok": False, "plan": workspace.plan.name, "snapshot": None, "reason": str(e), "cohorts": []}
     control, now = workspace.control, datetime.now(UTC)
     cohorts = control.cohorts(record)
-    found = control.status(record, [c.name for c in cohorts], COHORT_STAGES, now)
+    found = control.status(basis, [c.name for c in cohorts], COHORT_STAGES, now)
     rows: list[dict[str, Any]] = [
         {
             "cohort": c.name,
@@ -218,7 +218,7 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
         }
         for c in cohorts
     ]
-    once = {s.asset: _standing(s) for s in control.status(record, [GLOBAL], GLOBAL_STAGES, now)}
+    once = {s.asset: _standing(s) for s in control.status(basis, [GLOBAL], GLOBAL_STAGES, now)}
     states = [s["state"] for stages in (once, *(r["stages"] for r in rows)) for s in stages.values()]
     return {
         "ok": bool(rows) and all(s in ("passed", "waived") for s in states),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.connectors.postgres_target import PostgresTarget
-    from migration_assets.control import ControlDatabase, MigrationRecord
+    from migration_assets.control import Basis, ControlDatabase, MigrationRecord
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Plan, SourceSystem
     from migration_assets.quality.suite import Suite
@@ -123,11 +124,24 @@ class Workspace:
         """Rows that a stage wrote."""
         return engine.read(self.store.file(asset, partition, table))
 
-    def suite(self, asset: str) -> Suite:
-        """The asset's expectations for the entities that this plan feeds."""
-        from migration_assets.wiring.suites import suite_of
+    @cached_property
+    def suites(self) -> Mapping[str, Suite]:
+        """Expectations by asset, for the entities that this plan feeds."""
+        from migration_assets.wiring.suites import CHECKED_ASSETS, suite_of
 
-        return suite_of(self.root, self.plan, asset)
+        return {asset: suite_of(self.root, self.plan, asset) for asset in CHECKED_ASSETS}
+
+    def basis(self, snapshot: str, as_of: datetime) -> Basis:
+        """What verdicts are about now: this snapshot and instant under the plan and the rules as they are."""
+        from migration_assets.control import Basis
+
+        digests = {asset: suite.digest for asset, suite in self.suites.items()}
+        return Basis(snapshot, self.plan.digest, as_of, digests)
+
+    def frozen_basis(self) -> Basis:
+        """What cohorts' verdicts are about; StageRefused when there is no record or the plan has changed since."""
+        record = self.record()
+        return self.basis(record.snapshot, record.as_of)
 
 
 def open_workspace(environment: Environment) -> Workspace:

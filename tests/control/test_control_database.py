@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.pool import NullPool
 
-from migration_assets.control import ControlDatabase, MigrationRecord, Waiver, migrate
+from migration_assets.control import Basis, ControlDatabase, MigrationRecord, Waiver, migrate
 from migration_assets.control.tables import METADATA
 from migration_assets.domain.errors import Misconfigured, StageRefused
 from migration_assets.quality.results import CheckResult
@@ -34,6 +34,11 @@ def freeze(control: ControlDatabase, snapshot: str = "S1", digest: str = "d1", p
     return control.freeze_record(
         plan=plan, snapshot=snapshot, as_of=NOW, plan_digest=digest, strategy="phased", now=NOW
     )
+
+
+def basis(record: MigrationRecord, **changed: Any) -> Basis:
+    given = {"suites": {"cleansed": "rules-1"}, **changed}
+    return replace(Basis(record.snapshot, record.plan_digest, record.as_of), **given)
 
 
 def result(check: str = "keys_unique", *, passed: bool = True, **fields: Any) -> CheckResult:
@@ -59,8 +64,7 @@ def save(
     control.save_verdicts(
         cohort,
         asset,
-        snapshot=record.snapshot,
-        plan_digest=record.plan_digest,
+        basis=basis(record),
         results=results,
         run_id="run-1",
         now=NOW,
@@ -155,17 +159,17 @@ def test_cohorts_come_back_by_wave_and_position(control: ControlDatabase) -> Non
 def test_what_never_ran_has_not_passed(control: ControlDatabase) -> None:
     record = freeze(control)
     with pytest.raises(StageRefused, match="`cleansed` has not been checked for cohort `pilot`"):
-        control.require_passed("pilot", ["cleansed"], record)
+        control.require_passed("pilot", ["cleansed"], basis(record))
     save(control, record)
-    assert not control.standing("pilot", "cleansed", record).passed
+    assert not control.standing("pilot", "cleansed", basis(record)).passed
 
 
 def test_a_passed_verdict_lets_its_own_cohort_go_on(control: ControlDatabase) -> None:
     record = freeze(control)
     save(control, record, result(), result("emails", passed=False, severity="warning"))
-    control.require_passed("pilot", ["cleansed"], record)
-    assert not control.standing("wave1", "cleansed", record).passed
-    assert not control.standing("pilot", "loaded", record).passed
+    control.require_passed("pilot", ["cleansed"], basis(record))
+    assert not control.standing("wave1", "cleansed", basis(record)).passed
+    assert not control.standing("pilot", "loaded", basis(record)).passed
 
 
 def test_a_failed_critical_check_refuses_with_its_rows(control: ControlDatabase) -> None:
@@ -173,7 +177,7 @@ def test_a_failed_critical_check_refuses_with_its_rows(control: ControlDatabase)
     save(control, record, result(passed=False))
     save(control, record, asset="billing")
     with pytest.raises(StageRefused) as caught:
-        control.require_passed("pilot", ["cleansed", "billing"], record)
+        control.require_passed("pilot", ["cleansed", "billing"], basis(record))
     assert "`keys_unique`" in caught.value.message and "3 rows" in caught.value.message
     assert "`billing` has not been checked" in caught.value.message
 
@@ -181,15 +185,27 @@ def test_a_failed_critical_check_refuses_with_its_rows(control: ControlDatabase)
 def test_a_check_that_could_not_be_evaluated_refuses_whatever_its_severity(control: ControlDatabase) -> None:
     record = freeze(control)
     save(control, record, result(passed=False, evaluated=False, severity="info"))
-    assert "could not be evaluated" in control.standing("pilot", "cleansed", record).reasons[0]
+    assert "could not be evaluated" in control.standing("pilot", "cleansed", basis(record)).reasons[0]
+
+
+def test_a_verdict_for_another_instant_or_by_other_rules_does_not_count(control: ControlDatabase) -> None:
+    record = freeze(control)
+    save(control, record, result())
+    assert control.standing("pilot", "cleansed", basis(record)).passed
+    assert control.standing("pilot", "cleansed", basis(record, suites={"cleansed": "rules-1", "billing": "x"})).passed
+    later = control.standing("pilot", "cleansed", basis(record, as_of=LATER))
+    assert "another instant" in later.reasons[0]
+    judged = control.standing("pilot", "cleansed", basis(record, suites={"cleansed": "rules-2"}))
+    assert judged.reasons == ("the rules of `cleansed` have changed since its verdict",)
 
 
 def test_a_verdict_of_another_snapshot_or_plan_version_does_not_count(control: ControlDatabase) -> None:
     first = freeze(control)
     save(control, first, result())
-    assert "snapshot S1, not S2" in control.standing("pilot", "cleansed", freeze(control, "S2")).reasons[0]
+    assert "snapshot S1, not S2" in control.standing("pilot", "cleansed", basis(freeze(control, "S2"))).reasons[0]
     assert (
-        "another version of the plan" in control.standing("pilot", "cleansed", freeze(control, "S1", "d2")).reasons[0]
+        "another version of the plan"
+        in control.standing("pilot", "cleansed", basis(freeze(control, "S1", "d2"))).reasons[0]
     )
 
 
@@ -244,7 +260,7 @@ def test_a_waiver_covers_its_check_until_it_expires(
     record = freeze(control)
     save(control, record, result(passed=False))
     control.sign_waiver(signed)
-    standing = control.standing("pilot", "cleansed", record, now)
+    standing = control.standing("pilot", "cleansed", basis(record), now)
     assert standing.passed is passes
     assert standing.waived == (("keys_unique",) if passes else ())
 
@@ -258,14 +274,14 @@ def test_a_waiver_covers_no_more_money_than_was_signed_for(
     record = freeze(control)
     save(control, record, result(passed=False, amount_minor={"EUR": -500}))
     control.sign_waiver(waiver(amount_minor=amount, currency=currency))
-    assert control.standing("pilot", "cleansed", record, NOW).passed is passes
+    assert control.standing("pilot", "cleansed", basis(record), NOW).passed is passes
 
 
 def test_what_could_not_be_evaluated_cannot_be_waived(control: ControlDatabase) -> None:
     record = freeze(control)
     save(control, record, result(passed=False, evaluated=False))
     control.sign_waiver(waiver())
-    assert not control.standing("pilot", "cleansed", record, NOW).passed
+    assert not control.standing("pilot", "cleansed", basis(record), NOW).passed
 
 
 @pytest.mark.parametrize("bad", [{"reason": "  "}, {"owner": ""}, {"amount_minor": -1}, {"expires_at": NOW}])
@@ -293,7 +309,7 @@ def test_status_tells_apart_passed_failed_waived_never_and_stale(control: Contro
     save(control, record, result(passed=False), cohort="wave1")
     control.sign_waiver(waiver(cohort="wave1"))
     save(control, replace(record, snapshot="S0"), result(), cohort="wave1", asset="billing")
-    lines = control.status(record, ["pilot", "wave1"], ["cleansed", "billing", "loaded"], NOW)
+    lines = control.status(basis(record), ["pilot", "wave1"], ["cleansed", "billing", "loaded"], NOW)
     assert [(s.cohort, s.asset, s.state) for s in lines] == [
         ("pilot", "cleansed", "passed"),
         ("pilot", "billing", "failed"),

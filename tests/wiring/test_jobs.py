@@ -29,7 +29,7 @@ def workspace(loaded: Collection[str], refused: bool = False) -> Any:
         assert asset == "loaded_target"
         return SimpleNamespace(passed=cohort in loaded)
 
-    return SimpleNamespace(record=record, control=SimpleNamespace(standing=standing))
+    return SimpleNamespace(frozen_basis=record, control=SimpleNamespace(standing=standing))
 
 
 def asked(found: Any, *partitions: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from migration_assets.control import AssetStatus
+from migration_assets.control import AssetStatus, Basis
 from migration_assets.stages.store import Store
 from migration_assets.wiring.kpis import kpis_of, run_times
 
@@ -45,9 +45,14 @@ def figures(folder: Path, stages: list[Any], snapshot: str = "snap", *runs: Any)
     sources = [{"table": "a", "read": 10, "loaded": 8, "rejected": 1}, {"table": "b", "read": 10, "loaded": 9,
                "rejected": 1}]  # fmt: skip
     (place / "report.json").write_text(json.dumps({"snapshot": snapshot, "sources": sources}), encoding="utf-8")
-    basis = SimpleNamespace(snapshot="snap", plan_digest="d")
-    control = SimpleNamespace(current_record=lambda plan: basis, status=lambda *_: tuple(stages))
-    workspace: Any = SimpleNamespace(store=store, control=control, plan=SimpleNamespace(name="tiny"))
+    record = SimpleNamespace(snapshot="snap", as_of=NOW)
+    control = SimpleNamespace(current_record=lambda plan: record, status=lambda *_: tuple(stages))
+    workspace: Any = SimpleNamespace(
+        store=store,
+        control=control,
+        plan=SimpleNamespace(name="tiny"),
+        basis=lambda snapshot, as_of: Basis(snapshot, "d", as_of),
+    )
     return kpis_of(workspace, instance(*runs), ["pilot"], NOW + timedelta(minutes=30))
 
 

@@ -30,7 +30,7 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
         place = store.folder("reconciliation", cohort)
         place.mkdir(parents=True)
         (place / "report.json").write_text(json.dumps(report), encoding="utf-8")
-    record = SimpleNamespace(snapshot="snap")
+    record = SimpleNamespace(snapshot="snap", as_of=None)
     control = SimpleNamespace(
         current_record=lambda plan: record,
         cohorts=lambda record: [
@@ -40,7 +40,14 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
     )
     source = SimpleNamespace(may_be_empty=False)
     plan = SimpleNamespace(name="tiny", controls=(COUNT,), source_tables={"erp.contracts": source})
-    return SimpleNamespace(store=store, control=control, plan=plan)
+    return SimpleNamespace(
+        store=store,
+        control=control,
+        plan=plan,
+        record=lambda: record,
+        basis=lambda snapshot, as_of: SimpleNamespace(snapshot=snapshot, as_of=as_of),
+        frozen_basis=lambda: record,
+    )
 
 
 def report(cohort: str, run_id: str, **changes: Any) -> dict[str, Any]:

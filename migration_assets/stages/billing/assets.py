@@ -23,7 +23,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             description="Invoices, lines, payments, credits, refunds and orders of the cohort, as they were.",
             kinds=frozenset({"duckdb", "parquet"}),
             compute=_transform,
-            suite=workspace.suite("transformed_billing"),
+            suite=workspace.suites["transformed_billing"],
             # Invoice lines name the subscription items they bill, so entitlements come first.
             deps=[dg.AssetKey("cleansed_customers"), dg.AssetKey("transformed_entitlements")],
             gates=["cleansed_customers", "transformed_entitlements"],

@@ -24,7 +24,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             description="Customers, contacts, addresses and consents of the cohort after survivorship and validation.",
             kinds=frozenset({"duckdb", "parquet"}),
             compute=_cleanse,
-            suite=workspace.suite("cleansed_customers"),
+            suite=workspace.suites["cleansed_customers"],
             deps=[dg.AssetKey("profiled_source"), dg.AssetKey("cohort_plan"), dg.AssetKey("reference_data")],
             gates=["profiled_source", "cohort_plan", "reference_data"],
             static_metadata={**entity_schema(entities), **same_columns(entities, "standardized_parties")},

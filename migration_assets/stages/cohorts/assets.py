@@ -31,7 +31,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             description="Which customers move together and when; freezes snapshot, as_of and plan digest.",
             kinds=frozenset({"duckdb", "parquet"}),
             compute=_plan_cohorts,
-            suite=workspace.suite("cohort_plan"),
+            suite=workspace.suites["cohort_plan"],
             deps=[dg.AssetKey("customer_identities")],
             gates=["customer_identities"],
             by_cohort=False,

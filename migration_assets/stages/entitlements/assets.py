@@ -24,7 +24,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             description="Subscriptions and items of the cohort, and what they entitle to by the catalog and overrides.",
             kinds=frozenset({"duckdb", "parquet"}),
             compute=_transform,
-            suite=workspace.suite("transformed_entitlements"),
+            suite=workspace.suites["transformed_entitlements"],
             deps=[dg.AssetKey("cleansed_customers")],
             gates=["cleansed_customers"],
             static_metadata={

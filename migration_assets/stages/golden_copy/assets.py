@@ -35,7 +35,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             ),
             kinds=frozenset({"parquet"}),
             compute=_copy,
-            suite=workspace.suite("golden_copy"),
+            suite=workspace.suites["golden_copy"],
             deps=[table_key(t) for t in plan.source_tables],
             by_cohort=False,
             static_metadata=golden_copy_lineage(plan),
@@ -47,7 +47,6 @@ def _copy(call: StageCall) -> StageOutput:
     store, present = call.workspace.store, call.workspace.store.current_snapshot()
     if present is None or call.tags.get(NEW_SNAPSHOT) == "true":
         manifest = _take(call)
-        store.make_current(manifest.snapshot)
     else:
         call.say(f"verifying snapshot {present}")
         manifest = verify_golden_copy(store.golden(present), digest=_recorded_digest(call, present))
@@ -57,7 +56,21 @@ def _copy(call: StageCall) -> StageOutput:
     call.engine.write(call.engine.table(_exports(manifest)), exports, order_by=["table"])
     tables = {t: store.golden_file(manifest.snapshot, t) for t in call.plan.source_tables} | {"exports": exports}
     empty = {t for t, declared in call.plan.source_tables.items() if declared.may_be_empty}
-    return StageOutput(tables, _described(manifest), may_be_empty=empty)
+    snapshot = manifest.snapshot
+    return StageOutput(
+        tables,
+        _described(manifest),
+        may_be_empty=empty,
+        # Nothing stands on a copy that has failed its own checks; the one before stays current.
+        publish=lambda: _make_current(call, snapshot),
+        basis=call.workspace.basis(snapshot, call.instant_of(snapshot)),
+    )
+
+
+def _make_current(call: StageCall, snapshot: str) -> dict[str, object]:
+    if call.workspace.store.current_snapshot() != snapshot:
+        call.workspace.store.make_current(snapshot)
+    return {}
 
 
 def _take(call: StageCall) -> Manifest:

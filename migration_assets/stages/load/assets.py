@@ -27,7 +27,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             description="Tables, constraints, indexes and roles of the target, from target.yaml.",
             kinds=frozenset({"postgres"}),
             compute=_make_schema,
-            suite=workspace.suite("target_schema"),
+            suite=workspace.suites["target_schema"],
             # Its verdict is about a snapshot, so there has to be one.
             deps=[dg.AssetKey("golden_copy")],
             by_cohort=False,
@@ -38,7 +38,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             description="The cohort in the target: one transaction, guarded, with crosswalk, ledger and pre-images.",
             kinds=frozenset({"postgres"}),
             compute=_load,
-            suite=workspace.suite("loaded_target"),
+            suite=workspace.suites["loaded_target"],
             deps=[dg.AssetKey(a) for a in (*TRANSFORMED, "target_schema", "reference_data")],
             gates=[*TRANSFORMED, "target_schema", "reference_data"],
             static_metadata=target_lineage(workspace.plan),

@@ -25,7 +25,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             description="Types, nulls, patterns, keys, relationships and the four dimensions of quality, by table.",
             kinds=frozenset({"duckdb"}),
             compute=_profile,
-            suite=workspace.suite("profiled_source"),
+            suite=workspace.suites["profiled_source"],
             deps=[dg.AssetKey("cohort_plan")],
             gates=["golden_copy", "cohort_plan"],
             static_metadata=golden_copy_lineage(workspace.plan),

@@ -52,7 +52,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             description="Every row, field and control total of the target against what the golden copy says.",
             kinds=frozenset({"duckdb", "postgres"}),
             compute=_reconcile,
-            suite=workspace.suite("reconciliation"),
+            suite=workspace.suites["reconciliation"],
             deps=[dg.AssetKey("loaded_target")],
             gates=["loaded_target"],
             closing=kpi_metadata,

@@ -26,7 +26,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             description="Catalog, geo rules, users and roles, loaded before the first cohort.",
             kinds=frozenset({"duckdb", "postgres"}),
             compute=_load_reference,
-            suite=workspace.suite("reference_data"),
+            suite=workspace.suites["reference_data"],
             deps=[dg.AssetKey("golden_copy"), dg.AssetKey("target_schema")],
             gates=["golden_copy", "target_schema"],
             by_cohort=False,
