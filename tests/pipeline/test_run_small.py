@@ -60,6 +60,30 @@ def test_a_second_run_writes_nothing(small: World, small_run: Summary) -> None:
     assert _recorded(small) == before
 
 
+def test_a_changed_rule_makes_the_verdict_it_gave_stale(small: World, small_run: Summary) -> None:
+    suite = small.workspace.root / "expectations" / "cleansed_customers.yaml"
+    before = suite.read_text(encoding="utf-8")
+    name = next(line for line in before.splitlines() if "- check:" in line)
+    suite.write_text(before.replace(name, name + "_anew", 1), encoding="utf-8")
+    refused = small.reopened().materialize("loaded_target", "pilot")
+    assert not refused.ok and "the rules of `cleansed_customers` have changed" in str(refused.reason)
+    suite.write_text(before, encoding="utf-8")
+    assert small.reopened().materialize("loaded_target", "pilot").ok
+
+
+def test_a_copy_that_fails_its_own_checks_leaves_the_one_before_in_its_place(
+    small: World, small_run: Summary, telco_csv: Path
+) -> None:
+    present, rows = small.workspace.store.current_snapshot(), telco_rows()
+    write_telco(telco_csv, [*rows, rows[0]])
+    failed = small.migrate("pilot", new_snapshot="true")
+    assert failed.global_phase.stopped_at == "golden_copy" and failed.cohorts == {}
+    assert small.workspace.store.current_snapshot() == present
+    assert small.materialize("loaded_target", "pilot").ok, "what was loaded still stands on the copy it came from"
+    write_telco(telco_csv, rows)
+    assert small.migrate("pilot").ok
+
+
 def test_a_first_dry_run_passes_every_stage_and_leaves_the_target_empty(small_dry_run: tuple[Summary, int]) -> None:
     done, held = small_dry_run
     assert done.ok, done.to_json("small")
