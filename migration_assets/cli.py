@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +17,10 @@ import click
 from rich.console import Console
 
 from migration_assets.domain.errors import CutoverError
+from migration_assets.session import opened, progress, side_by_side
 
 if TYPE_CHECKING:
-    import dagster as dg
-
-    from migration_assets.wiring.environment import Environment
-    from migration_assets.wiring.execute import CohortRun, PhaseResult, Runner, Summary
-    from migration_assets.wiring.workspace import Workspace
+    from migration_assets.wiring.execute import Runner, Summary
 
 # Not resolved: a root whose package is a link is a root of its own.
 ROOT = Path(__file__).absolute().parent.parent
@@ -165,10 +159,10 @@ def run(
     as_json: bool,
 ) -> None:
     """The migration: global phase, then cohorts."""
-    from migration_assets.wiring.views import ending_of, print_kpis, print_silent, print_summary
+    from migration_assets.wiring.views import ending_of, print_kpis, print_silent, print_summary, print_warnings_hint
 
     tags = run_tags(as_of, new_snapshot, dry_run)
-    with opened(plan) as (workspace, runner):
+    with opened(ROOT, plan) as (workspace, runner):
         summary = _migrate(runner, cohorts, tags, resume, at_once, quiet=as_json)
         ending = ending_of(workspace, runner.instance, summary)
         if as_json:
@@ -176,6 +170,7 @@ def run(
         else:
             print_summary(out, summary)
             print_kpis(out, ending["kpis"])
+            print_warnings_hint(out, ending["kpis"]["overall"])
             print_silent(out, ending["controls_silent"])
     sys.exit(summary.exit_code or (0 if ending["ok"] else 1))
 
@@ -211,8 +206,8 @@ def reconcile(plan: str | None, cohorts: tuple[str, ...], at_once: int, as_json:
     """Compare source and target again, now."""
     from migration_assets.wiring.views import print_reconciliation, reconciliation_of
 
-    with opened(plan) as (workspace, runner):
-        with side_by_side(runner, at_once, cohorts, quiet=as_json) as (beside, step):
+    with opened(ROOT, plan) as (workspace, runner):
+        with side_by_side(runner, at_once, cohorts, err, quiet=as_json) as (beside, step):
             results = beside.reconcile(cohorts, step)
         report = reconciliation_of(workspace, results)
         if as_json:
@@ -229,7 +224,7 @@ def status(plan: str | None, as_json: bool) -> None:
     """Cohorts and where each of them stands."""
     from migration_assets.wiring.views import print_status, status_of
 
-    with opened(plan) as (workspace, runner):
+    with opened(ROOT, plan) as (workspace, runner):
         found = status_of(workspace, runner.instance)
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -249,10 +244,10 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
     from migration_assets.wiring import views
     from migration_assets.wiring.demo import make_legacy_systems, refuse_to_replace
 
-    with opened("acme") as (workspace, runner):
+    with opened(ROOT, "acme") as (workspace, runner):
         if not replace:
             refuse_to_replace(workspace)
-        with progress(quiet=False) as (step, _):
+        with progress(err, quiet=False) as (step, _):
             make_legacy_systems(
                 workspace, customers=customers, seed=seed, messy=not clean, report=lambda m: step(m, 0, 0)
             )
@@ -260,7 +255,9 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
         views.print_summary(out, summary)
         ok = summary.ok
         if summary.cohorts:
-            views.print_kpis(out, views.ending_of(workspace, runner.instance, summary)["kpis"])
+            figures = views.ending_of(workspace, runner.instance, summary)["kpis"]
+            views.print_kpis(out, figures)
+            views.print_warnings_hint(out, figures["overall"])
             report = views.reconciliation_of(workspace, summary.cohorts)
             views.print_reconciliation(out, report)
             ok = ok and report["ok"]
@@ -312,7 +309,7 @@ def ui(plan: str | None, port: int, read_only: bool) -> None:
     """Dagster's webserver and daemon on 127.0.0.1, until interrupted."""
     from migration_assets.wiring.processes import serve
 
-    with opened(plan, load=False):
+    with opened(ROOT, plan, load=False):
         sys.exit(serve(ROOT, port=port, read_only=read_only, say=err.print))
 
 
@@ -340,7 +337,7 @@ def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> 
     from migration_assets.wiring.sql import run_sql
     from migration_assets.wiring.views import print_rows
 
-    with opened(plan) as (workspace, _):
+    with opened(ROOT, plan) as (workspace, _):
         result = run_sql(workspace, name, query, write=write, actor=os.environ.get("USER", "unknown"))
     if as_json:
         click.echo(json.dumps(result, indent=2, default=str))
@@ -348,111 +345,10 @@ def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> 
         print_rows(out, result)
 
 
-@contextmanager
-def opened(plan: str | None, *, load: bool = True) -> Iterator[tuple[Workspace, Runner]]:
-    """A prepared environment, the plan's workspace and a runner for it."""
-    from migration_assets.control import migrate
-    from migration_assets.wiring.environment import plan_name, prepare
-
-    name = plan_name(ROOT, plan or "acme")
-    if load:
-        # Faults of the plan come first: there is no point in starting a server for a plan that does not hold.
-        from migration_assets.plan.check import load_checked_plan
-        from migration_assets.plan.load import require_own_name
-
-        require_own_name(load_checked_plan(ROOT / "plans" / name))
-    environment = prepare(ROOT, name, dict(os.environ))
-    os.environ.update(environment.exports)
-    migrate(environment.control_url)
-    if not load:
-        yield None, None  # type: ignore[misc]
-        return
-    import dagster as dg
-
-    with dg.DagsterInstance.get() as instance:
-        runner = runner_of(environment, instance)
-        yield runner.workspace, runner
-
-
-def runner_of(environment: Environment, instance: dg.DagsterInstance) -> Runner:
-    """The plan's graph, ready to run."""
-    from migration_assets.definitions import build_definitions
-    from migration_assets.wiring.execute import Runner
-    from migration_assets.wiring.workspace import open_workspace
-
-    # Dagster opens a connection for each event unless told to keep one, as its webserver is.
-    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
-    workspace = open_workspace(environment)
-    return Runner(workspace, instance, build_definitions(workspace))
-
-
-def open_beside(environment: Environment, said: Callable[[str], None]) -> Callable[[CohortRun], PhaseResult]:
-    """What runs a cohort in a process beside this one; `said` takes progress messages."""
-    import dagster as dg
-    from tqdm import tqdm
-
-    from migration_assets.wiring.execute import progress_to
-
-    # Great Expectations' progress bars would make a lock among processes, which a process that is ended leaves behind.
-    tqdm.set_lock(threading.RLock())
-    runner = runner_of(environment, dg.DagsterInstance.get())
-
-    def run(piece: CohortRun) -> PhaseResult:
-        with progress_to(lambda message: said(f"{piece.cohort}  {message}")):
-            return runner.run(piece)
-
-    return run
-
-
-@contextmanager
-def side_by_side(
-    runner: Runner, at_once: int, cohorts: tuple[str, ...], *, quiet: bool
-) -> Iterator[tuple[Runner, Callable[[str, int, int], None]]]:
-    """The runner with the processes that run cohorts beside it, and what shows how far they are."""
-    from dataclasses import replace
-
-    from migration_assets.wiring.lanes import processes_beside
-
-    wanted = min(at_once, len(cohorts)) if cohorts else at_once
-    opener = partial(open_beside, runner.workspace.environment)
-    with progress(quiet=quiet) as (step, say), processes_beside(wanted - 1, opener, say) as beside:
-        yield replace(runner, beside=beside), step
-
-
-@contextmanager
-def progress(*, quiet: bool) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
-    """A progress bar on a terminal, plain lines elsewhere, nothing with `--json`: one function to call when a step of
-    several begins, one for what happens in between."""
-    from migration_assets.wiring.execute import progress_to
-
-    if quiet:
-        yield (lambda *_: None), (lambda _: None)
-        return
-    if not err.is_terminal:
-        yield (lambda what, i, n: err.print(f"{what} ({i}/{n})" if n else what)), (lambda _: None)
-        return
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-        now = {"what": ""}
-
-        def step(what: str, i: int, n: int) -> None:
-            now["what"] = f"{what} ({i}/{n})" if n else what
-            bar.update(task, description=now["what"], total=n or None, completed=max(i - 1, 0))
-
-        def say(message: str) -> None:
-            bar.update(task, description=f"{now['what']}  [dim]{_plain(message)}[/]")
-
-        with progress_to(say):
-            yield step, say
-
-
 def _migrate(
     runner: Runner, cohorts: tuple[str, ...], tags: dict[str, str], resume: bool, at_once: int, *, quiet: bool
 ) -> Summary:
-    with side_by_side(runner, at_once, cohorts, quiet=quiet) as (beside, step):
+    with side_by_side(runner, at_once, cohorts, err, quiet=quiet) as (beside, step):
         return beside.migrate(cohorts=cohorts, tags=tags, resume=resume, report=step)
 
 

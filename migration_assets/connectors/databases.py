@@ -9,7 +9,6 @@ No error of this module holds a password, a query or a row.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import quote
@@ -20,6 +19,7 @@ from psycopg import errors, sql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from migration_assets.connectors.loopback import is_local
 from migration_assets.domain.errors import Misconfigured
 
 Driver = Literal["psycopg", "psycopg2"]
@@ -147,16 +147,7 @@ def _is_local(url: URL, env: Mapping[str, str]) -> bool:
     """Whether the server is reached over loopback or a Unix socket only; libpq takes a host left out from PGHOST."""
     named = url.query.get("hostaddr") or url.host or url.query.get("host")
     named = named or env.get("PGHOSTADDR") or env.get("PGHOST") or ""
-    return all(_is_local_host(host) for text in _values(named) for host in text.split(","))
-
-
-def _is_local_host(host: str) -> bool:
-    if host in ("", "localhost") or host.startswith(("/", "@")):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return all(is_local(host) for text in _values(named) for host in text.split(","))
 
 
 def _values(found: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ Other databases are read by `sql_source`; writing to PostgreSQL is not done here
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from migration_assets.connectors.golden_parquet import GoldenWriter
+from migration_assets.connectors.loopback import is_local
 from migration_assets.connectors.source import Column
 from migration_assets.domain.errors import SourceUnreadable
 
@@ -252,18 +252,9 @@ def connection_parameters(url: str) -> dict[str, Any]:
         raise SourceUnreadable("the source's url is not a database URL", "write postgresql://user@host/name") from None
     query = {name: value if isinstance(value, str) else value[-1] for name, value in parsed.query.items()}
     parameters: dict[str, Any] = {"connect_timeout": "10", "client_encoding": "UTF8", **given, **query}
-    if "sslmode" not in parameters and not _is_local(str(parameters.get("host", ""))):
+    if "sslmode" not in parameters and not is_local(str(parameters.get("host", ""))):
         parameters = {"sslrootcert": "system", **parameters, "sslmode": "verify-full"}
     return parameters
-
-
-def _is_local(host: str) -> bool:
-    if not host or host.startswith("/") or host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _copy_statement(relation: sql.Composable, columns: Sequence[_PgColumn], order: Iterable[_PgColumn]) -> sql.Composed:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -19,6 +18,7 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
+from migration_assets.connectors.loopback import is_local
 from migration_assets.domain.errors import Misconfigured, TargetRefused
 
 if TYPE_CHECKING:
@@ -92,18 +92,9 @@ def connection_arguments(url: str) -> dict[str, Any]:
         **{k: v for k, v in parsed.query.items() if isinstance(v, str)},
     }
     # libpq's default, `prefer`, is content without TLS and never looks at the certificate.
-    if not _is_local(parsed.host):
+    if not is_local(parsed.host):
         arguments.setdefault("sslmode", "verify-full")
     return {k: v for k, v in arguments.items() if v is not None}
-
-
-def _is_local(host: str | None) -> bool:
-    if host is None or host.startswith("/") or host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 # --- rows in and out ---------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ class Rule(RuleModel):
     keys are shown only for structural columns (table, measure, rule ...), never for data.
     `looked_at` is `table` or `table.column` for rules over a list of defects: the rows (or the sum of the column) that
     were looked at to fill the list. Zero of those fails the check, an empty list does not.
+    `not_for` names partitions the rule says nothing about; its check then passes and says so.
     """
 
     check: CheckName
@@ -50,6 +51,7 @@ class Rule(RuleModel):
     pii: bool = False
     key: tuple[Column, ...] = ()
     money: MoneyAtStake | None = None
+    not_for: tuple[Table, ...] = ()
     looked_at: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")] | None = None
 
     @field_validator("type")

@@ -40,17 +40,24 @@ def run_suite(
     tables: Tables,
     *,
     may_be_empty: Collection[str] = (),
+    partition: str = "",
     memory_limit: str = "512MB",
     threads: int = 2,
 ) -> tuple[CheckResult, ...]:
     """Evaluate every rule of a suite; one result per rule, in the suite's order.
 
     `tables`: Parquet file or files of each table by the name the rules use. `may_be_empty`: tables whose emptiness the
-    plan allows, beside those the suite names. Safe to call from several threads at once.
+    plan allows, beside those the suite names. `partition`: whose rows they are, for rules that leave some out. Safe to
+    call from several threads at once.
     """
     allowed = {*suite.may_be_empty, *may_be_empty}
     with _opened(tables, memory_limit, threads) as board:
-        prepared = [_prepared(board, rule, allowed) for rule in suite.rules]
+        prepared = [
+            _result(rule, True, 0, Faults(0), f"Not asked of `{partition}`.", 0.0)
+            if partition in rule.not_for
+            else _prepared(board, rule, allowed)
+            for rule in suite.rules
+        ]
         waiting = [p for p in prepared if isinstance(p, _Waiting)]
         found = {r.check: r for r in _evaluated(board, waiting)}
     return tuple(p if isinstance(p, CheckResult) else found[p.rule.check] for p in prepared)

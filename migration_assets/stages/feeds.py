@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 # Gives the raw rows of `system.table`, with `_row`.
 RawTables = Callable[[str], "ir.Table"]
 
-EXCLUDED = ibis.schema(
-    {
-        "source_system": "string",
-        "source_table": "string",
-        "source_row": "int64",
-        "source_id": "string",
-        "rule": "string",
-        "reason": "string",
-    }
-)
-
 
 @dataclass(frozen=True)
 class Mapping:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.domain.canonical.model import PROVENANCE, Entity, Field
+from migration_assets.domain.canonical.model import Entity, Field
+from migration_assets.engine.notes import NOTE_COLUMNS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -38,22 +39,7 @@ LOST = ibis.schema(
     }
 )
 
-NOTES = ibis.schema(
-    {
-        "entity": "string",
-        "feed": "string",
-        "source_system": "string",
-        "source_table": "string",
-        "source_id": "string",
-        "source_row": "int64",
-        "field": "string",
-        "rule": "string",
-        "action": "string",
-        "reason": "string",
-        "old_value": "string",
-        "new_value": "string",
-    }
-)
+NOTES = ibis.schema(NOTE_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -160,6 +146,3 @@ def set_aside_note(entity: str, rows: ir.Table, field: str, reason: str) -> ir.T
 def empty(engine: DuckDBEngine, schema: ibis.Schema) -> ir.Table:
     """No rows of that shape."""
     return engine.table(schema.to_pyarrow().empty_table())
-
-
-PROVENANCE_NAMES = tuple(f.name for f in PROVENANCE)

@@ -14,10 +14,10 @@ import dagster as dg
 
 from migration_assets.domain.errors import BadInput
 from migration_assets.stages.store import UNASSIGNED
-from migration_assets.wiring.jobs import COHORT_STAGES
 from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.loading import DRY_RUN
 from migration_assets.wiring.stage import EXIT_CODE, PROGRESS
+from migration_assets.wiring.stage_names import COHORT_STAGES
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor

@@ -10,26 +10,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from migration_assets.domain.errors import CutoverError
 from migration_assets.wiring.partitions import COHORTS
+from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
 if TYPE_CHECKING:
     from migration_assets.wiring.workspace import Workspace
-
-GLOBAL_STAGES = (
-    "golden_copy",
-    "standardized_parties",
-    "customer_identities",
-    "target_schema",
-    "reference_data",
-    "cohort_plan",
-)
-COHORT_STAGES = (
-    "profiled_source",
-    "cleansed_customers",
-    "transformed_entitlements",
-    "transformed_billing",
-    "loaded_target",
-    "reconciliation",
-)
 
 
 def global_phase() -> UnresolvedAssetJobDefinition:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from migration_assets.control.kpis import Interval, Kpis, Measured, kpis
-from migration_assets.wiring.jobs import COHORT_STAGES
 from migration_assets.wiring.reports import stored_report
+from migration_assets.wiring.stage_names import COHORT_STAGES
 
 if TYPE_CHECKING:
     from migration_assets.control import AssetStatus, Basis

@@ -21,9 +21,9 @@ from migration_assets.domain.errors import CutoverError
 from migration_assets.stages.store import GLOBAL, UNASSIGNED
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
-from migration_assets.wiring.jobs import COHORT_STAGES
 from migration_assets.wiring.loading import is_dry_run
 from migration_assets.wiring.partitions import COHORTS
+from migration_assets.wiring.stage_names import COHORT_STAGES
 from migration_assets.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _checked(call: StageCall, spec: StageSpec, output: StageOutput) -> "tuple[Ch
     if call.partition == UNASSIGNED:
         # What belongs to no customer may well be nothing at all.
         may_be_empty |= set(output.tables)
-    results = run_suite(spec.suite, output.tables, may_be_empty=may_be_empty)
+    results = run_suite(spec.suite, output.tables, may_be_empty=may_be_empty, partition=call.partition)
     for r in results:
         if not r.passed:
             call.say(f"check {r.check} failed: {r.detail}")

@@ -8,6 +8,7 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.plan.models import Plan
 from migration_assets.quality.generated import SourceDeclaration, generated_suite
 from migration_assets.quality.suite import Suite, load_suite
+from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
 
 def suite_of(root: Path, plan: Plan, asset: str) -> Suite:
@@ -39,23 +40,6 @@ def fed_entities(plan: Plan) -> frozenset[str]:
     return frozenset(fed | catalog | derived)
 
 
-# Every asset with a suite, in pipeline order.
-CHECKED_ASSETS = (
-    "golden_copy",
-    "standardized_parties",
-    "customer_identities",
-    "target_schema",
-    "reference_data",
-    "cohort_plan",
-    "profiled_source",
-    "cleansed_customers",
-    "transformed_entitlements",
-    "transformed_billing",
-    "loaded_target",
-    "reconciliation",
-)
-
-
 def check_suites(root: Path, plan: Plan) -> int:
     """Load every suite of the plan and return how many rules there are; PlanFaults when one does not hold."""
-    return sum(len(suite_of(root, plan, asset).rules) for asset in CHECKED_ASSETS)
+    return sum(len(suite_of(root, plan, asset).rules) for asset in (*GLOBAL_STAGES, *COHORT_STAGES))

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from migration_assets.domain.errors import CutoverError
 from migration_assets.stages.store import GLOBAL
-from migration_assets.wiring.jobs import COHORT_STAGES, GLOBAL_STAGES
 from migration_assets.wiring.kpis import kpis_of
 from migration_assets.wiring.reports import reports_of, silent_in
+from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -105,6 +105,13 @@ def print_kpis(out: Console, found: Mapping[str, Any]) -> None:
     for name, figures in {**found["cohorts"], "[bold]all[/]": found["overall"]}.items():
         table.add_row(name, *("-" if figures[k] is None else f"{figures[k]:,}" for k in KPIS.values()))
     out.print(table)
+
+
+def print_warnings_hint(out: Console, figures: Mapping[str, Any]) -> None:
+    """Where to read what failed without stopping anything, if something did."""
+    failed = figures["checks_run"] - figures["checks_passed"]
+    if failed:
+        out.print(f"{failed} checks have failed; `cutover status` names each, with its rows and cohorts.")
 
 
 def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
@@ -232,8 +239,15 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
 
 
 def _standing(status: AssetStatus) -> dict[str, Any]:
-    reasons = [f"{f.check}: {f.detail}" for f in status.failing if not f.waived and f.severity == "critical"]
-    return {"state": status.state, "rows_checked": status.rows_checked, "reasons": reasons}
+    open_ = [f for f in status.failing if not f.waived]
+    return {
+        "state": status.state,
+        "rows_checked": status.rows_checked,
+        "reasons": [f"{f.check}: {f.detail}" for f in open_ if f.severity == "critical" or not f.evaluated],
+        "warnings": [
+            {"check": f.check, "rows": f.unexpected} for f in open_ if f.severity != "critical" and f.evaluated
+        ],
+    }
 
 
 def print_status(out: Console, found: Mapping[str, Any]) -> None:
@@ -263,7 +277,24 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
         for stage, standing in standings.items():
             for reason in standing["reasons"]:
                 out.print(f"[red]{name} {stage}:[/] {escape(reason)}")
+    _print_warnings(out, {"global": once, **{row["cohort"]: row["stages"] for row in cohorts}})
     print_kpis(out, found["kpis"])
+
+
+def _print_warnings(out: Console, standings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Checks that failed without stopping anything, each with the rows it found and where."""
+    rows: dict[str, dict[str, int]] = {}
+    for name, stages in standings.items():
+        for stage, standing in stages.items():
+            for warning in standing["warnings"]:
+                rows.setdefault(f"{stage}.{warning['check']}", {})[name] = warning["rows"]
+    if not rows:
+        return
+    table = Table("check", "rows", "where", title="Failed checks that stop nothing", title_justify="left")
+    table.columns[1].justify = "right"
+    for check, found in rows.items():
+        table.add_row(check, f"{sum(found.values()):,}", ", ".join(found))
+    out.print(table)
 
 
 def print_rows(out: Console, result: Mapping[str, Any]) -> None:

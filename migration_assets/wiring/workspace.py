@@ -127,9 +127,10 @@ class Workspace:
     @cached_property
     def suites(self) -> Mapping[str, Suite]:
         """Expectations by asset, for the entities that this plan feeds."""
-        from migration_assets.wiring.suites import CHECKED_ASSETS, suite_of
+        from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
+        from migration_assets.wiring.suites import suite_of
 
-        return {asset: suite_of(self.root, self.plan, asset) for asset in CHECKED_ASSETS}
+        return {asset: suite_of(self.root, self.plan, asset) for asset in (*GLOBAL_STAGES, *COHORT_STAGES)}
 
     def basis(self, snapshot: str, as_of: datetime) -> Basis:
         """What verdicts are about now: this snapshot and instant under the plan and the rules as they are."""

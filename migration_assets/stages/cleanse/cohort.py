@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.domain.canonical import ENTITIES
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.canonical import StageRows, Upstream, excluded_claims, of_home_tables, stage_rows
 from migration_assets.stages.cleanse.hierarchy import without_circles
@@ -81,6 +80,3 @@ def _wholly_excluded(feeds: Feeds) -> list[ir.Table]:
     """Claims on tables that feed nothing: a rule leaves out every row of them."""
     tables = [t for t, d in feeds.plan.source_tables.items() if d.home is None and d.owner != "none"]
     return [excluded_claims(left_out) for t in tables if (left_out := feeds.excluded(t)) is not None]
-
-
-PARTY_ENTITIES = tuple(n for n, e in ENTITIES.items() if e.stage == "cleansed_customers")

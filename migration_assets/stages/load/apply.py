@@ -13,19 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import ibis
 import psycopg
 from psycopg import sql
 
-from migration_assets.connectors.postgres_target import Connection, copy_in, copy_out, names, read_csv, write_csv
+from migration_assets.connectors.postgres_target import Connection, copy_in, copy_out, read_csv, write_csv
 from migration_assets.domain.errors import TargetRefused
+from migration_assets.stages.load.guarded import GuardedWrites, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import hand_over
 from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
-from migration_assets.stages.load.refusal import STAGE_PREFIX, refusal
-from migration_assets.stages.load.schema import CROSSWALK, LEDGER, PRE_IMAGE, RECORD_SCHEMA, role_names
+from migration_assets.stages.load.refusal import refusal
+from migration_assets.stages.load.schema import CROSSWALK, LEDGER, RECORD_SCHEMA, role_names
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -116,7 +117,8 @@ def load_cohort(
             try:
                 if members is not None:
                     hand_over(engine, connection, plan.target, order.cohort, members, folder)
-                result = _Load(engine, connection, plan, order, folder, load).run()
+                writes = GuardedWrites(connection, _next_id(connection))
+                result = _Load(engine, connection, plan, order, folder, load, writes).run()
                 connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             except psycopg.Error as error:
                 raise refusal(error, engine, load, folder) from None
@@ -132,6 +134,12 @@ def stored_aliases(engine: DuckDBEngine, connection: Connection, folder: Path) -
     ).format(_RECORD_TABLE)
     copied = copy_out(connection, query, folder / "aliases.csv")
     return read_csv(engine, copied, {"entity": "text", "key": "text", "target_id": "uuid"})
+
+
+def _next_id(connection: Connection) -> int:
+    """The number of this load; the lock keeps another one from taking the same."""
+    query = sql.SQL("SELECT coalesce(max(load_id), 0) + 1 FROM {}")
+    return int(one_row(connection, query.format(sql.Identifier(RECORD_SCHEMA, LEDGER)))[0])
 
 
 def _lock(connection: Connection, plan: UUID, seconds: int) -> None:
@@ -157,11 +165,10 @@ class _Load:
     order: LoadOrder
     folder: Path
     load: LoadPlan
-    load_id: int = 0
+    writes: GuardedWrites
     staged: set[str] = field(default_factory=set)
 
     def run(self) -> LoadResult:
-        self.load_id = self._next_id()
         known = self._known_entities()
         done = [self._table(t, fresh=self._is_fresh(t, known)) for t in self.load.tables]
         gone = {t.table: self._remove(t) for t in reversed(self.load.tables) if t.table in self.staged and t.recorded}
@@ -174,10 +181,6 @@ class _Load:
         self._record([t for t in (*tables, crosswalk) if t.written])
         return LoadResult(self.order.cohort, tables, crosswalk, self.order.dry_run)
 
-    def _next_id(self) -> int:
-        query = sql.SQL("SELECT coalesce(max(load_id), 0) + 1 FROM {}")
-        return int(self._one(query.format(sql.Identifier(RECORD_SCHEMA, LEDGER)))[0])
-
     def _known_entities(self) -> set[str]:
         """Entities of which the crosswalk has rows of this cohort."""
         query = sql.SQL("SELECT DISTINCT entity FROM {} WHERE cohort = {}")
@@ -189,11 +192,7 @@ class _Load:
         if table.recorded:
             return table.entity not in known
         target = sql.Identifier(self.plan.target.schema_name, table.table)
-        return not self._one(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(target))[0]
-
-    def _one(self, query: sql.Composed) -> tuple[Any, ...]:
-        row = self.connection.execute(query).fetchone()
-        return row if row is not None else ()
+        return not one_row(self.connection, sql.SQL("SELECT EXISTS (SELECT FROM {})").format(target))[0]
 
     # --- target tables ---
 
@@ -205,8 +204,8 @@ class _Load:
         if fresh and (copied := self._copy_fresh(target, table.columns, path)) is not None:
             return TableResult(table.table, table.planned, copied, 0, 0)
         self.staged.add(table.table)
-        stage, _ = self._stage(table.table, target, table.columns, path)
-        new, changed, same = self._write_changes(table.table, target, stage, (table.key,), table.columns)
+        stage, _ = self.writes.stage(table.table, target, table.columns, path)
+        new, changed, same = self.writes.write_changes(table.table, target, stage, (table.key,), table.columns)
         return TableResult(table.table, table.planned, new, changed, same)
 
     def _found(self, table: TableRows) -> int:
@@ -226,10 +225,10 @@ class _Load:
             )
         elif table.table in self.staged:
             staged = sql.SQL("WHERE {key} IN (SELECT {column} FROM {stage})")
-            ours = staged.format(key=key, column=sql.Identifier(table.key), stage=_stage_name(table.table))
+            ours = staged.format(key=key, column=sql.Identifier(table.key), stage=stage_name(table.table))
         else:
             ours = sql.Composed([])
-        return int(self._one(sql.SQL("SELECT count(*) FROM {} t {}").format(target, ours))[0])
+        return int(one_row(self.connection, sql.SQL("SELECT count(*) FROM {} t {}").format(target, ours))[0])
 
     def _copy_fresh(self, target: sql.Composable, columns: tuple[str, ...], path: Path) -> int | None:
         """Copy straight into the table; None, with nothing written, when a row of the same key is there after all."""
@@ -238,103 +237,6 @@ class _Load:
                 return copy_in(self.connection, target, columns, path)
         except psycopg.errors.UniqueViolation:
             return None
-
-    def _stage(
-        self, name: str, target: sql.Composable, columns: tuple[str, ...], path: Path
-    ) -> tuple[sql.Identifier, int]:
-        stage = _stage_name(name)
-        self.connection.execute(
-            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-                stage, names(columns), target
-            )
-        )
-        return stage, copy_in(self.connection, stage, columns, path)
-
-    def _write_changes(
-        self,
-        name: str,
-        target: sql.Composable,
-        stage: sql.Identifier,
-        key: tuple[str, ...],
-        columns: tuple[str, ...],
-        extra: Mapping[str, object] | None = None,
-    ) -> tuple[int, int, int]:
-        """Insert what is new and update what differs, from the stage table; returns both counts, and that of the rows
-        that are there as they should be.
-
-        `extra` columns are written with what they are given but do not make a row different.
-        """
-        changes = sql.Identifier("pg_temp", f"change_{name}"[:63])
-        values = tuple(c for c in columns if c not in key)
-        parts = {
-            "target": target, "stage": stage, "changes": changes, "same": _same_key("t", "s", key),
-            "key": names(key, "s"), "first": sql.Identifier("t", key[0]), "differ": _differ("t", "s", values),
-        }  # fmt: skip
-        self.connection.execute(
-            sql.SQL(
-                "CREATE TEMP TABLE {changes} ON COMMIT DROP AS SELECT {key}, {first} IS NULL AS is_new "
-                "FROM {stage} s LEFT JOIN {target} t ON {same} WHERE {first} IS NULL OR {differ}"
-            ).format(**parts)
-        )
-        count = sql.SQL(
-            "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new), "
-            "(SELECT count(*) FROM {stage} s JOIN {target} t ON {same} WHERE NOT {differ}) FROM {changes}"
-        )
-        new, changed, same = self._one(count.format(**parts))
-        if changed:
-            self._keep(name, target, key, sql.SQL("JOIN {} s ON {} WHERE NOT s.is_new").format(changes, parts["same"]))
-        if new or changed:
-            written = self._upsert(target, stage, changes, key, columns, dict(extra or {}))
-            if written != new + changed:
-                raise TargetRefused(
-                    f"{name} was changed by somebody else while it was loaded; nothing was written",
-                    "Stop what else writes to the target, then run this cohort again.",
-                )
-        return int(new), int(changed), int(same)
-
-    def _upsert(
-        self,
-        target: sql.Composable,
-        stage: sql.Composable,
-        changes: sql.Composable,
-        key: tuple[str, ...],
-        columns: tuple[str, ...],
-        extra: dict[str, object],
-    ) -> int:
-        written = (*columns, *extra)
-        values = tuple(c for c in columns if c not in key)
-        kept = (sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(c)) for c in written if c not in key)
-        new = sql.SQL(", ").join(kept)
-        action: sql.Composable = sql.SQL("NOTHING")
-        if values:
-            action = sql.SQL("UPDATE SET {} WHERE {}").format(new, _differ("t", "excluded", values))
-        selected = sql.SQL(", ").join([*(sql.Identifier("s", c) for c in columns), *map(sql.Literal, extra.values())])
-        statement = sql.SQL(
-            "INSERT INTO {target} AS t ({columns}) SELECT {selected} FROM {stage} s JOIN {changes} c ON {same} "
-            "ON CONFLICT ({key}) DO {action}"
-        ).format(
-            target=target,
-            columns=names(written),
-            selected=selected,
-            stage=stage,
-            changes=changes,
-            same=_same_key("s", "c", key),
-            key=names(key),
-            action=action,
-        )
-        return self.connection.execute(statement).rowcount
-
-    def _keep(self, name: str, target: sql.Composable, key: tuple[str, ...], which: sql.Composed) -> None:
-        """Pre-images of the rows of `target t` that `which` picks."""
-        statement = sql.SQL("INSERT INTO {} SELECT {}, {}, {}, 'update', to_jsonb(t) FROM {} t {}").format(
-            sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),
-            sql.Literal(self.load_id),
-            sql.Literal(name),
-            _key_text("t", key),
-            target,
-            which,
-        )
-        self.connection.execute(statement)
 
     def _remove(self, table: TableRows) -> int:
         """Delete rows that an earlier load of this cohort brought and that it no longer has."""
@@ -349,20 +251,10 @@ class _Load:
             key=key,
             cohort=sql.Literal(self.order.cohort),
             entity=sql.Literal(table.entity),
-            stage=_stage_name(table.table),
-            same=_same_key("s", "t", (table.key,)),
+            stage=stage_name(table.table),
+            same=same_key("s", "t", (table.key,)),
         )
-        return self._delete(table.table, gone, (table.key,))
-
-    def _delete(self, name: str, gone: sql.Composed, key: tuple[str, ...]) -> int:
-        statement = sql.SQL("WITH t AS ({}) INSERT INTO {} SELECT {}, {}, {}, 'delete', to_jsonb(t) FROM t").format(
-            gone,
-            sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),
-            sql.Literal(self.load_id),
-            sql.Literal(name),
-            _key_text("t", key),
-        )
-        return self.connection.execute(statement).rowcount
+        return self.writes.delete(table.table, gone, (table.key,))
 
     # --- the record ---
 
@@ -372,7 +264,7 @@ class _Load:
         stamp = {
             "cohort": self.order.cohort,
             "snapshot": self.order.snapshot,
-            "load_id": self.load_id,
+            "load_id": self.writes.load_id,
             "loaded_at": self.order.loaded_at.isoformat(),
         }
         stamped = self.load.crosswalk.mutate(**{c: ibis.literal(v) for c, v in stamp.items()})
@@ -381,11 +273,11 @@ class _Load:
         columns = tuple(stamped.columns)
         if fresh and (copied := self._copy_fresh(_RECORD_TABLE, columns, path)) is not None:
             return TableResult(CROSSWALK, copied, copied, 0, 0)
-        stage, planned = self._stage(CROSSWALK, _RECORD_TABLE, columns, path)
+        stage, planned = self.writes.stage(CROSSWALK, _RECORD_TABLE, columns, path)
         deleted = self._forget(stage)
         compared = (*_CROSSWALK_KEY, *_CROSSWALK_VALUES, "cohort")
         extra = {c: v for c, v in stamp.items() if c != "cohort"}
-        new, changed, same = self._write_changes(CROSSWALK, _RECORD_TABLE, stage, _CROSSWALK_KEY, compared, extra)
+        new, changed, same = self.writes.write_changes(CROSSWALK, _RECORD_TABLE, stage, _CROSSWALK_KEY, compared, extra)
         return TableResult(CROSSWALK, planned, new, changed, same, deleted)
 
     def _forget(self, stage: sql.Identifier) -> int:
@@ -398,9 +290,9 @@ class _Load:
             sql.Literal(self.order.cohort),
             sql.Literal(list(self.load.entities)),
             stage,
-            _same_key("s", "t", _CROSSWALK_KEY),
+            same_key("s", "t", _CROSSWALK_KEY),
         )
-        return self._delete(CROSSWALK, gone, _CROSSWALK_KEY)
+        return self.writes.delete(CROSSWALK, gone, _CROSSWALK_KEY)
 
     def _record(self, written: list[TableResult]) -> None:
         statement = sql.SQL("INSERT INTO {} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)").format(
@@ -409,26 +301,5 @@ class _Load:
         order = self.order
         for t in written:
             counts = (t.inserted, t.updated, t.unchanged, t.deleted)
-            head = (self.load_id, order.cohort, order.snapshot, self.plan.digest, t.table)
+            head = (self.writes.load_id, order.cohort, order.snapshot, self.plan.digest, t.table)
             self.connection.execute(statement, (*head, *counts, order.loaded_at, order.run_id))
-
-
-def _stage_name(table: str) -> sql.Identifier:
-    return sql.Identifier("pg_temp", f"{STAGE_PREFIX}{table}"[:63])
-
-
-def _same_key(left: str, right: str, key: tuple[str, ...]) -> sql.Composed:
-    pairs = (sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in key)
-    return sql.SQL(" AND ").join(pairs)
-
-
-def _differ(left: str, right: str, columns: tuple[str, ...]) -> sql.Composable:
-    """Whether two rows differ in any of the columns; missing equals missing."""
-    if not columns:
-        return sql.SQL("false")
-    return sql.SQL("({}) IS DISTINCT FROM ({})").format(names(columns, left), names(columns, right))
-
-
-def _key_text(alias: str, key: tuple[str, ...]) -> sql.Composed:
-    parts = (sql.SQL("{}::text").format(sql.Identifier(alias, c)) for c in key)
-    return sql.SQL(" || '|' || ").join(parts)

@@ -14,9 +14,8 @@ from migration_assets.wiring.lineage import target_lineage
 from migration_assets.wiring.loading import is_dry_run, load_metadata, load_rows, loaded_table, merged_rows
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
+from migration_assets.wiring.stage_names import TRANSFORMED
 from migration_assets.wiring.workspace import Workspace
-
-TRANSFORMED = ("cleansed_customers", "transformed_entitlements", "transformed_billing")
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:

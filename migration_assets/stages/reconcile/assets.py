@@ -31,12 +31,12 @@ from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.kpis import kpi_metadata
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
+from migration_assets.wiring.stage_names import TRANSFORMED
 from migration_assets.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-TRANSFORMED = ("cleansed_customers", "transformed_entitlements", "transformed_billing")
 _AMOUNT = pa.decimal128(38, 6)
 # The page of differences shows this many; the CSV beside it holds all of them.
 _LISTED = 500

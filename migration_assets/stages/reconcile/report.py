@@ -60,15 +60,6 @@ class CohortReport:
 # --- for machines ------------------------------------------------------------------------------------------------
 
 
-def reconciliation_json(snapshot: str, cohorts: Sequence[CohortReport]) -> dict[str, Any]:
-    """The shape of `cutover reconcile --json`. No cohort at all is not ok: nothing was looked at."""
-    return {
-        "ok": bool(cohorts) and all(c.ok for c in cohorts),
-        "snapshot": snapshot,
-        "cohorts": [cohort_json(c) for c in cohorts],
-    }
-
-
 def cohort_json(report: CohortReport) -> dict[str, Any]:
     """One cohort. `money` holds the sums, `controls` how many rows each control saw, `controls_off` those that do not
     tie, of whatever kind; each of them counts in `unexplained`."""

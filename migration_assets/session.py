@@ -1,0 +1,126 @@
+"""How a command opens a plan, runs its cohorts side by side, and shows how far it is.
+
+Heavy imports stay inside the functions: a command that needs none of this must not pay for it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from rich.console import Console
+
+    from migration_assets.wiring.environment import Environment
+    from migration_assets.wiring.execute import CohortRun, PhaseResult, Runner
+    from migration_assets.wiring.workspace import Workspace
+
+
+@contextmanager
+def opened(root: Path, plan: str | None, *, load: bool = True) -> Iterator[tuple[Workspace, Runner]]:
+    """A prepared environment, the plan's workspace and a runner for it."""
+    from migration_assets.control import migrate
+    from migration_assets.wiring.environment import plan_name, prepare
+
+    name = plan_name(root, plan or "acme")
+    if load:
+        # Faults of the plan come first: there is no point in starting a server for a plan that does not hold.
+        from migration_assets.plan.check import load_checked_plan
+        from migration_assets.plan.load import require_own_name
+
+        require_own_name(load_checked_plan(root / "plans" / name))
+    environment = prepare(root, name, dict(os.environ))
+    os.environ.update(environment.exports)
+    migrate(environment.control_url)
+    if not load:
+        yield None, None  # type: ignore[misc]
+        return
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        runner = runner_of(environment, instance)
+        yield runner.workspace, runner
+
+
+def runner_of(environment: Environment, instance: dg.DagsterInstance) -> Runner:
+    """The plan's graph, ready to run."""
+    from migration_assets.definitions import build_definitions
+    from migration_assets.wiring.execute import Runner
+    from migration_assets.wiring.workspace import open_workspace
+
+    # Dagster opens a connection for each event unless told to keep one, as its webserver is.
+    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
+    workspace = open_workspace(environment)
+    return Runner(workspace, instance, build_definitions(workspace))
+
+
+def open_beside(environment: Environment, said: Callable[[str], None]) -> Callable[[CohortRun], PhaseResult]:
+    """What runs a cohort in a process beside this one; `said` takes progress messages."""
+    import dagster as dg
+    from tqdm import tqdm
+
+    from migration_assets.wiring.execute import progress_to
+
+    # Great Expectations' progress bars would make a lock among processes, which a process that is ended leaves behind.
+    tqdm.set_lock(threading.RLock())
+    runner = runner_of(environment, dg.DagsterInstance.get())
+
+    def run(piece: CohortRun) -> PhaseResult:
+        with progress_to(lambda message: said(f"{piece.cohort}  {message}")):
+            return runner.run(piece)
+
+    return run
+
+
+@contextmanager
+def side_by_side(
+    runner: Runner, at_once: int, cohorts: tuple[str, ...], console: Console, *, quiet: bool
+) -> Iterator[tuple[Runner, Callable[[str, int, int], None]]]:
+    """The runner with the processes that run cohorts beside it, and what shows how far they are."""
+    from dataclasses import replace
+
+    from migration_assets.wiring.lanes import processes_beside
+
+    wanted = min(at_once, len(cohorts)) if cohorts else at_once
+    opener = partial(open_beside, runner.workspace.environment)
+    with progress(console, quiet=quiet) as (step, say), processes_beside(wanted - 1, opener, say) as beside:
+        yield replace(runner, beside=beside), step
+
+
+@contextmanager
+def progress(
+    console: Console, *, quiet: bool
+) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
+    """A progress bar on a terminal, plain lines elsewhere, nothing when quiet: one function to call when a step of
+    several begins, one for what happens in between."""
+    from migration_assets.wiring.execute import progress_to
+
+    if quiet:
+        yield (lambda *_: None), (lambda _: None)
+        return
+    if not console.is_terminal:
+        yield (lambda what, i, n: console.print(f"{what} ({i}/{n})" if n else what)), (lambda _: None)
+        return
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        now = {"what": ""}
+
+        def step(what: str, i: int, n: int) -> None:
+            now["what"] = f"{what} ({i}/{n})" if n else what
+            bar.update(task, description=now["what"], total=n or None, completed=max(i - 1, 0))
+
+        def say(message: str) -> None:
+            bar.update(task, description=f"{now['what']}  [dim]{escape(message)}[/]")
+
+        with progress_to(say):
+            yield step, say

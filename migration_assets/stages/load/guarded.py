@@ -1,0 +1,163 @@
+"""Guarded writes to one table: what is staged is compared with what is there, and only what differs is written.
+
+What a write replaces or removes is kept as a pre-image under the number of its load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from migration_assets.connectors.postgres_target import copy_in, names
+from migration_assets.domain.errors import TargetRefused
+from migration_assets.stages.load.refusal import STAGE_PREFIX
+from migration_assets.stages.load.schema import PRE_IMAGE, RECORD_SCHEMA
+
+if TYPE_CHECKING:
+    from migration_assets.connectors.postgres_target import Connection
+
+
+@dataclass(frozen=True)
+class GuardedWrites:
+    """Writes of one load, inside its transaction."""
+
+    connection: Connection
+    load_id: int
+
+    def stage(
+        self, name: str, target: sql.Composable, columns: tuple[str, ...], path: Path
+    ) -> tuple[sql.Identifier, int]:
+        stage = stage_name(name)
+        self.connection.execute(
+            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+                stage, names(columns), target
+            )
+        )
+        return stage, copy_in(self.connection, stage, columns, path)
+
+    def write_changes(
+        self,
+        name: str,
+        target: sql.Composable,
+        stage: sql.Identifier,
+        key: tuple[str, ...],
+        columns: tuple[str, ...],
+        extra: Mapping[str, object] | None = None,
+    ) -> tuple[int, int, int]:
+        """Insert what is new and update what differs, from the stage table; returns both counts, and that of the rows
+        that are there as they should be.
+
+        `extra` columns are written with what they are given but do not make a row different.
+        """
+        changes = sql.Identifier("pg_temp", f"change_{name}"[:63])
+        values = tuple(c for c in columns if c not in key)
+        parts = {
+            "target": target, "stage": stage, "changes": changes, "same": same_key("t", "s", key),
+            "key": names(key, "s"), "first": sql.Identifier("t", key[0]), "differ": _differ("t", "s", values),
+        }  # fmt: skip
+        self.connection.execute(
+            sql.SQL(
+                "CREATE TEMP TABLE {changes} ON COMMIT DROP AS SELECT {key}, {first} IS NULL AS is_new "
+                "FROM {stage} s LEFT JOIN {target} t ON {same} WHERE {first} IS NULL OR {differ}"
+            ).format(**parts)
+        )
+        count = sql.SQL(
+            "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new), "
+            "(SELECT count(*) FROM {stage} s JOIN {target} t ON {same} WHERE NOT {differ}) FROM {changes}"
+        )
+        new, changed, same = one_row(self.connection, count.format(**parts))
+        if changed:
+            self._keep(name, target, key, sql.SQL("JOIN {} s ON {} WHERE NOT s.is_new").format(changes, parts["same"]))
+        if new or changed:
+            written = self._upsert(target, stage, changes, key, columns, dict(extra or {}))
+            if written != new + changed:
+                raise TargetRefused(
+                    f"{name} was changed by somebody else while it was loaded; nothing was written",
+                    "Stop what else writes to the target, then run this cohort again.",
+                )
+        return int(new), int(changed), int(same)
+
+    def _upsert(
+        self,
+        target: sql.Composable,
+        stage: sql.Composable,
+        changes: sql.Composable,
+        key: tuple[str, ...],
+        columns: tuple[str, ...],
+        extra: dict[str, object],
+    ) -> int:
+        written = (*columns, *extra)
+        values = tuple(c for c in columns if c not in key)
+        kept = (sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(c)) for c in written if c not in key)
+        new = sql.SQL(", ").join(kept)
+        action: sql.Composable = sql.SQL("NOTHING")
+        if values:
+            action = sql.SQL("UPDATE SET {} WHERE {}").format(new, _differ("t", "excluded", values))
+        selected = sql.SQL(", ").join([*(sql.Identifier("s", c) for c in columns), *map(sql.Literal, extra.values())])
+        statement = sql.SQL(
+            "INSERT INTO {target} AS t ({columns}) SELECT {selected} FROM {stage} s JOIN {changes} c ON {same} "
+            "ON CONFLICT ({key}) DO {action}"
+        ).format(
+            target=target,
+            columns=names(written),
+            selected=selected,
+            stage=stage,
+            changes=changes,
+            same=same_key("s", "c", key),
+            key=names(key),
+            action=action,
+        )
+        return self.connection.execute(statement).rowcount
+
+    def _keep(self, name: str, target: sql.Composable, key: tuple[str, ...], which: sql.Composed) -> None:
+        """Pre-images of the rows of `target t` that `which` picks."""
+        statement = sql.SQL("INSERT INTO {} SELECT {}, {}, {}, 'update', to_jsonb(t) FROM {} t {}").format(
+            sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),
+            sql.Literal(self.load_id),
+            sql.Literal(name),
+            _key_text("t", key),
+            target,
+            which,
+        )
+        self.connection.execute(statement)
+
+    def delete(self, name: str, gone: sql.Composed, key: tuple[str, ...]) -> int:
+        statement = sql.SQL("WITH t AS ({}) INSERT INTO {} SELECT {}, {}, {}, 'delete', to_jsonb(t) FROM t").format(
+            gone,
+            sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),
+            sql.Literal(self.load_id),
+            sql.Literal(name),
+            _key_text("t", key),
+        )
+        return self.connection.execute(statement).rowcount
+
+
+def one_row(connection: Connection, query: sql.Composed) -> tuple[Any, ...]:
+    """The first row of a query, or nothing."""
+    row = connection.execute(query).fetchone()
+    return row if row is not None else ()
+
+
+def stage_name(table: str) -> sql.Identifier:
+    return sql.Identifier("pg_temp", f"{STAGE_PREFIX}{table}"[:63])
+
+
+def same_key(left: str, right: str, key: tuple[str, ...]) -> sql.Composed:
+    pairs = (sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in key)
+    return sql.SQL(" AND ").join(pairs)
+
+
+def _differ(left: str, right: str, columns: tuple[str, ...]) -> sql.Composable:
+    """Whether two rows differ in any of the columns; missing equals missing."""
+    if not columns:
+        return sql.SQL("false")
+    return sql.SQL("({}) IS DISTINCT FROM ({})").format(names(columns, left), names(columns, right))
+
+
+def _key_text(alias: str, key: tuple[str, ...]) -> sql.Composed:
+    parts = (sql.SQL("{}::text").format(sql.Identifier(alias, c)) for c in key)
+    return sql.SQL(" || '|' || ").join(parts)
