@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import Sensitivity, Stage
@@ -26,6 +26,16 @@ Sentence = Annotated[str, Field(min_length=1)]
 def is_name(text: str) -> bool:
     """Whether a text can be a name: it is safe in file names, SQL identifiers and addresses as it stands."""
     return re.fullmatch(NAME_PATTERN[1:-1], text) is not None
+
+
+def _not_the_programs(name: str) -> str:
+    if name in ("dagster", "control"):
+        raise ValueError("is where the program keeps its own state; give the database another name")
+    return name
+
+
+# A database on the plan's own server, `<plan>_<name>`.
+OwnDatabase = Annotated[Name, AfterValidator(_not_the_programs)]
 
 
 class Model(BaseModel):
@@ -65,7 +75,7 @@ class SourceSystem(Model):
     or file. `${NAME}` is an environment variable. `kind` says which connector reads it."""
 
     kind: Literal["sql", "csv", "excel", "jsonl"]
-    database: Name | None = None
+    database: OwnDatabase | None = None
     url: str | None = None
     path: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
@@ -129,7 +139,7 @@ class Identity(Model):
 class Target(Model):
     """Where the rows go: a `database` on the plan's own server, or any SQLAlchemy `url`. Its tables: target.yaml."""
 
-    database: Name | None = None
+    database: OwnDatabase | None = None
     url: str | None = None
 
     @model_validator(mode="after")
@@ -303,11 +313,11 @@ class CohortRule(Model):
     """
 
     name: Name
-    wave: Annotated[int, Field(ge=0)]
+    wave: Annotated[int, Field(ge=0, le=10_000)]
     customers: tuple[str, ...] = ()
     where: tuple[Predicate, ...] = ()
     buckets: Annotated[int, Field(ge=0, le=500)] = 0
-    limit: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=0, le=10**9)] = 0
     description: str = ""
 
     @model_validator(mode="after")

@@ -206,6 +206,14 @@ REFUSED: list[tuple[str, Callable[[Files], None], str, int, str, str]] = [
         "an instant with its offset",
     ),
     (
+        "own_state",
+        lambda f: f["plan.yaml"]["target"].update(database="control"),
+        "plan.yaml",
+        0,
+        "target.database",
+        "keeps its own state",
+    ),
+    (
         "two_places",
         lambda f: f["plan.yaml"]["target"].update(url="x://"),
         "plan.yaml",
@@ -276,6 +284,14 @@ REFUSED: list[tuple[str, Callable[[Files], None], str, int, str, str]] = [
         2,
         "cohorts.0.wave",
         "at least 0",
+    ),
+    (
+        "too_late",
+        replaced("cohorts.yaml", cohorts_text("{name: a, wave: 99999999999, buckets: 1}")),
+        "cohorts.yaml",
+        2,
+        "cohorts.0.wave",
+        "at most 10000",
     ),
     (
         "predicate_op",
