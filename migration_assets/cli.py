@@ -18,6 +18,7 @@ from rich.console import Console
 
 from migration_assets.domain.errors import CutoverError
 from migration_assets.session import opened, progress, side_by_side
+from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT
 
 if TYPE_CHECKING:
     from migration_assets.wiring.execute import Runner, Summary
@@ -141,11 +142,13 @@ def check(plan: str | None, as_json: bool) -> None:
 @plan_option
 @click.option("--cohort", "cohorts", multiple=True, help="Only this cohort (may be given several times).")
 @click.option(
-    "--as-of", default=None, help="The instant T, ISO 8601 with an offset. Default: the plan's, or the snapshot's."
+    "--as-of",
+    default=None,
+    help="The instant T, ISO 8601 with an offset. Default: the one frozen already, the plan's, or the snapshot's.",
 )
 @click.option("--new-snapshot", is_flag=True, help="Take a new golden copy first.")
 @click.option("--dry-run", is_flag=True, help="Compute and check everything, write nothing to the target's tables.")
-@click.option("--resume", is_flag=True, help="Only cohorts whose reconciliation does not stand yet.")
+@click.option("--resume", is_flag=True, help="Only cohorts of which some stage does not stand yet.")
 @at_once_option
 @json_option
 def run(
@@ -159,7 +162,7 @@ def run(
     as_json: bool,
 ) -> None:
     """The migration: global phase, then cohorts."""
-    from migration_assets.wiring.views import ending_of, print_kpis, print_silent, print_summary, print_warnings_hint
+    from migration_assets.wiring.views import ending_of, print_failed_hint, print_kpis, print_silent, print_summary
 
     tags = run_tags(as_of, new_snapshot, dry_run)
     with opened(ROOT, plan) as (workspace, runner):
@@ -170,7 +173,7 @@ def run(
         else:
             print_summary(out, summary)
             print_kpis(out, ending["kpis"])
-            print_warnings_hint(out, ending["kpis"]["overall"])
+            print_failed_hint(out, ending["kpis"]["overall"])
             print_silent(out, ending["controls_silent"])
     sys.exit(summary.exit_code or (0 if ending["ok"] else 1))
 
@@ -189,11 +192,11 @@ def run_tags(as_of: str | None, new_snapshot: bool, dry_run: bool) -> dict[str, 
             instant = None
         if instant is None or instant.tzinfo is None:
             raise BadInput("--as-of is not an instant with an offset", "Write it like 2026-06-30T12:00:00+00:00.")
-        tags["cutover/as_of"] = instant.isoformat()
+        tags[AS_OF] = instant.isoformat()
     if new_snapshot:
-        tags["cutover/new_snapshot"] = "true"
+        tags[NEW_SNAPSHOT] = "true"
     if dry_run:
-        tags["cutover/dry_run"] = "true"
+        tags[DRY_RUN] = "true"
     return tags
 
 
@@ -251,13 +254,13 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
             make_legacy_systems(
                 workspace, customers=customers, seed=seed, messy=not clean, report=lambda m: step(m, 0, 0)
             )
-        summary = _migrate(runner, (), {"cutover/new_snapshot": "true"}, False, at_once, quiet=False)
+        summary = _migrate(runner, (), {NEW_SNAPSHOT: "true"}, False, at_once, quiet=False)
         views.print_summary(out, summary)
         ok = summary.ok
         if summary.cohorts:
             figures = views.ending_of(workspace, runner.instance, summary)["kpis"]
             views.print_kpis(out, figures)
-            views.print_warnings_hint(out, figures["overall"])
+            views.print_failed_hint(out, figures["overall"])
             report = views.reconciliation_of(workspace, summary.cohorts)
             views.print_reconciliation(out, report)
             ok = ok and report["ok"]

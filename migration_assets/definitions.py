@@ -30,7 +30,7 @@ from migration_assets.wiring.jobs import (
     nightly_reconciliation,
 )
 from migration_assets.wiring.lineage import legacy_tables
-from migration_assets.wiring.stage import stage_asset
+from migration_assets.wiring.stage import stage_asset, with_all_gates
 from migration_assets.wiring.workspace import Workspace, open_workspace
 
 # Not resolved: a root whose package is a link is a root of its own.
@@ -42,7 +42,8 @@ STAGES = (golden_copy, identities, load, reference, cohorts, profile, cleanse, e
 
 def build_definitions(workspace: Workspace) -> dg.Definitions:
     """Every asset, check, job and schedule of one plan."""
-    stages = [stage_asset(spec) for module in STAGES for spec in module.specs(workspace)]
+    specs = [spec for module in STAGES for spec in module.specs(workspace)]
+    stages = [stage_asset(spec) for spec in with_all_gates(specs)]
     return dg.Definitions(
         assets=[*legacy_tables(workspace.plan), *stages],
         jobs=[global_phase(), cohort_phase(), cohort_preparation(), cohort_arrival(), cohort_dry_run()],

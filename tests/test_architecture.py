@@ -109,7 +109,8 @@ def test_controls_know_neither_mapping_nor_other_stages() -> None:
 
 @pytest.mark.parametrize("module", ["sides", "rows", "membership", "balance", "spot_check"])
 def test_the_reading_side_does_not_know_how_rows_are_written(module: str) -> None:
-    """What compares the target must not shape or load rows by the code that did it."""
+    """What compares the target must not shape or load rows by the code that did it. Both know `load/schema.py`, the
+    declaration of the target's columns."""
     writing = {
         f"migration_assets.stages.load.{m}" for m in ("shape", "plan", "apply", "guarded", "handover", "refusal")
     }

@@ -16,6 +16,7 @@ from migration_assets.control.records import (
     Standing,
     Verdict,
     Waiver,
+    verdicts_of,
 )
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "Verdict",
     "Waiver",
     "migrate",
+    "verdicts_of",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +18,11 @@ from migration_assets.control.records import (
     Basis,
     Cohort,
     MigrationRecord,
-    Outcome,
     Standing,
     Verdict,
     Waiver,
 )
-from migration_assets.control.standing import judged, status_of
+from migration_assets.control.standing import covered, judged, status_of
 from migration_assets.control.tables import AUDIT_LOG, COHORT, MIGRATION_RECORD, VERDICT, WAIVER
 from migration_assets.domain.errors import Misconfigured, StageRefused
 
@@ -106,36 +106,24 @@ class ControlDatabase:
 
     # --- verdicts --------------------------------------------------------------------------------------------------
 
-    def save_verdicts(
-        self,
-        cohort: str,
-        asset: str,
-        *,
-        basis: Basis,
-        results: Sequence[Outcome],
-        run_id: str,
-        now: datetime,
-    ) -> None:
-        """Replace the asset's current verdicts for a cohort, in one transaction; what was current stays as history."""
+    def save_verdicts(self, verdicts: Sequence[Verdict], *, current: bool = True) -> None:
+        """Replace the current verdicts of their asset and cohort (all of one run), in one transaction; what was current
+        stays as history. Without `current` they are history themselves, and what stands goes on standing."""
         v = VERDICT.c
-        common = {
-            "cohort": cohort,
-            "asset": asset,
-            "snapshot": basis.snapshot,
-            "plan_digest": basis.plan_digest,
-            "as_of": basis.as_of,
-            "suite_digest": basis.suites.get(asset, ""),
-            "run_id": run_id,
-            "at": now,
-            "current": True,
-        }
         with self._begin() as connection:
             _lock(connection, _VERDICTS)
-            connection.execute(
-                sa.update(VERDICT).where(v.cohort == cohort, v.asset == asset, v.current).values(current=False)
-            )
-            if results:
-                connection.execute(sa.insert(VERDICT), [{**common, **_verdict_columns(r)} for r in results])
+            for cohort, asset in {(one.cohort, one.asset) for one in verdicts} if current else ():
+                connection.execute(
+                    sa.update(VERDICT).where(v.cohort == cohort, v.asset == asset, v.current).values(current=False)
+                )
+            if verdicts:
+                connection.execute(sa.insert(VERDICT), [_verdict_row(one) | {"current": current} for one in verdicts])
+
+    def holds_back(self, verdicts: Sequence[Verdict], now: datetime) -> bool:
+        """Whether one of these verdicts, not stored yet, blocks and nobody has signed for it."""
+        with self._begin() as connection:
+            signed = _waivers(connection, sorted({v.cohort for v in verdicts}))
+        return any(v.blocks and not covered(v, signed, now) for v in verdicts)
 
     def withdraw_verdicts(self, assets: Sequence[str]) -> int:
         """What these assets were found to be is no longer so, for any cohort; it stays as history. Returns how many."""
@@ -302,19 +290,11 @@ def _current_record(connection: sa.Connection, plan: str) -> MigrationRecord | N
     return None if row is None else MigrationRecord(**row)
 
 
-def _verdict_columns(result: Outcome) -> dict[str, Any]:
-    return {
-        "check": result.check,
-        "severity": result.severity,
-        "passed": result.passed,
-        "evaluated": result.evaluated,
-        "rows_checked": result.rows_checked,
-        "unexpected": result.unexpected,
-        "sample_keys": list(result.sample_keys),
-        "detail": result.detail,
-        # Text keeps amounts exact: JSON readers turn large numbers into floats.
-        "amount_minor": {currency: str(amount) for currency, amount in result.amount_minor.items()},
-    }
+def _verdict_row(verdict: Verdict) -> dict[str, Any]:
+    row = {f.name: getattr(verdict, f.name) for f in fields(Verdict)}
+    # Text keeps amounts exact: JSON readers turn large numbers into floats.
+    amounts = {currency: str(amount) for currency, amount in verdict.amount_minor.items()}
+    return row | {"sample_keys": list(verdict.sample_keys), "amount_minor": amounts}
 
 
 def _verdicts(connection: sa.Connection, cohorts: Sequence[str], assets: Sequence[str]) -> tuple[Verdict, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -104,6 +104,34 @@ class Verdict:
     def blocks(self) -> bool:
         """Whether what is downstream has to wait."""
         return not self.passed and (self.severity == "critical" or not self.evaluated)
+
+
+def verdicts_of(
+    cohort: str, asset: str, basis: Basis, results: Sequence[Outcome], run_id: str, at: datetime
+) -> tuple[Verdict, ...]:
+    """What a run's checks of one asset found, as verdicts about this basis."""
+    return tuple(
+        Verdict(
+            cohort,
+            asset,
+            basis.snapshot,
+            basis.plan_digest,
+            basis.as_of,
+            basis.suites.get(asset, ""),
+            r.check,
+            r.severity,
+            r.passed,
+            r.evaluated,
+            r.rows_checked,
+            r.unexpected,
+            r.sample_keys,
+            r.detail,
+            r.amount_minor,
+            run_id,
+            at,
+        )
+        for r in results
+    )
 
 
 @dataclass(frozen=True)

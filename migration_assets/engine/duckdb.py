@@ -19,7 +19,7 @@ import ibis
 import ibis.expr.operations as ops
 import pyarrow as pa
 
-from migration_assets.engine.spill import SpillFolder
+from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.engine.statements import declared, ibis_type, kept_type, statement_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class DuckDBEngine:
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute(_UUID5)
-        self._spill = None if spill_to is None else SpillFolder(spill_to)
+        self._spill = None if spill_to is None else HeldFolder(spill_to)
         if self._spill is not None:
             self.connection.execute(f"SET temp_directory = '{_quoted(self._spill.path)}'")
 

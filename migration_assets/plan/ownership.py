@@ -9,6 +9,9 @@ from migration_assets.domain.canonical import ENTITIES
 if TYPE_CHECKING:
     from migration_assets.plan.models import TargetSchema
 
+# The reserved cohort of what belongs to no customer.
+UNASSIGNED = "unassigned"
+
 
 def owner_column(schema: TargetSchema, table: str) -> tuple[str, str] | None:
     """The column that says whose a row is, and the entity it leads to: a customer, or else the first parent."""

@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -41,17 +41,18 @@ def run_suite(
     *,
     may_be_empty: Collection[str] = (),
     partition: str = "",
+    spill_to: Path | None = None,
     memory_limit: str = "512MB",
     threads: int = 2,
 ) -> tuple[CheckResult, ...]:
     """Evaluate every rule of a suite; one result per rule, in the suite's order.
 
     `tables`: Parquet file or files of each table by the name the rules use. `may_be_empty`: tables whose emptiness the
-    plan allows, beside those the suite names. `partition`: whose rows they are, for rules that leave some out. Safe to
-    call from several threads at once.
+    plan allows, beside those the suite names. `partition`: whose rows they are, for rules that leave some out.
+    `spill_to`: an empty folder of the caller's own (default: a temporary one). Safe to call from several threads.
     """
     allowed = {*suite.may_be_empty, *may_be_empty}
-    with _opened(tables, memory_limit, threads) as board:
+    with _opened(tables, spill_to, memory_limit, threads) as board:
         prepared = [
             _result(rule, True, 0, Faults(0), f"Not asked of `{partition}`.", 0.0)
             if partition in rule.not_for
@@ -85,9 +86,10 @@ class _Waiting:
 
 
 @contextmanager
-def _opened(tables: Tables, memory_limit: str, threads: int) -> Iterator[_Board]:
+def _opened(tables: Tables, spill_to: Path | None, memory_limit: str, threads: int) -> Iterator[_Board]:
     great = _great()
-    with tempfile.TemporaryDirectory(prefix="cutover-checks-") as spill:
+    folder = tempfile.TemporaryDirectory(prefix="cutover-checks-") if spill_to is None else nullcontext(str(spill_to))
+    with folder as spill:
         connection = great.Connection()
         try:
             for setting, value in (

@@ -67,8 +67,8 @@ class Suite(RuleModel):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of what is judged: two suites of one digest differ in nothing but their explanations."""
-        judged = self.model_dump_json(exclude={"rules": {"__all__": {"why"}}})
-        return hashlib.sha256(judged.encode()).hexdigest()
+        rules = sorted(r.model_dump_json(exclude={"why"}, exclude_defaults=True) for r in self.rules)
+        return hashlib.sha256("\n".join([*sorted(self.may_be_empty), *rules]).encode()).hexdigest()
 
     @property
     def tables(self) -> frozenset[str]:

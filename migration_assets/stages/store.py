@@ -13,7 +13,6 @@ from pathlib import Path
 from migration_assets.domain.errors import BadInput
 
 GLOBAL = "_all"
-UNASSIGNED = "unassigned"
 _PARTITION = re.compile(r"^[a-z_][a-z0-9_]{0,63}$")
 
 

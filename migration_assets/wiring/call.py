@@ -12,8 +12,10 @@ import dagster as dg
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import StageRefused
-from migration_assets.stages.store import GLOBAL, UNASSIGNED
+from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.partitions import COHORTS
+from migration_assets.wiring.tags import AS_OF
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -70,9 +72,10 @@ class StageCall:
         return self.instant_of(self.snapshot) if self.is_global else self.workspace.record().as_of
 
     def instant_of(self, snapshot: str) -> datetime:
-        """T of a global stage on a snapshot: the run's tag, or what the plan fixes, or the snapshot's time."""
-        if "cutover/as_of" in self.tags:
-            return datetime.fromisoformat(self.tags["cutover/as_of"])
+        """T of a global stage on a snapshot: the run's tag, or what is frozen for it under this plan, or what the plan
+        fixes, or the snapshot's time."""
+        if AS_OF in self.tags:
+            return datetime.fromisoformat(self.tags[AS_OF])
         record = self.workspace.control.current_record(self.plan.name)
         if record is not None and (record.snapshot, record.plan_digest) == (snapshot, self.plan.digest):
             # T was frozen for this snapshot and plan: what has been loaded since stands on it.

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from migration_assets.domain.errors import BadInput
-from migration_assets.stages.store import UNASSIGNED
+from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.wiring.lanes import Lanes
-from migration_assets.wiring.loading import DRY_RUN
 from migration_assets.wiring.stage import EXIT_CODE, PROGRESS
 from migration_assets.wiring.stage_names import COHORT_STAGES
+from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -149,6 +149,7 @@ class Runner:
     ) -> Summary:
         """The global phase, then every cohort (or those named): wave by wave, the cohorts of a wave side by side."""
         summary = Summary()
+        self._refuse_to_move_the_ground(tags or {})
         report("global phase", 0, 0)
         summary.global_phase = self.phase("global_phase", tags=tags)
         record = self.workspace.control.current_record(self.workspace.plan.name)
@@ -158,6 +159,16 @@ class Runner:
         job = "cohort_dry_run" if (tags or {}).get(DRY_RUN) == "true" else "cohort_phase"
         summary.cohorts = self._each(job, self._wanted(cohorts, resume), tags or {}, report)
         return summary
+
+    def _refuse_to_move_the_ground(self, tags: Mapping[str, str]) -> None:
+        """A dry run must leave what loaded cohorts stand on where it is: their snapshot and their instant T."""
+        if tags.get(DRY_RUN) != "true" or self.workspace.control.current_record(self.workspace.plan.name) is None:
+            return
+        if tags.get(NEW_SNAPSHOT) == "true" or AS_OF in tags:
+            raise BadInput(
+                "a dry run cannot take another snapshot or another instant T: cohorts stand on those there are",
+                "Leave --new-snapshot and --as-of out; or try them in a home of its own (CUTOVER_HOME).",
+            )
 
     def reconcile(self, cohorts: Sequence[str] = (), report: Step = lambda *_: None) -> dict[str, PhaseResult]:
         """Compare source and target again for every cohort, or those named."""
@@ -186,7 +197,10 @@ class Runner:
         """Every cohort: in a big bang all of them or none, else wave by wave, and the pilot before everybody."""
         if self.workspace.plan.file.strategy == "big_bang" and job == "cohort_phase":
             return self._big_bang([c.name for c in cohorts], tags, report)
-        return self._in_lanes(job, in_waves(cohorts), tags, report)
+        first = min(c.wave for c in self.workspace.control.cohorts(self.workspace.record()))
+        # A later wave holds nobody back, whichever comes first in this run.
+        pilot = any(c.wave == first for c in cohorts)
+        return self._in_lanes(job, in_waves(cohorts), tags, report, pilot_first=pilot)
 
     def _big_bang(self, cohorts: Sequence[str], tags: Mapping[str, str], report: Step) -> dict[str, PhaseResult]:
         """Nothing is loaded before everything of every cohort has been transformed and has passed its checks."""
@@ -197,13 +211,18 @@ class Runner:
         return self._in_lanes("cohort_arrival", [cohorts], tags, report)
 
     def _in_lanes(
-        self, job: str, waves: Sequence[Sequence[str]], tags: Mapping[str, str], report: Step
+        self,
+        job: str,
+        waves: Sequence[Sequence[str]],
+        tags: Mapping[str, str],
+        report: Step,
+        pilot_first: bool = False,
     ) -> dict[str, PhaseResult]:
         begun, total = itertools.count(1), sum(len(wave) for wave in waves)
         lanes = Lanes(self.run, self.beside, _lost)
         results: dict[str, PhaseResult] = {}
         for number, wave in enumerate(waves):
-            if number == 1 and not all(r.ok for r in results.values()):
+            if pilot_first and number == 1 and not all(r.ok for r in results.values()):
                 failed = ", ".join(name for name, r in results.items() if not r.ok)
                 return results | {name: _held_back(failed) for later in waves[1:] for name in later}
             runs = [CohortRun(job, name, tags) for name in wave]

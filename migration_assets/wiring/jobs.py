@@ -80,7 +80,7 @@ def nightly_reconciliation(workspace: Workspace) -> dg.ScheduleDefinition:
             loaded = loaded_cohorts(workspace, context.instance, datetime.now(UTC))
         except CutoverError as e:
             return dg.SkipReason(str(e))
-        return [dg.RunRequest(partition_key=c) for c in loaded] or dg.SkipReason("no cohort has been loaded")
+        return [dg.RunRequest(partition_key=c) for c in loaded] or dg.SkipReason("the load of no cohort stands")
 
     return nightly
 

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
+from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResult, load_cohort
+from migration_assets.stages.load.handover import Membership
 from migration_assets.wiring.metadata import markdown_table
+from migration_assets.wiring.tags import DRY_RUN
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.wiring.call import StageCall
-
-DRY_RUN = "cutover/dry_run"
 
 
 def is_dry_run(call: StageCall) -> bool:
@@ -31,7 +33,7 @@ def load_rows(
     cohort: str,
     files: Mapping[str, Path],
     redirects: ir.Table | None = None,
-    members: ir.Table | None = None,
+    membership: Membership | None = None,
 ) -> LoadResult:
     """Load the canonical rows (entity -> Parquet file) of one cohort in one transaction."""
     order = LoadOrder(
@@ -43,7 +45,7 @@ def load_rows(
         work_folder=call.workspace.work_folder,
     )
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}
-    result = load_cohort(call.engine, call.workspace.target, call.plan, order, canonical, redirects, members)
+    result = load_cohort(call.engine, call.workspace.target, call.plan, order, canonical, redirects, membership)
     call.say(f"{result.rows_written} rows written{' and rolled back: dry run' if result.dry_run else ''}")
     return result
 
@@ -54,6 +56,12 @@ def merged_rows(call: StageCall) -> ir.Table:
     merged = fates.filter(fates["disposition"] == "merged")
     key = merged["source_system"] + "." + merged["source_table"] + ":" + merged["source_id"]
     return merged.select(entity=ibis.literal("customer"), key=key, into_key=merged["into_key"])
+
+
+def membership_of(call: StageCall) -> Membership:
+    """Who is in which cohort, as `cohort_plan` has it."""
+    planned = {c.name for c in planned_cohorts(call.plan.cohorts.cohorts)}
+    return Membership(call.global_rows("cohort_plan", "members"), frozenset({*planned, UNASSIGNED}))
 
 
 def loaded_table(result: LoadResult) -> pa.Table:

@@ -9,7 +9,7 @@ import logging
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from migration_assets.connectors.private_files import make_folder, write_private
+from migration_assets.control import verdicts_of
 from migration_assets.domain.errors import CutoverError
-from migration_assets.stages.store import GLOBAL, UNASSIGNED
+from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
 from migration_assets.wiring.loading import is_dry_run
@@ -75,6 +77,16 @@ class StageSpec:
     closing: Callable[[StageCall], Mapping[str, Any]] = lambda _: {}
 
 
+def with_all_gates(specs: Sequence[StageSpec]) -> list[StageSpec]:
+    """The stages, each gated by whatever is upstream of it, however far: what failed up there stops it too."""
+    direct = {s.name: s.gates for s in specs}
+
+    def upstream(name: str) -> list[str]:
+        return [g for gate in direct[name] for g in (*upstream(gate), gate)]
+
+    return [replace(s, gates=tuple(dict.fromkeys(upstream(s.name)))) for s in specs]
+
+
 def stage_asset(spec: StageSpec) -> dg.AssetsDefinition:
     """The stage as a software-defined asset with one check for each rule of its suite."""
     partitions = COHORTS if spec.by_cohort else None
@@ -124,9 +136,14 @@ def _run(context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpe
         _ask_gates(call, spec)
         output = spec.compute(call)
         results = _checked(call, spec, output)
-        held_back = any(not r.passed and (r.severity == "critical" or not r.evaluated) for r in results)
-        published = {} if held_back else output.publish()
-        _keep(call, spec, output, results)
+        basis, now = output.basis or call.basis, datetime.now(UTC)
+        found = verdicts_of(call.partition, spec.name, basis, results, call.run_id, now)
+        published = {} if call.workspace.control.holds_back(found, now) else output.publish()
+        if output.stands:
+            # Only now, when what the verdict lets through is where it belongs. What is about a copy that is not current
+            # replaces nothing: it is history.
+            standing = basis.snapshot == call.workspace.store.current_snapshot() or not call.is_global
+            call.workspace.control.save_verdicts(found, current=standing)
         _tag_run(context, workspace)
         metadata = {**output.metadata, **published, **spec.closing(call)}
     return dg.MaterializeResult(metadata=metadata, check_results=check_results(results))
@@ -166,31 +183,21 @@ def _ask_gates(call: StageCall, spec: StageSpec) -> None:
 
 
 def _checked(call: StageCall, spec: StageSpec, output: StageOutput) -> "tuple[CheckResult, ...]":
+    from migration_assets.engine.held_folder import HeldFolder
     from migration_assets.quality.run import run_suite
 
     may_be_empty = set(output.may_be_empty)
     if call.partition == UNASSIGNED:
         # What belongs to no customer may well be nothing at all.
         may_be_empty |= set(output.tables)
-    results = run_suite(spec.suite, output.tables, may_be_empty=may_be_empty, partition=call.partition)
+    with HeldFolder(call.workspace.spill_folder) as folder:
+        results = run_suite(
+            spec.suite, output.tables, may_be_empty=may_be_empty, partition=call.partition, spill_to=folder
+        )
     for r in results:
         if not r.passed:
             call.say(f"check {r.check} failed: {r.detail}")
     return results
-
-
-def _keep(call: StageCall, spec: StageSpec, output: StageOutput, results: "tuple[CheckResult, ...]") -> None:
-    """Store the verdict, once what it lets through is where it belongs."""
-    if not output.stands:
-        return
-    call.workspace.control.save_verdicts(
-        call.partition,
-        spec.name,
-        basis=output.basis or call.basis,
-        results=results,
-        run_id=call.run_id,
-        now=datetime.now(UTC),
-    )
 
 
 def _tag_run(context: dg.AssetExecutionContext, workspace: Workspace) -> None:

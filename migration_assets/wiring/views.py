@@ -107,11 +107,13 @@ def print_kpis(out: Console, found: Mapping[str, Any]) -> None:
     out.print(table)
 
 
-def print_warnings_hint(out: Console, figures: Mapping[str, Any]) -> None:
-    """Where to read what failed without stopping anything, if something did."""
+def print_failed_hint(out: Console, figures: Mapping[str, Any]) -> None:
+    """Where to read which checks failed, if any did."""
     failed = figures["checks_run"] - figures["checks_passed"]
     if failed:
-        out.print(f"{failed} checks have failed; `cutover status` names each, with its rows and cohorts.")
+        out.print(
+            f"{failed} checks have failed; `cutover status` names those nobody has signed for, with rows and cohorts."
+        )
 
 
 def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
@@ -239,7 +241,8 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
 
 
 def _standing(status: AssetStatus) -> dict[str, Any]:
-    open_ = [f for f in status.failing if not f.waived]
+    # What a verdict of another basis found says nothing about now.
+    open_ = [f for f in status.failing if not f.waived and status.state != "stale"]
     return {
         "state": status.state,
         "rows_checked": status.rows_checked,

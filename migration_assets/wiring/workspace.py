@@ -50,7 +50,7 @@ class Workspace:
         """A fresh engine; the caller closes it."""
         from migration_assets.engine.duckdb import DuckDBEngine
 
-        return DuckDBEngine(memory_limit="512MB", spill_to=self.environment.plan_home / "spill")
+        return DuckDBEngine(memory_limit="512MB", spill_to=self.spill_folder)
 
     def location(self, system: SourceSystem) -> str:
         """URL or path of one legacy system, with the plan's variables filled in."""
@@ -83,6 +83,11 @@ class Workspace:
         name = self.plan.file.target.database
         if name:
             ensure_database(self.environment.server_url, f"{self.plan.name}_{name}")
+
+    @property
+    def spill_folder(self) -> Path:
+        """Where engines and checks put what does not fit their memory, each into a folder of its own."""
+        return self.environment.plan_home / "spill"
 
     @property
     def work_folder(self) -> Path:

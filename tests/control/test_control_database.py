@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.pool import NullPool
 
-from migration_assets.control import Basis, ControlDatabase, MigrationRecord, Waiver, migrate
+from migration_assets.control import Basis, ControlDatabase, MigrationRecord, Waiver, migrate, verdicts_of
 from migration_assets.control.tables import METADATA
 from migration_assets.domain.errors import Misconfigured, StageRefused
 from migration_assets.quality.results import CheckResult
@@ -61,14 +61,7 @@ def save(
     cohort: str = "pilot",
     asset: str = "cleansed",
 ) -> None:
-    control.save_verdicts(
-        cohort,
-        asset,
-        basis=basis(record),
-        results=results,
-        run_id="run-1",
-        now=NOW,
-    )
+    control.save_verdicts(verdicts_of(cohort, asset, basis(record), results, "run-1", NOW))
 
 
 def waiver(**fields: Any) -> Waiver:
@@ -186,6 +179,26 @@ def test_a_check_that_could_not_be_evaluated_refuses_whatever_its_severity(contr
     record = freeze(control)
     save(control, record, result(passed=False, evaluated=False, severity="info"))
     assert "could not be evaluated" in control.standing("pilot", "cleansed", basis(record)).reasons[0]
+
+
+def test_a_verdict_that_is_history_only_replaces_nothing(control: ControlDatabase) -> None:
+    record = freeze(control)
+    save(control, record, result())
+    failed = verdicts_of("pilot", "cleansed", basis(record), [result(passed=False)], "run-2", LATER)
+    control.save_verdicts(failed, current=False)
+    assert control.standing("pilot", "cleansed", basis(record)).passed
+    assert [v.run_id for v in control.history("pilot", "cleansed", "keys_unique")] == ["run-1", "run-2"]
+
+
+def test_what_blocks_holds_back_until_somebody_signs(control: ControlDatabase) -> None:
+    record = freeze(control)
+    failed = verdicts_of("pilot", "cleansed", basis(record), [result(passed=False)], "run-1", NOW)
+    assert control.holds_back(failed, NOW)
+    assert not control.holds_back(verdicts_of("pilot", "cleansed", basis(record), [result()], "run-1", NOW), NOW)
+    control.sign_waiver(waiver())
+    assert not control.holds_back(failed, NOW)
+    unknown = [result(passed=False, evaluated=False, severity="info")]
+    assert control.holds_back(verdicts_of("pilot", "cleansed", basis(record), unknown, "run-1", NOW), NOW)
 
 
 def test_a_verdict_for_another_instant_or_by_other_rules_does_not_count(control: ControlDatabase) -> None:

@@ -61,13 +61,15 @@ def test_a_second_run_writes_nothing(small: World, small_run: Summary) -> None:
 
 
 def test_a_changed_rule_makes_the_verdict_it_gave_stale(small: World, small_run: Summary) -> None:
-    suite = small.workspace.root / "expectations" / "cleansed_customers.yaml"
-    before = suite.read_text(encoding="utf-8")
-    name = next(line for line in before.splitlines() if "- check:" in line)
-    suite.write_text(before.replace(name, name + "_anew", 1), encoding="utf-8")
-    refused = small.reopened().materialize("loaded_target", "pilot")
-    assert not refused.ok and "the rules of `cleansed_customers` have changed" in str(refused.reason)
-    suite.write_text(before, encoding="utf-8")
+    # One right above the load, and one far upstream of it.
+    for asset in ("cleansed_customers", "cohort_plan"):
+        suite = small.workspace.root / "expectations" / f"{asset}.yaml"
+        before = suite.read_text(encoding="utf-8")
+        name = next(line for line in before.splitlines() if "- check:" in line)
+        suite.write_text(before.replace(name, name + "_anew", 1), encoding="utf-8")
+        refused = small.reopened().materialize("loaded_target", "pilot")
+        assert not refused.ok and f"the rules of `{asset}` have changed" in str(refused.reason)
+        suite.write_text(before, encoding="utf-8")
     assert small.reopened().materialize("loaded_target", "pilot").ok
 
 
@@ -79,7 +81,8 @@ def test_a_copy_that_fails_its_own_checks_leaves_the_one_before_in_its_place(
     failed = small.migrate("pilot", new_snapshot="true")
     assert failed.global_phase.stopped_at == "golden_copy" and failed.cohorts == {}
     assert small.workspace.store.current_snapshot() == present
-    assert small.materialize("loaded_target", "pilot").ok, "what was loaded still stands on the copy it came from"
+    for asset in ("profiled_source", "loaded_target"):
+        assert small.materialize(asset, "pilot").ok, "what was loaded still stands on the copy it came from"
     write_telco(telco_csv, rows)
     assert small.migrate("pilot").ok
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from migration_assets.control import Cohort
+from migration_assets.control import AssetStatus, Cohort
+from migration_assets.domain.errors import BadInput
 from migration_assets.wiring.execute import PhaseResult, Runner, in_waves
+from migration_assets.wiring.stage_names import COHORT_STAGES
 
 PLANNED = [
     Cohort(name="pilot", wave=0, position=0, customers=1, rows=1),
@@ -37,7 +39,7 @@ def runner(strategy: str, *failing: tuple[str, str]) -> Recorded:
     record = SimpleNamespace(snapshot="s", as_of=datetime(2026, 6, 30, tzinfo=UTC))
     control = SimpleNamespace(current_record=lambda _: record, cohorts=lambda _: tuple(PLANNED))
     plan = SimpleNamespace(name="p", file=SimpleNamespace(strategy=strategy))
-    workspace: Any = SimpleNamespace(plan=plan, control=control, record=lambda: record)
+    workspace: Any = SimpleNamespace(plan=plan, control=control, record=lambda: record, frozen_basis=lambda: record)
     nothing: Any = None
     made = Recorded(workspace, nothing, nothing)
     object.__setattr__(made, "asked", [])
@@ -102,3 +104,40 @@ def test_a_dry_run_never_reconciles(strategy: str) -> None:
     made = runner(strategy)
     assert made.migrate(tags={"cutover/dry_run": "true"}).ok
     assert {job for job, _ in made.asked} == {"global_phase", "cohort_dry_run"}
+
+
+def test_when_the_pilot_has_passed_before_no_later_wave_holds_back_the_next() -> None:
+    made = runner("phased", ("cohort_phase", "north"))
+    stages = [standing(c, s, "passed" if c == "pilot" else "never") for c in names() for s in COHORT_STAGES]
+    made.workspace.control.status = lambda *_: tuple(stages)
+    made.migrate(resume=True)
+    assert moved(made) == ["north", "south", "large", "unassigned"]
+
+
+@pytest.mark.parametrize("state", ["failed", "stale", "never"])
+def test_resuming_takes_every_cohort_of_which_one_stage_does_not_stand(state: str) -> None:
+    made = runner("phased")
+    open_ = {("south", "cleansed_customers"): state}
+    stages = [standing(c, s, open_.get((c, s), "passed")) for c in names() for s in COHORT_STAGES]
+    made.workspace.control.status = lambda *_: tuple(stages)
+    made.migrate(resume=True)
+    assert moved(made) == ["south"]
+
+
+@pytest.mark.parametrize("tag", ["cutover/new_snapshot", "cutover/as_of"])
+def test_a_dry_run_leaves_the_ground_that_cohorts_stand_on(tag: str) -> None:
+    made = runner("phased")
+    with pytest.raises(BadInput, match="cohorts stand on"):
+        made.migrate(tags={"cutover/dry_run": "true", tag: "true"})
+    assert made.asked == []
+    made.workspace.control.current_record = lambda _: None
+    made.migrate(tags={"cutover/dry_run": "true", tag: "true"})
+    assert made.asked == [("global_phase", None)], "nothing stands on anything yet"
+
+
+def names() -> list[str]:
+    return [c.name for c in PLANNED]
+
+
+def standing(cohort: str, asset: str, state: Any) -> AssetStatus:
+    return AssetStatus(cohort, asset, state, 1, 1, (), None)

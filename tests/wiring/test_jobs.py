@@ -54,5 +54,5 @@ def test_a_cohort_whose_load_does_not_stand_is_not_asked_for() -> None:
 
 
 def test_without_a_cohort_or_a_record_the_night_is_skipped_with_the_reason() -> None:
-    assert "no cohort" in asked(workspace(()), "pilot").skip_message
+    assert "of no cohort stands" in asked(workspace(()), "pilot").skip_message
     assert "no migration record" in asked(workspace((), refused=True), "pilot").skip_message

@@ -9,9 +9,10 @@ from migration_assets.domain.errors import Fault
 from migration_assets.plan.checks.values import predicate_problem
 from migration_assets.plan.checks.view import COHORTS, PlanView, field_of
 from migration_assets.plan.models import CohortRule
+from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.plan.wording import nearest, shown
 
-RESERVED = ("unassigned", "all", "_all")
+RESERVED = (UNASSIGNED, "all", "_all")
 
 
 def cohort_faults(view: PlanView) -> Iterator[Fault]:

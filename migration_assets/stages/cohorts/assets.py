@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
+from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.cohorts.families import members
 from migration_assets.stages.cohorts.layout import Layout
-from migration_assets.stages.store import UNASSIGNED
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec

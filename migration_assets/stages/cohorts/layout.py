@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from migration_assets.engine.mapping import source_id
-from migration_assets.stages.store import UNASSIGNED
+from migration_assets.plan.ownership import UNASSIGNED
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

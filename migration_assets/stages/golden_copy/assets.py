@@ -17,9 +17,9 @@ from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import golden_copy_lineage, table_key
 from migration_assets.wiring.metadata import markdown_table, row_counts
 from migration_assets.wiring.stage import StageOutput, StageSpec
+from migration_assets.wiring.tags import NEW_SNAPSHOT
 from migration_assets.wiring.workspace import Workspace
 
-NEW_SNAPSHOT = "cutover/new_snapshot"
 TAKEN = "golden_copy_taken"
 
 

@@ -8,7 +8,6 @@ written in the same transaction. One load of a plan at a time, by an advisory lo
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,8 +21,9 @@ from psycopg import sql
 
 from migration_assets.connectors.postgres_target import Connection, copy_in, copy_out, read_csv, write_csv
 from migration_assets.domain.errors import TargetRefused
+from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.guarded import GuardedWrites, one_row, same_key, stage_name
-from migration_assets.stages.load.handover import hand_over
+from migration_assets.stages.load.handover import Membership, hand_over
 from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
 from migration_assets.stages.load.refusal import refusal
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, RECORD_SCHEMA, role_names
@@ -100,31 +100,50 @@ def load_cohort(
     order: LoadOrder,
     canonical: Mapping[str, ir.Table],
     redirects: ir.Table | None = None,
-    members: ir.Table | None = None,
+    membership: Membership | None = None,
 ) -> LoadResult:
     """Load the canonical rows (entity -> rows) of one cohort; entities that are not given are left alone.
 
-    `redirects` (shape.REDIRECTS) are source rows merged into others; `members` (customer_id, cohort) tells who is in
-    which cohort now. TargetRefused: another load is running, or the target would not take a row; nothing was written
+    `redirects` (shape.REDIRECTS) are source rows merged into others; `membership` tells who is in which
+    cohort now. TargetRefused: another load is running, or the target would not take a row; nothing was written
     then. A dry run does everything and rolls back.
     """
-    with tempfile.TemporaryDirectory(prefix="cutover-load-", dir=order.work_folder) as name:
-        folder = Path(name)
-        with target.transaction(role=role_names(plan)["writer"]) as connection:
-            _lock(connection, plan.file.uuid, order.lock_seconds)
-            aliases = stored_aliases(engine, connection, folder)
-            load = plan_load(engine, plan, canonical, redirects, aliases)
-            try:
-                if members is not None:
-                    hand_over(engine, connection, plan.target, order.cohort, members, folder)
-                writes = GuardedWrites(connection, _next_id(connection))
-                result = _Load(engine, connection, plan, order, folder, load, writes).run()
-                connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            except psycopg.Error as error:
-                raise refusal(error, engine, load, folder) from None
-            if order.dry_run:
-                connection.rollback()
+    with (
+        HeldFolder(order.work_folder) as folder,
+        target.transaction(role=role_names(plan)["writer"]) as connection,
+    ):
+        _lock(connection, plan.file.uuid, order.lock_seconds)
+        aliases = stored_aliases(engine, connection, folder)
+        founders = None if membership is None else membership.founders
+        load = plan_load(engine, plan, canonical, redirects, aliases, founders)
+        try:
+            if membership is not None:
+                hand_over(engine, connection, plan.target, order.cohort, membership, folder)
+            writes = GuardedWrites(connection, _next_id(connection))
+            result = _Load(engine, connection, plan, order, folder, load, writes).run()
+            _refuse_shared_ids(connection, order.cohort)
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        except psycopg.Error as error:
+            raise refusal(error, engine, load, folder) from None
+        if order.dry_run:
+            connection.rollback()
     return result
+
+
+def _refuse_shared_ids(connection: Connection, cohort: str) -> None:
+    """No id of another row's may be that of a row of another cohort: two customers would write into one row."""
+    shared = connection.execute(
+        sql.SQL(
+            "SELECT count(*) FROM {record} a JOIN {record} b ON b.target_id = a.target_id AND b.entity = a.entity "
+            "WHERE NOT a.founder AND a.cohort = {cohort} AND a.status = 'loaded' "
+            "AND b.cohort <> {cohort} AND b.status = 'loaded'"
+        ).format(record=_RECORD_TABLE, cohort=sql.Literal(cohort))
+    ).fetchone()
+    if shared and shared[0]:
+        raise TargetRefused(
+            f"{shared[0]} rows of this cohort would bear the id of a row of another cohort; nothing was written",
+            "Run the cohort that holds those rows first (`cutover run` without --cohort runs all).",
+        )
 
 
 def stored_aliases(engine: DuckDBEngine, connection: Connection, folder: Path) -> ir.Table:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import dagster as dg
 import pyarrow as pa
 
-from migration_assets.stages.load.catalog import apply_schema, read_catalog
-from migration_assets.stages.load.ddl import ident
+from migration_assets.stages.load.catalog import apply_schema, has_record, read_catalog
 from migration_assets.stages.load.inventory import inventory
-from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA, desired_schema
+from migration_assets.stages.load.schema import desired_schema
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import target_lineage
-from migration_assets.wiring.loading import is_dry_run, load_metadata, load_rows, loaded_table, merged_rows
+from migration_assets.wiring.loading import (
+    is_dry_run,
+    load_metadata,
+    load_rows,
+    loaded_table,
+    membership_of,
+    merged_rows,
+)
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.stage_names import TRANSFORMED
@@ -48,10 +54,11 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 def _make_schema(call: StageCall) -> StageOutput:
     call.workspace.make_target_database()
     target, desired = call.workspace.target, desired_schema(call.plan)
-    result = apply_schema(target, desired)
-    if any(s.startswith(f"CREATE TABLE {ident(RECORD_SCHEMA, CROSSWALK)}") for s in result.statements):
-        # A target without a record has never been loaded, whatever was found of the one that stood in its place.
+    if not has_record(target):
+        # A target without a record has never been loaded, whatever was found of the one that stood in its place. Before
+        # the record is made: whoever is killed in between must find it missing again.
         call.workspace.control.withdraw_verdicts(("reference_data", "loaded_target", "reconciliation"))
+    result = apply_schema(target, desired)
     call.say("unchanged" if result.unchanged else f"{len(result.statements)} statements")
     with target.transaction(read_only=True) as connection:
         planned = inventory(read_catalog(connection, desired), desired)
@@ -72,7 +79,7 @@ def _load(call: StageCall) -> StageOutput:
     if is_dry_run(call):
         # The global phase has rolled its rows back, and what is tried here needs them.
         files = call.files("reference_data") | files
-    result = load_rows(call, call.partition, files, merged_rows(call), call.global_rows("cohort_plan", "members"))
+    result = load_rows(call, call.partition, files, merged_rows(call), membership_of(call))
     file = call.file("loaded_target", "loaded")
     call.engine.write(call.engine.table(loaded_table(result)), file, order_by=["table"])
     return StageOutput({"loaded": file}, load_metadata(result), stands=not is_dry_run(call))

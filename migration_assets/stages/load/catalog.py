@@ -11,6 +11,7 @@ import psycopg
 from migration_assets.connectors.postgres_target import complaint
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.stages.load.ddl import Catalog, CurrentColumn, CurrentTable, Desired, plan_schema
+from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA
 
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection, PostgresTarget
@@ -25,6 +26,13 @@ class SchemaResult:
     @property
     def unchanged(self) -> bool:
         return not self.statements
+
+
+def has_record(target: PostgresTarget) -> bool:
+    """Whether the target has the record of what was loaded into it."""
+    with target.transaction(read_only=True) as connection:
+        row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{RECORD_SCHEMA}.{CROSSWALK}"]).fetchone()
+    return bool(row and row[0])
 
 
 def apply_schema(target: PostgresTarget, desired: Desired) -> SchemaResult:

@@ -31,6 +31,7 @@ class GuardedWrites:
     def stage(
         self, name: str, target: sql.Composable, columns: tuple[str, ...], path: Path
     ) -> tuple[sql.Identifier, int]:
+        """Copy a CSV file into a stage table of the target's columns; its name, and how many rows it took."""
         stage = stage_name(name)
         self.connection.execute(
             sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
@@ -126,6 +127,7 @@ class GuardedWrites:
         self.connection.execute(statement)
 
     def delete(self, name: str, gone: sql.Composed, key: tuple[str, ...]) -> int:
+        """Run a DELETE that returns whole rows, and keep them as pre-images; how many there were."""
         statement = sql.SQL("WITH t AS ({}) INSERT INTO {} SELECT {}, {}, {}, 'delete', to_jsonb(t) FROM t").format(
             gone,
             sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),

@@ -7,14 +7,16 @@ removed by the cohort that has it now, when that one is loaded.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import ibis
 from psycopg import sql
 
 from migration_assets.connectors.postgres_target import copy_in, write_csv
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.plan.ownership import owner_column
+from migration_assets.plan.ownership import UNASSIGNED, owner_column
 from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA, parents_first, table_of
 from migration_assets.stages.load.shape import source_of
 
@@ -30,16 +32,51 @@ _MEMBERS, _HANDED = sql.Identifier("pg_temp", "handover_members"), sql.Identifie
 _KEY = ("source_system", "source_table", "source_id")
 
 
+@dataclass(frozen=True)
+class Membership:
+    """Who is in which cohort now. `members`: customer_id (canonical key), identity_id, cohort; `cohorts`: all that the
+    plan knows."""
+
+    members: ir.Table
+    cohorts: frozenset[str]
+
+    @property
+    def founders(self) -> ir.Table:
+        """Customers that stand for themselves, in any cohort. Columns: entity, key."""
+        return self.members.select(entity=ibis.literal("customer"), key="identity_id").distinct()
+
+
 def hand_over(
     engine: DuckDBEngine,
     connection: Connection,
     schema: TargetSchema,
     cohort: str,
-    members: ir.Table,
+    membership: Membership,
     folder: Path,
 ) -> int:
-    """Give the record of every customer that came to this cohort or left it, and of all that is theirs, to the cohort
-    that has them now; returns how many rows of the target that were. `members`: customer_id (canonical key), cohort."""
+    """Give the record of every customer that came to this cohort, left it, or was in one that is no longer planned, and
+    of all that is theirs, to the cohort that has them now; returns how many rows of the target that were.
+
+    What is left of cohorts that are no longer planned becomes that of `unassigned`, so that somebody looks at it.
+    """
+    moved = _hand_over_members(engine, connection, schema, cohort, membership, folder)
+    left = connection.execute(
+        sql.SQL("UPDATE {} SET cohort = {} WHERE cohort <> ALL({})").format(
+            _RECORD, sql.Literal(UNASSIGNED), sql.Literal(sorted({*membership.cohorts, UNASSIGNED}))
+        )
+    )
+    return moved + left.rowcount
+
+
+def _hand_over_members(
+    engine: DuckDBEngine,
+    connection: Connection,
+    schema: TargetSchema,
+    cohort: str,
+    membership: Membership,
+    folder: Path,
+) -> int:
+    members = membership.members
     path = folder / "members.csv"
     placed = members.filter(members["cohort"].notnull())
     parts = {c: v for c, v in source_of("customer", placed["customer_id"]).items() if c in _KEY}
@@ -56,8 +93,8 @@ def hand_over(
         sql.SQL(
             "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT x.target_id, x.entity, m.cohort FROM {} x JOIN {} m "
             "USING (source_system, source_table, source_id) WHERE x.entity = 'customer' AND x.status = 'loaded' "
-            "AND x.cohort <> m.cohort AND {} IN (x.cohort, m.cohort)"
-        ).format(_HANDED, _RECORD, _MEMBERS, sql.Literal(cohort))
+            "AND x.cohort <> m.cohort AND ({} IN (x.cohort, m.cohort) OR x.cohort <> ALL({}))"
+        ).format(_HANDED, _RECORD, _MEMBERS, sql.Literal(cohort), sql.Literal(sorted(membership.cohorts)))
     )
     moved = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_HANDED)).fetchone()
     if moved is None or not moved[0]:

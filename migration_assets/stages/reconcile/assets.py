@@ -10,6 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from migration_assets.domain.money import exponent_of
+from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.schema import role_names
 from migration_assets.stages.reconcile.balance import balance
 from migration_assets.stages.reconcile.changes import changed_values
@@ -26,7 +27,6 @@ from migration_assets.stages.reconcile.report import (
 from migration_assets.stages.reconcile.rows import compare_rows
 from migration_assets.stages.reconcile.sides import read_both
 from migration_assets.stages.reconcile.spot_check import spot_check
-from migration_assets.stages.store import UNASSIGNED
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.kpis import kpi_metadata
 from migration_assets.wiring.metadata import markdown_table
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _AMOUNT = pa.decimal128(38, 6)
-# The page of differences shows this many; the CSV beside it holds all of them.
+# The report and the terminal list this many; the CSV among the reports holds all of them.
 _LISTED = 500
 # Counts of rows by the rule that had its way with them; no values.
 ByRule = dict[str, list[dict[str, Any]]]

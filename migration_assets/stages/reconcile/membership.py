@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.plan.ownership import owner_column
+from migration_assets.plan.ownership import UNASSIGNED, owner_column
 
 if TYPE_CHECKING:
     from migration_assets.plan.models import TargetSchema
 
-UNASSIGNED = "unassigned"
 _CROSSWALK = sql.Identifier("cutover", "crosswalk")
 
 

@@ -89,13 +89,29 @@ def _compare(engine: DuckDBEngine, table: TargetTable, side: Compared) -> tuple[
             changed=(off[f"f_{key}"].notnull() & off[f"e_{key}"].notnull()).sum(),
         )
     ).to_pylist()[0]
+    bent = engine.cached(_bent(side).anti_join(off.filter(off[f"f_{key}"].isnull()), [("key", f"e_{key}")]))
+    counts["changed"] = (counts["changed"] or 0) + engine.count(bent.anti_join(off, [("key", f"e_{key}")]))
     whole = TableCounts(
         side.expected.table,
         engine.count(side.expected.rows),
         engine.count(side.found),
         **{k: int(v or 0) for k, v in counts.items()},
     )
-    return whole, None if whole.ok else _listed(side, table, off, values)
+    return whole, None if whole.ok else engine.union([_listed(side, table, off, values), bent])
+
+
+def _bent(side: Compared) -> ir.Table:
+    """A line for each row that lies in the target under its own id, and whose record in the crosswalk says another."""
+    key, rows = side.expected.key, side.expected.whole.filter(side.expected.whole["_bent"])
+    return rows.select(
+        table=ibis.literal(side.expected.table),
+        key=rows[key],
+        column=ibis.literal(key),
+        kind=ibis.literal("changed"),
+        surrogate=rows["_surrogate"],
+        currency=ibis.null("string"),
+        amount_minor=ibis.null("int64"),
+    ).cast(DIFFERENCES)
 
 
 def _listed(side: Compared, table: TargetTable, off: ir.Table, values: list[str]) -> ir.Table:

@@ -7,7 +7,6 @@ the id that the rule gives it (UUIDv5 of the plan's UUID, entity and key): a row
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from psycopg import sql
 
 from migration_assets.connectors.postgres_target import copy_out, read_csv
 from migration_assets.domain.canonical import ENTITIES
+from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.schema import canonical_field, column_types, parents_first, role_names
 from migration_assets.stages.reconcile.membership import member_rows
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.connectors.postgres_target import Connection, PostgresTarget
+    from migration_assets.domain.canonical.model import Field
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Plan, TargetTable
 
@@ -33,8 +34,11 @@ _CROSSWALK_TYPES = dict.fromkeys(("cohort", "entity", "source_system", "source_t
 
 @dataclass(frozen=True)
 class Expected:
-    """What one target table should hold of a cohort. `whole`: its columns, the key first, and `_surrogate`
-    (`system.table#row`)."""
+    """What one target table should hold of a cohort.
+
+    `whole`: its columns, the key first, `_surrogate` (`system.table#row`), and `_bent`: the crosswalk says that
+    the rule gave the row its id, and has another one.
+    """
 
     table: str
     entity: str
@@ -85,26 +89,27 @@ def read_both(
 ) -> BothSides:
     """Both sides of every target table. `canonical`: the cohort's rows by entity; an entity that is not given should
     have none."""
-    with tempfile.TemporaryDirectory(prefix="cutover-read-", dir=work_folder) as name:
-        folder = Path(name)
-        with target.transaction(role=role_names(plan)["reader"], read_only=True) as connection:
-            crosswalk = _crosswalk(engine, connection, cohort, folder)
-            ids = _Ids(engine, plan, crosswalk)
-            tables = []
-            for table, declared in parents_first(plan.target):
-                found = _found(engine, connection, plan, cohort, table, folder)
-                whole = ids.expected(declared, canonical.get(declared.entity), found)
-                tables.append(Compared(Expected(table, declared.entity, tuple(declared.columns), whole), found))
+    with (
+        HeldFolder(work_folder) as folder,
+        target.transaction(role=role_names(plan)["reader"], read_only=True) as connection,
+    ):
+        crosswalk = _crosswalk(engine, connection, cohort, folder)
+        ids = _Ids(engine, plan, crosswalk)
+        tables = []
+        for table, declared in parents_first(plan.target):
+            found = _found(engine, connection, plan, cohort, table, folder)
+            whole = ids.expected(declared, canonical.get(declared.entity), found)
+            tables.append(Compared(Expected(table, declared.entity, tuple(declared.columns), whole), found))
     own = crosswalk.filter(crosswalk.cohort == cohort)
     return BothSides(tuple(tables), own.select("entity", "source_system", "source_table", "source_id"))
 
 
 def _crosswalk(engine: DuckDBEngine, connection: Connection, cohort: str, folder: Path) -> ir.Table:
     """Crosswalk rows of the cohort, and all whose id was minted from another row: no rule could tell theirs."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, (*_CROSSWALK_TYPES, "target_id")))
+    columns = sql.SQL(", ").join(map(sql.Identifier, (*_CROSSWALK_TYPES, "target_id", "founder")))
     query = sql.SQL("SELECT {} FROM cutover.crosswalk WHERE cohort = {} OR NOT founder")
     copied = copy_out(connection, query.format(columns, sql.Literal(cohort)), folder / "crosswalk.csv")
-    return read_csv(engine, copied, {**_CROSSWALK_TYPES, "target_id": "uuid"})
+    return read_csv(engine, copied, {**_CROSSWALK_TYPES, "target_id": "uuid", "founder": "boolean"})
 
 
 def _found(engine: DuckDBEngine, connection: Connection, plan: Plan, cohort: str, table: str, folder: Path) -> ir.Table:
@@ -121,12 +126,12 @@ class _Ids:
     def __init__(self, engine: DuckDBEngine, plan: Plan, crosswalk: ir.Table) -> None:
         self._engine, self._namespace = engine, plan.file.uuid
         key = crosswalk.source_system + "." + crosswalk.source_table + ":" + crosswalk.source_id
-        self._known = engine.cached(crosswalk.select(entity="entity", key=key, id="target_id"))
+        self._known = engine.cached(crosswalk.select("founder", entity="entity", key=key, id="target_id"))
 
     def expected(self, table: TargetTable, canonical: ir.Table | None, found: ir.Table) -> ir.Table:
         """The canonical rows with the target's columns, each of the type that it was read back with."""
         if canonical is None:
-            return found.limit(0).mutate(_surrogate=ibis.null("string"))
+            return found.limit(0).mutate(_surrogate=ibis.null("string"), _bent=ibis.literal(False))
         entity, types = ENTITIES[table.entity], column_types(table)
         fields = {column: canonical_field(entity, name) for column, name in table.columns.items()}
         # Rows of the catalog have codes for keys; every other key and reference has become an id.
@@ -138,18 +143,27 @@ class _Ids:
         led = canonical
         for column, target in leads.items():
             known = self._known.filter(self._known.entity == target)
-            names = {f"_key_{column}": known.key, f"_id_{column}": known.id}
+            names = {f"_key_{column}": known.key, f"_id_{column}": known.id, f"_founder_{column}": known.founder}
             led = led.left_join(known.select(**names), [(fields[column].name, f"_key_{column}")])
         values = {
-            column: self._id(leads[column], led[field.name], led[f"_id_{column}"])
+            column: self._id(leads[column], led, field, column)
             if column in leads
             else led[field.name].cast(found[column].type())
             for column, field in fields.items()
         }
         place = led["source_system"] + ibis.literal(".") + led["source_table"] + ibis.literal("#")
         row = ibis.coalesce(led["source_row"].cast("string"), ibis.literal("?"))
-        return self._engine.cached(led.select(**values, _surrogate=place + row))
+        first = next(iter(fields))
+        bent = ibis.literal(False)
+        if first in leads:
+            bent = (led[f"_founder_{first}"] & (led[f"_id_{first}"] != values[first])).fill_null(False)
+        return self._engine.cached(led.select(**values, _surrogate=place + row, _bent=bent))
 
-    def _id(self, entity: str, key: ir.Value, known: ir.Value) -> ir.Value:
-        text = ibis.literal(f"{entity}|") + key.cast("string")
-        return known.isnull().ifelse(self._engine.uuid5(self._namespace, text), known)
+    def _id(self, entity: str, led: ir.Table, field: Field, column: str) -> ir.Value:
+        """The id in the crosswalk; by the rule where there is none, and for the row's own key wherever the writing side
+        has noted that it followed the rule."""
+        known, ruled = led[f"_id_{column}"], led[f"_id_{column}"].isnull()
+        if field.type == "key":
+            ruled = ruled | led[f"_founder_{column}"]
+        text = ibis.literal(f"{entity}|") + led[field.name].cast("string")
+        return ruled.ifelse(self._engine.uuid5(self._namespace, text), known)

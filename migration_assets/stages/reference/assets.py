@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
+from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.canonical import Upstream, write_stage
 from migration_assets.stages.feeds import Mapping
 from migration_assets.stages.reference.load_once import reference_rows
 from migration_assets.stages.references import FATES, empty
-from migration_assets.stages.store import UNASSIGNED
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, mapping_lineage
 from migration_assets.wiring.loading import is_dry_run, load_metadata, load_rows

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -19,6 +18,7 @@ from migration_assets.quality.run import run_suite
 from migration_assets.quality.suite import load_suite
 from migration_assets.stages.load import apply
 from migration_assets.stages.load.apply import LoadResult, TableResult, load_cohort
+from migration_assets.stages.load.handover import Membership
 from migration_assets.stages.load.plan import plan_load
 from migration_assets.stages.load.shape import Shaper
 from migration_assets.wiring.loading import loaded_table
@@ -368,10 +368,12 @@ def part(numbers: range) -> World:
     )
 
 
-def members(engine: DuckDBEngine, **cohorts: range) -> Any:
+def members(engine: DuckDBEngine, **cohorts: range) -> Membership:
     """Who is in which cohort now."""
     placed = [(f"crm.accounts:{n}", cohort) for cohort, numbers in cohorts.items() for n in numbers]
-    return engine.table(pa.table({"customer_id": [c for c, _ in placed], "cohort": [c for _, c in placed]}))
+    keys = [c for c, _ in placed]
+    rows = engine.table(pa.table({"customer_id": keys, "identity_id": keys, "cohort": [c for _, c in placed]}))
+    return Membership(rows, frozenset(cohorts))
 
 
 def test_a_customer_that_leaves_for_another_cohort_keeps_everything_until_that_one_is_loaded(
@@ -381,13 +383,13 @@ def test_a_customer_that_leaves_for_another_cohort_keeps_everything_until_that_o
     load_cohort(engine, target, plan, order("pilot"), world(range(1, 7)).canonical(engine))
     before = counted(target)
     now = members(engine, pilot=range(1, 5), base=range(5, 7))
-    stays = load_cohort(engine, target, plan, order("pilot"), part(range(1, 5)).canonical(engine), members=now)
+    stays = load_cohort(engine, target, plan, order("pilot"), part(range(1, 5)).canonical(engine), membership=now)
     assert stays.rows_written == 0, "nobody loses anything because another cohort may be blocked"
     held = ask(target, "SELECT cohort, count(*) FROM cutover.crosswalk GROUP BY 1 ORDER BY 1")
     assert held == [("base", 10), ("pilot", 20)]
     smaller = part(range(5, 7))
     smaller.records["subscription_item"] = [i for i in smaller.records["subscription_item"] if i["source_row"] != 61]
-    arrives = load_cohort(engine, target, plan, order("base"), smaller.canonical(engine), members=now)
+    arrives = load_cohort(engine, target, plan, order("base"), smaller.canonical(engine), membership=now)
     assert arrives.rows_written == 1, "what the source no longer has goes when its new cohort is loaded"
     assert counted(target)["billing.customers"] == before["billing.customers"]
 
@@ -405,9 +407,67 @@ def test_a_customer_that_comes_from_another_cohort_is_not_doubled_and_leaves_not
     whole.one("subscription", 4)["customer_id"] = "crm.accounts:1"
     merged = engine.table(pa.table({"entity": ["customer"], "key": ["crm.accounts:4"], "into_key": ["crm.accounts:1"]}))
     now = members(engine, pilot=range(1, 5), base=range(5, 7))
-    load_cohort(engine, target, plan, order("pilot"), whole.canonical(engine), merged, members=now)
+    load_cohort(engine, target, plan, order("pilot"), whole.canonical(engine), merged, membership=now)
     assert counted(target)["billing.customers"] == 5, "the merged customer's own row is gone"
     (one,) = ask(target, "SELECT target_id FROM cutover.crosswalk WHERE entity = 'customer' AND source_id = '1'")
     assert ask(target, "SELECT count(*) FROM billing.subscriptions WHERE customer_id = '" + str(one[0]) + "'") == [(2,)]
-    left = load_cohort(engine, target, plan, order("base"), part(range(5, 7)).canonical(engine), members=now)
+    left = load_cohort(engine, target, plan, order("base"), part(range(5, 7)).canonical(engine), membership=now)
     assert left.rows_written == 0
+
+
+def test_after_an_unmerge_across_cohorts_the_id_stays_with_its_founder_whoever_is_loaded_first(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    plan, both = tiny_plan(), part(range(1, 3))
+    del both.records["entitlement"]
+    both.one("customer", 2)["parent_id"] = None
+    merged = {e: [r for r in rs if e != "customer" or r["source_row"] == 1] for e, rs in both.records.items()}
+    redirects = _redirects(engine, "crm.accounts:2", "crm.accounts:1")
+    whole = {e: rows(engine, e, rs) for e, rs in merged.items()}
+    load_cohort(engine, target, plan, order("pilot"), whole, redirects, members(engine, pilot=range(1, 3)))
+    now = members(engine, pilot=range(1, 2), base=range(2, 3))
+    alone = {e: [r for r in rs if str(r["source_row"])[0] == "2"] for e, rs in both.records.items()}
+    load_cohort(engine, target, plan, order("base"), {e: rows(engine, e, r) for e, r in alone.items()}, None, now)
+    first = {e: [r for r in rs if str(r["source_row"])[0] == "1"] for e, rs in both.records.items()}
+    load_cohort(engine, target, plan, order("pilot"), {e: rows(engine, e, r) for e, r in first.items()}, None, now)
+    ids = dict(ask(target, "SELECT source_id, target_id FROM cutover.crosswalk WHERE entity = 'customer'"))
+    assert ids["1"] != ids["2"]
+    assert dict(ask(target, "SELECT customer_id, customer_number FROM billing.customers")) == {
+        ids["1"]: "C-00001",
+        ids["2"]: "C-00002",
+    }
+
+
+def test_an_id_that_a_row_of_another_cohort_bears_is_refused(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    """The net below: without knowing who is in which cohort, the second cohort would write into the first one's row."""
+    plan, both = tiny_plan(), part(range(1, 3))
+    del both.records["entitlement"]
+    both.one("customer", 2)["parent_id"] = None
+    first = {e: rows(engine, e, [r for r in rs if str(r["source_row"])[0] == "1"]) for e, rs in both.records.items()}
+    second = {e: rows(engine, e, [r for r in rs if str(r["source_row"])[0] == "2"]) for e, rs in both.records.items()}
+    load_cohort(engine, target, plan, order("pilot"), first)
+    load_cohort(engine, target, plan, order("base"), {}, _redirects(engine, "crm.accounts:2", "crm.accounts:1"))
+    ask(target, "INSERT INTO cutover.crosswalk SELECT 'customer', 'crm', 'accounts', '2', target_id, 'merged', false, "
+                "NULL, 'base', snapshot, load_id, loaded_at FROM cutover.crosswalk WHERE entity = 'customer' "
+                "AND source_id = '1' ON CONFLICT DO NOTHING RETURNING 1")  # fmt: skip
+    before = counted(target)
+    with pytest.raises(TargetRefused, match="the id of a row of another cohort"):
+        load_cohort(engine, target, plan, order("base"), second)
+    assert counted(target) == before
+
+
+def test_what_was_in_a_cohort_that_is_no_longer_planned_is_handed_over_or_becomes_unassigned(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    plan = tiny_plan()
+    load_cohort(engine, target, plan, order("gone"), part(range(1, 4)).canonical(engine))
+    now = members(engine, pilot=range(1, 3))  # of customer 3 the source has nothing any more
+    load_cohort(engine, target, plan, order("unassigned"), {}, membership=now)
+    held = dict(ask(target, "SELECT source_id, cohort FROM cutover.crosswalk WHERE entity = 'customer'"))
+    assert held == {"1": "pilot", "2": "pilot", "3": "unassigned"}
+    stays = load_cohort(engine, target, plan, order("pilot"), part(range(1, 3)).canonical(engine), membership=now)
+    assert stays.rows_written == 0
+    none = {e: rows(engine, e, []) for e in world().records}
+    emptied = load_cohort(engine, target, plan, order("unassigned"), none, membership=now)
+    assert emptied.rows_written == 5, "the customer, its contract, two items and what it entitles to"
+    assert counted(target)["billing.customers"] == 2

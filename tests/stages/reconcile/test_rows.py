@@ -111,20 +111,40 @@ def test_exactly_the_broken_row_is_named(
     assert reconcile(engine, target, world(range(11, 17)), "wave_1").ok
 
 
-def test_a_bent_record_is_named(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]) -> None:
-    """Two customers whose ids were swapped in the crosswalk: each now has the other's name, mail and contracts."""
+def test_ids_that_were_swapped_in_the_crosswalk_are_named(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]
+) -> None:
     target, pilot = loaded
     run(
         target,
         "UPDATE cutover.crosswalk x SET target_id = o.target_id FROM cutover.crosswalk o WHERE x.entity = 'customer' "
         "AND o.entity = 'customer' AND (x.source_id, o.source_id) IN (('1', '2'), ('2', '1'))",
     )
-    found = {
-        (table, surrogate, column) for table, surrogate, column, _, _ in named(engine, reconcile(engine, target, pilot))
-    }
-    assert {("customers", "crm.accounts#1", "name"), ("customers", "crm.accounts#2", "name")} <= found
-    assert ("subscriptions", "erp.contracts#1", "customer_id") in found
+    result = reconcile(engine, target, pilot)
+    found = {(table, surrogate, column) for table, surrogate, column, _, _ in named(engine, result)}
+    own = {("customers", f"crm.accounts#{n}", "customer_id") for n in (1, 2)}
+    theirs = {("subscriptions", f"erp.contracts#{n}", "customer_id") for n in (1, 2)}
+    assert own | theirs <= found
     assert {surrogate.partition("#")[2][0] for _, surrogate, _ in found} == {"1", "2"}
+
+
+def test_an_id_that_the_writing_side_made_wrong_everywhere_is_named(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]
+) -> None:
+    """Target and crosswalk agree with each other, and neither with the rule."""
+    target, pilot = loaded
+    item = of("subscription_item", "31")
+    run(
+        target,
+        f"UPDATE billing.subscription_items SET item_id = gen_random_uuid() WHERE item_id = {item}",
+        "UPDATE cutover.crosswalk SET target_id = (SELECT item_id FROM billing.subscription_items i WHERE NOT EXISTS "
+        "(SELECT FROM cutover.crosswalk x WHERE x.target_id = i.item_id)) "
+        "WHERE entity = 'subscription_item' AND source_id = '31'",
+    )
+    kinds = sorted(
+        (table, column, kind) for table, _, column, kind, _ in named(engine, reconcile(engine, target, pilot))
+    )
+    assert kinds == [("subscription_items", "", "extra"), ("subscription_items", "", "missing")]
 
 
 def test_swapped_columns_name_both(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]) -> None:

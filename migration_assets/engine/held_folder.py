@@ -1,0 +1,67 @@
+"""A folder of one process's own for rows on their way: two that shared one would write into each other's files.
+
+Such rows hold personal data, so what a killed process left behind is removed by the next one that comes along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_LOCK = "in_use"
+
+
+class HeldFolder:
+    """A fresh folder below `parent` (or the system's folder for temporary files), held until `close`; the system lets
+    go of it when the process ends. Use as a context manager, which gives the path, or close it."""
+
+    def __init__(self, parent: Path | None = None) -> None:
+        parent = Path(tempfile.gettempdir(), f"cutover-{os.geteuid()}") if parent is None else parent
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sweep(parent)
+        self._held: int | None = None
+        # Somebody who sweeps just now may be faster to the lock, and takes the folder for one left behind.
+        while self._held is None:
+            self.path = Path(tempfile.mkdtemp(prefix="held-", dir=parent))
+            self._held = _locked(self.path / _LOCK)
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the folder with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the folders that nobody holds any more."""
+    for lock in parent.glob(f"held-*/{_LOCK}"):
+        held = _locked(lock)
+        if held is not None:
+            shutil.rmtree(lock.parent, ignore_errors=True)
+            os.close(held)
+
+
+def _locked(lock: Path) -> int | None:
+    """The lock file, held; None when another process holds it, or has just removed it."""
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except FileNotFoundError:
+        return None
+    # Held by another, or swept away between two looks: then what we hold is no longer what lies there.
+    with contextlib.suppress(BlockingIOError, FileNotFoundError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), lock.stat()):
+            return handle
+    os.close(handle)
+    return None

@@ -1,0 +1,5 @@
+"""What a run's tags tell the stages; the command line writes them, and so may whoever launches a run in Dagster."""
+
+NEW_SNAPSHOT = "cutover/new_snapshot"
+AS_OF = "cutover/as_of"
+DRY_RUN = "cutover/dry_run"
