@@ -19,7 +19,7 @@ from psycopg import errors, sql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from migration_assets.connectors.loopback import is_local
+from migration_assets.connectors.loopback import stays_here
 from migration_assets.domain.errors import Misconfigured
 
 Driver = Literal["psycopg", "psycopg2"]
@@ -144,10 +144,8 @@ def _parsed(text: str) -> URL:
 
 
 def _is_local(url: URL, env: Mapping[str, str]) -> bool:
-    """Whether the server is reached over loopback or a Unix socket only; libpq takes a host left out from PGHOST."""
-    named = url.query.get("hostaddr") or url.host or url.query.get("host")
-    named = named or env.get("PGHOSTADDR") or env.get("PGHOST") or ""
-    return all(is_local(host) for text in _values(named) for host in text.split(","))
+    given = {name: ",".join(_values(value)) for name, value in url.query.items()}
+    return stays_here({**given, "host": url.host or given.get("host")}, env)
 
 
 def _values(found: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Other databases are read by `sql_source`; writing to PostgreSQL is not done here
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from migration_assets.connectors.golden_parquet import GoldenWriter
-from migration_assets.connectors.loopback import is_local
+from migration_assets.connectors.loopback import stays_here
 from migration_assets.connectors.source import Column
 from migration_assets.domain.errors import SourceUnreadable
 
@@ -250,9 +251,9 @@ def connection_parameters(url: str) -> dict[str, Any]:
         given = parsed.translate_connect_args(username="user", database="dbname")
     except (ArgumentError, ValueError):
         raise SourceUnreadable("the source's url is not a database URL", "write postgresql://user@host/name") from None
-    query = {name: value if isinstance(value, str) else value[-1] for name, value in parsed.query.items()}
+    query = {name: value if isinstance(value, str) else ",".join(value) for name, value in parsed.query.items()}
     parameters: dict[str, Any] = {"connect_timeout": "10", "client_encoding": "UTF8", **given, **query}
-    if "sslmode" not in parameters and not is_local(str(parameters.get("host", ""))):
+    if "sslmode" not in parameters and not stays_here(parameters, os.environ):
         parameters = {"sslrootcert": "system", **parameters, "sslmode": "verify-full"}
     return parameters
 

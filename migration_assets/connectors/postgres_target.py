@@ -7,6 +7,7 @@ are compared with (stages/reconcile).
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from migration_assets.connectors.loopback import is_local
+from migration_assets.connectors.loopback import stays_here
 from migration_assets.domain.errors import Misconfigured, TargetRefused
 
 if TYPE_CHECKING:
@@ -89,10 +90,10 @@ def connection_arguments(url: str) -> dict[str, Any]:
         "dbname": parsed.database,
         "application_name": "cutover",
         "options": "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c client_min_messages=warning",
-        **{k: v for k, v in parsed.query.items() if isinstance(v, str)},
+        **{k: v if isinstance(v, str) else ",".join(v) for k, v in parsed.query.items()},
     }
     # libpq's default, `prefer`, is content without TLS and never looks at the certificate.
-    if not is_local(parsed.host):
+    if not stays_here(arguments, os.environ):
         arguments.setdefault("sslmode", "verify-full")
     return {k: v for k, v in arguments.items() if v is not None}
 

@@ -135,12 +135,13 @@ def without_invalid(engine: DuckDBEngine, entity: str, rows: ir.Table) -> tuple[
 
 
 def rejections(entity: Entity, notes: ir.Table) -> ir.Table:
-    """One claim for each row that a mapping rule rejected, under the first of its reasons in field order."""
+    """One claim for each row that a mapping rule rejected, by the first of its faults in the entity's field order."""
     bad = notes.filter((notes["action"] == "rejected") & (notes["entity"] == entity.name))
     why = bad["field"] + ibis.literal(": ") + bad["reason"]
-    each = bad.mutate(_why=why).group_by(["source_system", "source_table", "source_row", "source_id"])
+    order = ibis.cases(*((bad["field"] == f.name, i) for i, f in enumerate(entity.fields)), else_=len(entity.fields))
+    each = bad.mutate(_why=why, _order=order).group_by(["source_system", "source_table", "source_row", "source_id"])
     return (
-        each.aggregate(_reason=ibis._["_why"].min(), _rule=ibis._["reason"].min())
+        each.aggregate(_reason=ibis._["_why"].argmin(ibis._["_order"]), _rule=ibis._["reason"].argmin(ibis._["_order"]))
         .select(
             "source_system",
             "source_table",

@@ -91,7 +91,12 @@ def _lost(engine: DuckDBEngine, entity: Entity, rows: ir.Table, needed: list[Fie
     towards = ibis.cases(*((_dangles(rows, f), rows[f.name]) for f in needed), else_=ibis.null("string"))
     parent = ibis.cases(*((_dangles(rows, f), ibis.literal(f.references)) for f in needed), else_=ibis.null("string"))
     named = rows.mutate(_field=culprit, _towards=towards, _entity=parent)
-    fate = fates.select(_fate_entity="entity", _fate_key="key", _fate="disposition", _fate_rule="rule")
+    # A key can have had several rows with a fate each; one that was rejected may be mended, so it counts for all.
+    each = fates.group_by(["entity", "key"]).aggregate(
+        _fate=fates["disposition"].max(),
+        _fate_rule=fates["rule"].argmax(ibis.struct({"disposition": fates["disposition"], "rule": fates["rule"]})),
+    )
+    fate = each.rename(_fate_entity="entity", _fate_key="key")
     joined = named.left_join(fate, [named["_entity"] == fate["_fate_entity"], named["_towards"] == fate["_fate_key"]])
     excluded = (joined["_fate"] == "excluded").fill_null(False)
     lost = joined.select(

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migration_assets.connectors.loopback import is_local
+from migration_assets.connectors.loopback import is_local, stays_here
+from migration_assets.connectors.postgres_source import connection_parameters
+from migration_assets.connectors.postgres_target import connection_arguments
 
 LOOPBACK = IPv4Network("127.0.0.0/8")
 
@@ -61,3 +63,35 @@ def test_a_name_that_only_looks_like_this_machine_is_not_local(host: str) -> Non
 @pytest.mark.parametrize("hosts", ["localhost,db.example.com", "127.0.0.1,10.0.0.7", "db.example.com,localhost"])
 def test_a_list_of_hosts_is_not_local_when_one_of_them_is_not(hosts: str) -> None:
     assert not is_local(hosts)
+
+
+AWAY = {
+    "an address beside a local name": {"host": "localhost", "hostaddr": "203.0.113.7"},
+    "the second of a list": {"host": "/tmp,db.example.com"},
+    "a name": {"host": "db.example.com"},
+}
+
+
+@pytest.mark.parametrize("parameters", AWAY.values(), ids=AWAY)
+def test_a_connection_that_may_leave_the_machine_does_not_stay_here(parameters: dict[str, object]) -> None:
+    assert not stays_here(parameters, {})
+
+
+def test_what_is_left_out_comes_from_the_environment() -> None:
+    assert stays_here({}, {}) and stays_here({"host": "127.0.0.1"}, {"PGHOST": "db.example.com"})
+    assert not stays_here({}, {"PGHOST": "db.example.com"})
+    assert not stays_here({}, {"PGHOSTADDR": "203.0.113.7", "PGHOST": "localhost"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://u@/x?host=db.example.com",
+        "postgresql+psycopg://u@127.0.0.1/x?host=db.example.com",
+        "postgresql+psycopg://u@localhost/x?hostaddr=203.0.113.7",
+        "postgresql+psycopg://u@/x?host=/tmp&host=db.example.com",
+    ],
+)
+def test_source_and_target_verify_the_certificate_of_whatever_is_away(url: str) -> None:
+    assert connection_arguments(url)["sslmode"] == "verify-full"
+    assert connection_parameters(url)["sslmode"] == "verify-full"

@@ -354,3 +354,11 @@ def test_a_stage_that_makes_nothing_still_leaves_an_account_without_rows(engine:
     assert written == {"notes": 0, "dispositions": 0, "fates": 0}
     for name, schema in {"notes": NOTES, "dispositions": DISPOSITIONS, "fates": FATES}.items():
         assert pq.read_table(tmp_path / f"{name}.parquet").column_names == list(schema.names)
+
+
+def test_a_child_of_a_key_with_two_fates_is_claimed_once(
+    engine: DuckDBEngine, staged: Callable[..., StageRows]
+) -> None:
+    made = staged([contract("c", ends="2024-01-01"), contract("c", starts=None)], [position("p1", "c")])
+    (claim,) = claims(engine, made, "positions")
+    assert claim[1] == "rejected"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import ibis
@@ -69,17 +70,17 @@ def _payer_pairs(plan: Plan, numbered: ir.Table, raw: RawTables) -> list[ir.Tabl
         direct = [c for c, to in declared.references.items() if to in homes]
         if table in homes or len(direct) < 2:
             continue
-        first, *others = direct
         rows = raw(table)
+        # Every two of them: the first may be missing, or lead nowhere.
         parts += [
             _pairs(
                 numbered,
                 rows.select(
-                    _from=ibis.literal(declared.references[first] + ":") + rows[first].cast("string"),
+                    _from=ibis.literal(declared.references[one] + ":") + rows[one].cast("string"),
                     _to=ibis.literal(declared.references[other] + ":") + rows[other].cast("string"),
                 ),
             )
-            for other in others
+            for one, other in combinations(direct, 2)
         ]
     return parts
 
