@@ -17,8 +17,8 @@ import click
 from rich.console import Console
 
 from migration_assets.domain.errors import CutoverError
-from migration_assets.session import opened, progress, side_by_side
-from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT
+from migration_assets.session import actor, opened, progress, side_by_side
+from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, NEW_SNAPSHOT
 
 if TYPE_CHECKING:
     from migration_assets.wiring.execute import Runner, Summary
@@ -341,7 +341,7 @@ def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> 
     from migration_assets.wiring.views import print_rows
 
     with opened(ROOT, plan) as (workspace, _):
-        result = run_sql(workspace, name, query, write=write, actor=os.environ.get("USER", "unknown"))
+        result = run_sql(workspace, name, query, write=write, actor=actor())
     if as_json:
         click.echo(json.dumps(result, indent=2, default=str))
     else:
@@ -352,7 +352,7 @@ def _migrate(
     runner: Runner, cohorts: tuple[str, ...], tags: dict[str, str], resume: bool, at_once: int, *, quiet: bool
 ) -> Summary:
     with side_by_side(runner, at_once, cohorts, err, quiet=quiet) as (beside, step):
-        return beside.migrate(cohorts=cohorts, tags=tags, resume=resume, report=step)
+        return beside.migrate(cohorts=cohorts, tags={**tags, ACTOR: actor()}, resume=resume, report=step)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from migration_assets.wiring.workspace import Workspace
 
 
+def actor() -> str:
+    """Who works here: the account's name, or its number where it has none."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 @contextmanager
 def opened(root: Path, plan: str | None, *, load: bool = True) -> Iterator[tuple[Workspace, Runner]]:
     """A prepared environment, the plan's workspace and a runner for it."""

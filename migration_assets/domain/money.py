@@ -109,3 +109,9 @@ def to_major(minor: int, currency: str, overrides: Mapping[str, int] = NO_OVERRI
         raise TypeError("minor units are a whole number")
     digits = tuple(int(d) for d in str(abs(minor)))
     return Decimal((int(minor < 0), digits, -exponent_of(currency, overrides)))
+
+
+def written(amount: Decimal | int) -> str:
+    """An amount for people: exact, thousands apart, and no zeros after the last digit that counts."""
+    text = f"{amount:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

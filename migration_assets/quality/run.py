@@ -225,7 +225,7 @@ def _faults(board: _Board, rule: Rule, answer: Any) -> Faults:
 
 def _sentence(rule: Rule, faults: Faults) -> str:
     more = f" ({faults.explained})" if faults.explained else ""
-    return f"{faults.count} {'row' if faults.count == 1 else 'rows'} of `{rule.table}` {rule.built.says()}{more}."
+    return f"{faults.count} at fault in `{rule.table}`: rows that {rule.built.says()}{more}."
 
 
 def _exception(answer: Any) -> str:

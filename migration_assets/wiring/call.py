@@ -15,7 +15,7 @@ from migration_assets.domain.errors import StageRefused
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.partitions import COHORTS
-from migration_assets.wiring.tags import AS_OF
+from migration_assets.wiring.tags import ACTOR, AS_OF
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -50,6 +50,11 @@ class StageCall:
     @property
     def is_global(self) -> bool:
         return self.partition == GLOBAL
+
+    @property
+    def actor(self) -> str:
+        """Who started the run; Dagster's pages have no login, so there it is only known that it was one of them."""
+        return self.tags.get(ACTOR, "dagster")
 
     @property
     def snapshot(self) -> str:

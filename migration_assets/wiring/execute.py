@@ -14,6 +14,8 @@ import dagster as dg
 
 from migration_assets.domain.errors import BadInput
 from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.plan.wording import shown
+from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.stage import EXIT_CODE, PROGRESS
 from migration_assets.wiring.stage_names import COHORT_STAGES
@@ -149,6 +151,7 @@ class Runner:
     ) -> Summary:
         """The global phase, then every cohort (or those named): wave by wave, the cohorts of a wave side by side."""
         summary = Summary()
+        self._refuse_unknown(cohorts)
         self._refuse_to_move_the_ground(tags or {})
         report("global phase", 0, 0)
         summary.global_phase = self.phase("global_phase", tags=tags)
@@ -159,6 +162,15 @@ class Runner:
         job = "cohort_dry_run" if (tags or {}).get(DRY_RUN) == "true" else "cohort_phase"
         summary.cohorts = self._each(job, self._wanted(cohorts, resume), tags or {}, report)
         return summary
+
+    def _refuse_unknown(self, cohorts: Sequence[str]) -> None:
+        """Before anything runs: the plan says which cohorts there are going to be."""
+        known = [*(c.name for c in planned_cohorts(self.workspace.plan.cohorts.cohorts)), UNASSIGNED]
+        if strange := [c for c in cohorts if c not in known]:
+            raise BadInput(
+                f"no cohort of the plan is called {', '.join(map(shown, strange))}",
+                f"The cohorts are: {', '.join(known)}.",
+            )
 
     def _refuse_to_move_the_ground(self, tags: Mapping[str, str]) -> None:
         """A dry run must leave what loaded cohorts stand on where it is: their snapshot and their instant T."""
@@ -172,6 +184,7 @@ class Runner:
 
     def reconcile(self, cohorts: Sequence[str] = (), report: Step = lambda *_: None) -> dict[str, PhaseResult]:
         """Compare source and target again for every cohort, or those named."""
+        self._refuse_unknown(cohorts)
         wanted = self._wanted(cohorts, resume=False)
         # Nothing is moved, so that no cohort has to wait for another one.
         return self._in_lanes("reconcile_again", [[c.name for c in wanted]], {}, report)
@@ -180,9 +193,6 @@ class Runner:
         control = self.workspace.control
         record = self.workspace.record()
         known = control.cohorts(record)
-        names = [c.name for c in known]
-        if strange := [c for c in cohorts if c not in names]:
-            raise BadInput(f"{len(strange)} cohort name(s) not in the plan", f"The cohorts are: {', '.join(names)}.")
         wanted = [c for c in known if not cohorts or c.name in cohorts]
         if resume:
             now = datetime.now(UTC)

@@ -47,6 +47,14 @@ def load_rows(
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}
     result = load_cohort(call.engine, call.workspace.target, call.plan, order, canonical, redirects, membership)
     call.say(f"{result.rows_written} rows written{' and rolled back: dry run' if result.dry_run else ''}")
+    if not result.dry_run:
+        detail = {
+            "rows_written": result.rows_written,
+            "snapshot": call.snapshot,
+            "plan_digest": call.plan.digest,
+            "run_id": call.run_id,
+        }
+        call.workspace.control.audit(call.actor, "loaded", cohort, detail, now=order.loaded_at)
     return result
 
 

@@ -3,3 +3,5 @@
 NEW_SNAPSHOT = "cutover/new_snapshot"
 AS_OF = "cutover/as_of"
 DRY_RUN = "cutover/dry_run"
+# Who started the run; the audit log names them.
+ACTOR = "cutover/actor"

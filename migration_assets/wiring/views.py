@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from migration_assets.domain.errors import CutoverError
+from migration_assets.domain.money import written
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.kpis import kpis_of
 from migration_assets.wiring.reports import reports_of, silent_in
@@ -71,6 +72,7 @@ def reconciliation_of(workspace: Workspace, results: Mapping[str, PhaseResult]) 
     record = workspace.control.current_record(workspace.plan.name)
     return {
         "ok": bool(reports) and good and not silent,
+        "plan": workspace.plan.name,
         "snapshot": record.snapshot if record else None,
         "cohorts": [{k: v for k, v in r.items() if k not in ("ok", "snapshot")} for r in reports.values()],
         "controls_silent": silent,
@@ -111,9 +113,7 @@ def print_failed_hint(out: Console, figures: Mapping[str, Any]) -> None:
     """Where to read which checks failed, if any did."""
     failed = figures["checks_run"] - figures["checks_passed"]
     if failed:
-        out.print(
-            f"{failed} checks have failed; `cutover status` names those nobody has signed for, with rows and cohorts."
-        )
+        out.print(f"{failed} results of checks are not good, each of one cohort; `cutover status` names them.")
 
 
 def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
@@ -131,10 +131,14 @@ def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
     off = [c["cohort"] for c in report["cohorts"] if c.get("differences_total") or c.get("controls_off")]
     if off:
         named = " ".join(f"--cohort {c}" for c in off)
+        command = f"cutover run --plan plans/{report['plan']} {named}"
         out.print(
-            f"What was changed in the target by hand, `cutover run {named}` puts right. Values side by side: "
-            "spot_check.html and discrepancies.csv in the cohort's folder of reports."
+            f"What was changed in the target by hand, `{command}` puts right. The customers concerned, values side by "
+            "side: spot_check.html in the cohort's folder of reports."
         )
+
+
+_DIFFERENCE = ("kind", "table", "key", "column")
 
 
 def _print_findings(out: Console, cohort: Mapping[str, Any]) -> None:
@@ -142,12 +146,13 @@ def _print_findings(out: Console, cohort: Mapping[str, Any]) -> None:
     if "error" in cohort:
         out.print(f"[red]{name}:[/] {escape(str(cohort['error']))}")
     for d in listed:
-        out.print(f"[red]{name}:[/] {d['kind']} {d['table']} {d['key']} {escape(d.get('column') or '')}")
+        out.print(f"[red]{name}:[/] {escape(' '.join(filter(None, map(d.get, _DIFFERENCE))))}")
     if more := cohort.get("differences_total", 0) - len(listed):
         out.print(f"[red]{name}:[/] {more:,} more differences, all of them in its discrepancies.csv")
     for c in cohort.get("controls_off", []):
         unread = f", {c['unreadable']:,} values that are no exact number or date" if c["unreadable"] else ""
-        out.print(f"[red]{name}:[/] control {c['measure']} {c['currency']} is off by {c['difference']}{unread}")
+        measure = " ".join(filter(None, (c["measure"], c["currency"])))
+        out.print(f"[red]{name}:[/] control {measure} is off by {written(Decimal(c['difference']))}{unread}")
 
 
 def print_silent(out: Console, silent: Iterable[Mapping[str, str]]) -> None:
@@ -182,7 +187,7 @@ def _print_sum(out: Console, report: Mapping[str, Any], title: str, part: str, k
         column.justify = "right"
     for key, row in sorted(rows.items()):
         if any(row.values()):
-            table.add_row(*map(escape, key), *(f"{row[n]:,f}" for n in names))
+            table.add_row(*map(escape, key), *(written(row[n]) for n in names))
     out.print(table)
 
 
@@ -312,7 +317,7 @@ def print_rows(out: Console, result: Mapping[str, Any]) -> None:
         if any(isinstance(row[i], (int, float, Decimal)) for row in result["rows"]):
             column.justify = "right"
     for row in result["rows"]:
-        table.add_row(*("" if v is None else escape(str(v)) for v in row))
+        table.add_row(*("[dim]NULL[/]" if v is None else escape(str(v)) for v in row))
     out.print(table)
 
 
@@ -324,7 +329,7 @@ def print_next_steps(out: Console, workspace: Workspace) -> None:
     out.print("  .venv/bin/cutover status         where each cohort stands")
     out.print("  .venv/bin/cutover reconcile      compare source and target again, now")
     if reports.exists():
-        out.print(f"  {_shown(reports)}/   profiles and discrepancy reports, one HTML file for each cohort")
+        out.print(f"  {_shown(reports)}/  profiles, discrepancies and spot checks as HTML, a folder for each cohort")
 
 
 def _shown(path: Any) -> str:

@@ -38,7 +38,9 @@ class Recorded(Runner):
 def runner(strategy: str, *failing: tuple[str, str]) -> Recorded:
     record = SimpleNamespace(snapshot="s", as_of=datetime(2026, 6, 30, tzinfo=UTC))
     control = SimpleNamespace(current_record=lambda _: record, cohorts=lambda _: tuple(PLANNED))
-    plan = SimpleNamespace(name="p", file=SimpleNamespace(strategy=strategy))
+    rules = [SimpleNamespace(name=c.name, wave=c.wave, buckets=0) for c in PLANNED[:-1]]
+    file, cohorts = SimpleNamespace(strategy=strategy), SimpleNamespace(cohorts=rules)
+    plan = SimpleNamespace(name="p", file=file, cohorts=cohorts)
     workspace: Any = SimpleNamespace(plan=plan, control=control, record=lambda: record, frozen_basis=lambda: record)
     nothing: Any = None
     made = Recorded(workspace, nothing, nothing)
@@ -133,6 +135,15 @@ def test_a_dry_run_leaves_the_ground_that_cohorts_stand_on(tag: str) -> None:
     made.workspace.control.current_record = lambda _: None
     made.migrate(tags={"cutover/dry_run": "true", tag: "true"})
     assert made.asked == [("global_phase", None)], "nothing stands on anything yet"
+
+
+def test_a_cohort_that_the_plan_does_not_know_is_refused_by_name_before_anything_runs() -> None:
+    made = runner("phased")
+    for ask in (made.migrate, made.reconcile):
+        with pytest.raises(BadInput, match=r"called 'nope'") as refused:
+            ask(cohorts=["pilot", "nope"])
+        assert refused.value.remedy == "The cohorts are: pilot, north, south, large, unassigned."
+    assert made.asked == []
 
 
 def names() -> list[str]:

@@ -62,7 +62,8 @@ def result(**changes: Any) -> PhaseResult:
 def test_the_report_of_this_run_counts(tmp_path: Path) -> None:
     found = reconciliation_of(workspace(tmp_path, pilot=report("pilot", "today")), {"pilot": result()})
     assert found == {
-        "ok": True, "snapshot": "snap", "cohorts": [{"run_id": "today", "cohort": "pilot", "unexplained": 0}],
+        "ok": True, "plan": "tiny", "snapshot": "snap",
+        "cohorts": [{"run_id": "today", "cohort": "pilot", "unexplained": 0}],
         "controls_silent": [],
     }  # fmt: skip
 

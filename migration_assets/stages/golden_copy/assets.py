@@ -87,7 +87,7 @@ def _take(call: StageCall) -> Manifest:
         faults_of=lambda columns: check_plan(call.plan, columns=columns),
     )
     detail = {"manifest_digest": manifest.digest, "plan_digest": call.plan.digest}
-    call.workspace.control.audit("cutover", TAKEN, snapshot, detail, now=now)
+    call.workspace.control.audit(call.actor, TAKEN, snapshot, detail, now=now)
     return manifest
 
 

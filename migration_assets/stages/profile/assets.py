@@ -88,7 +88,8 @@ def actions(plan: Plan) -> dict[tuple[str, str], str]:
             words = f"rule `{row.rule}` makes {row.entity}.{row.field}, {verb}"
             said.setdefault((f"{row.system}.{row.table}", column), []).append(words)
     for rule in plan.file.exclusions:
-        said.setdefault((rule.table, ""), []).append(f"rows under `{rule.rule}` are excluded")
+        for column in ("", *(p.field for p in rule.where)):
+            said.setdefault((rule.table, column), []).append(f"rows under `{rule.rule}` are excluded")
     return {place: "; ".join(dict.fromkeys(words)) for place, words in said.items()}
 
 

@@ -296,7 +296,8 @@ def _moment(frame: ir.Table, f: ColumnFacts) -> ir.TimestampValue:
 
 
 def finding_rows(found: Sequence[Found], sources: Sequence[Source], rules: Rules | None) -> list[dict[str, Any]]:
-    """Findings as rows of FINDINGS, the largest share first."""
+    """Findings as rows of FINDINGS, the largest share first; what is merely missing comes last, since only the plan
+    knows whether it has to be there."""
     sizes = {s.table.name: s.rows for s in sources}
     rows = [
         {
@@ -311,7 +312,7 @@ def finding_rows(found: Sequence[Found], sources: Sequence[Source], rules: Rules
         }
         for f in found
     ]
-    return sorted(rows, key=lambda r: (-r["share"], r["table"], r["column"], r["measure"]))
+    return sorted(rows, key=lambda r: (r["measure"] == "missing", -r["share"], r["table"], r["column"], r["measure"]))
 
 
 def _action(f: Found, rules: Rules | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow as pa
 
-from migration_assets.domain.money import exponent_of
+from migration_assets.domain.money import exponent_of, written
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.schema import role_names
 from migration_assets.stages.reconcile.balance import balance
@@ -67,12 +67,13 @@ def _reconcile(call: StageCall) -> StageOutput:
     fates = _told(call, "dispositions")
     raw = {t: call.rows("cohort_plan", t) for t in call.plan.source_tables}
     seed = f"{call.snapshot}/{call.partition}"
+    rows = compare_rows(call.engine, call.plan, sides)
     found = CohortReport(
         cohort=call.partition,
-        rows=compare_rows(call.engine, call.plan, sides),
+        rows=rows,
         balance=balance(call.engine, call.plan, {t: raw[t] for t in call.source_tables}, fates, sides.crosswalk),
         ties=_controls(call, raw, fates),
-        spot=spot_check(call.engine, call.plan, sides, raw, seed, call.plan.file.spot_check),
+        spot=spot_check(call.engine, call.plan, sides, rows.differences, raw, seed, call.plan.file.spot_check),
     )
     lines = ranked(call.engine, found)
     by_rule = {"reasons": _reasons(call, fates), "changes": changed_values(call.engine, _told(call, "notes"))}
@@ -191,13 +192,17 @@ def _allowed_empty(found: CohortReport) -> set[str]:
     return {"differences", "unexplained", *(() if _sums(found) else {"money"})}
 
 
+def _about(call: StageCall) -> dict[str, str]:
+    return {"plan": call.plan.file.title, "snapshot": call.snapshot, "as of": call.as_of.isoformat()}
+
+
 def _sums(found: CohortReport) -> list[Tie]:
     """Controls that add up money; one that saw no row has no currency either."""
     return [t for t in found.ties if t.kind == "sum" and t.saw_rows]
 
 
 def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]], by_rule: ByRule) -> dict[str, Any]:
-    page = call.report("discrepancies.html", discrepancy_html(call.snapshot, found, lines))
+    page = call.report("discrepancies.html", discrepancy_html(_about(call), found, lines, by_rule["reasons"]))
     call.report("discrepancies.csv", discrepancy_csv(lines))
     cards = call.report("spot_check.html", spot_check_html(call.partition, found.spot)) if found.spot else None
     targets = [(t.table, t.expected, t.found, t.missing, t.extra, t.changed) for t in found.rows.tables]
@@ -205,7 +210,7 @@ def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]],
         (
             t.measure,
             t.currency,
-            *(f"{getattr(t, a):,f}" for a in ("source", "rejected", "excluded", "target", "difference")),
+            *(written(getattr(t, a)) for a in ("source", "rejected", "excluded", "target", "difference")),
             t.unreadable,
         )
         for t in found.ties
@@ -226,7 +231,8 @@ def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]],
         "values defaulted or set aside": markdown_table(
             ("table", "field", "action", "rule", "reason", "rows"), [tuple(r.values()) for r in by_rule["changes"]]
         ),
-        "spot check": f"{found.spot.customers} customers, {found.spot.fields} fields, {found.spot.differing} differ"
+        "spot check": f"{found.spot.customers} customers drawn and {found.spot.suspects} of whom a row differs, "
+        f"{found.spot.fields} fields, {found.spot.differing} differ"
         if found.spot
         else "none",
         "discrepancy report": dg.MetadataValue.path(str(page)),

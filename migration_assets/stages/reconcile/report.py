@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from html import escape
@@ -30,7 +30,7 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;paddin
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}
 th,td{border-bottom:1px solid #d9dee3;padding:.3rem .6rem;text-align:left;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .bad{background:#ffe9e6}.ok{color:#1a7f37}.no{color:#b42318;font-weight:600}
 code{font-size:.92em}details{margin:.3rem 0}
 """
@@ -144,13 +144,23 @@ def discrepancy_csv(lines: Iterable[dict[str, Any]]) -> str:
 # --- for people --------------------------------------------------------------------------------------------------
 
 
-def discrepancy_html(snapshot: str, report: CohortReport, lines: Sequence[dict[str, Any]]) -> str:
-    """A page to work through: what ties, what does not, and which rows, by money. No values of rows."""
+def discrepancy_html(
+    about: Mapping[str, str],
+    report: CohortReport,
+    lines: Sequence[dict[str, Any]],
+    reasons: Sequence[dict[str, Any]] = (),
+) -> str:
+    """A page to work through: what ties, what does not, and which rows, by money. No values of rows.
+
+    `about`: what it is of (plan, snapshot, T); `reasons`: rows not loaded as themselves, by table and rule.
+    """
+    said = ", ".join(f"{name} <code>{escape(value)}</code>" for name, value in about.items())
     verdict = '<span class="ok">ties out</span>' if report.ok else f'<span class="no">{report.unexplained} open</span>'
     return _page(
         f"Reconciliation of {report.cohort}",
-        f"<p>Snapshot <code>{escape(snapshot)}</code>: {verdict}.</p>",
+        f"<p>{said}: {verdict}.</p>",
         _sources(report),
+        _reasons(reasons),
         _targets(report),
         _ties(report),
         _lines(lines),
@@ -165,6 +175,12 @@ def _sources(report: CohortReport) -> str:
     return "<h2>Every source row</h2>" + _table(heads, rows, lambda row: bool(row[-1]))
 
 
+def _reasons(reasons: Sequence[dict[str, Any]]) -> str:
+    heads = ("source table", "disposition", "rule", "rows")
+    rows = [(r["table"], r["disposition"], r["rule"], r["rows"]) for r in reasons]
+    return "<h2>Rows not loaded as themselves</h2>" + (_table(heads, rows, lambda _: False) if rows else "<p>None.</p>")
+
+
 def _targets(report: CohortReport) -> str:
     heads = ("target table", "expected", "found", "missing", "extra", "changed")
     rows = [(t.table, t.expected, t.found, t.missing, t.extra, t.changed) for t in report.rows.tables]
@@ -174,7 +190,7 @@ def _targets(report: CohortReport) -> str:
 def _ties(report: CohortReport) -> str:
     heads = (
         "control", "kind", "currency", "source", "rejected", "excluded", "waived", "target", "difference", "unreadable",
-        "rows",
+        "source rows", "target rows",
     )  # fmt: skip
     rows = [
         (
@@ -183,7 +199,8 @@ def _ties(report: CohortReport) -> str:
             t.currency,
             *(whole(a) for a in (t.source, t.rejected, t.excluded, t.waived, t.target, t.difference)),
             t.unreadable,
-            f"{t.source_rows} / {t.target_rows}",
+            t.source_rows,
+            t.target_rows,
         )
         for t in report.ties
     ]
@@ -206,7 +223,8 @@ def _lines(lines: Sequence[dict[str, Any]]) -> str:
 def spot_check_html(cohort: str, spot: SpotCheck) -> str:
     """The sample side by side. Personal data: for the reports folder only."""
     summary = (
-        f"<p>{spot.customers} customers drawn with seed <code>{escape(spot.seed)}</code>: {spot.rows} rows, "
+        f"<p>{spot.suspects} customers of whom a row differs, then {spot.customers} drawn with seed "
+        f"<code>{escape(spot.seed)}</code>: {spot.rows} rows, "
         f"{spot.fields} fields, {spot.differing} differ. This page holds personal data.</p>"
     )
     cards = (f"<h2>{escape(card.customer)}</h2>" + "".join(map(_row_pair, card.rows)) for card in spot.cards)
@@ -239,13 +257,19 @@ def _page(title: str, *parts: str) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]], bad: Any) -> str:
-    head = "".join(f"<th>{escape(h)}</th>" for h in heads)
+    rows = list(rows)
+    numbers = [bool(rows) and all(isinstance(r[i], int) for r in rows) for i in range(len(heads))]
+    head = "".join(f"<th{_right(n)}>{escape(h)}</th>" for h, n in zip(heads, numbers, strict=True))
     lines = []
     for row in rows:
-        cells = "".join(f"<td{_numeric(v)}>{escape(str(v))}</td>" for v in row)
+        cells = "".join(f"<td{_right(isinstance(v, int))}>{_cell(v)}</td>" for v in row)
         lines.append(f"<tr{' class=bad' if bad(row) else ''}>{cells}</tr>")
     return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
-def _numeric(value: object) -> str:
-    return ' class="n"' if isinstance(value, int) else ""
+def _right(number: bool) -> str:
+    return ' class="n"' if number else ""
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from migration_assets.stages.reconcile.sides import BothSides, Compared
 
 CUSTOMER = "customer"
+# So many differing rows are followed up to their customers.
+_LOOKED_UP = 10_000
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,14 @@ class Card:
 
 @dataclass(frozen=True)
 class SpotCheck:
-    """What the sample showed. Counts only, apart from `cards`; the same seed gives the same customers."""
+    """What the sample showed. Counts only, apart from `cards`; the same seed gives the same customers.
+
+    `suspects` are customers that were not drawn: a row that leads to them differs. Their cards come first.
+    """
 
     seed: str
     customers: int
+    suspects: int
     rows: int
     fields: int
     differing: int
@@ -73,15 +79,19 @@ def spot_check(
     engine: DuckDBEngine,
     plan: Plan,
     sides: BothSides,
+    differences: ir.Table,
     raw: Mapping[str, ir.Table],
     seed: str,
     size: int,
 ) -> SpotCheck:
-    """Pick `size` customers by a hash of the seed and their target id, and pair what both sides have of them.
+    """Pick `size` customers by a hash of the seed and their target id, and pair what both sides have of them; before
+    them as many at most of those to whom a row of `differences` (rows.DIFFERENCES) leads.
 
     `raw`: `system.table` -> raw rows with `_row`, for the legacy side. The seed is the snapshot and the cohort.
     """
-    chosen = _sample(engine, sides, seed, size)
+    drawn = _sample(engine, sides, seed, size)
+    suspects = _suspects(engine, plan, sides, differences, size, set(drawn))
+    chosen = {**suspects, **drawn}
     pairs = _pairs(engine, plan, sides, chosen)
     legacy = _legacy(engine, raw, {p.surrogate for _, p in pairs})
     cards = tuple(
@@ -98,7 +108,8 @@ def spot_check(
     rows = [row for card in cards for row in card.rows]
     return SpotCheck(
         seed=seed,
-        customers=len(cards),
+        customers=len(drawn),
+        suspects=len(suspects),
         rows=len(rows),
         fields=sum(len(row.fields) for row in rows),
         differing=sum(not f.ok for row in rows for f in row.fields),
@@ -115,6 +126,30 @@ def _sample(engine: DuckDBEngine, sides: BothSides, seed: str, size: int) -> dic
     lot = (ibis.literal(f"{seed}|") + named.key).hexdigest("md5")
     drawn = engine.arrow(named.mutate(lot=lot).order_by("lot").limit(size)).to_pylist()
     return {row["key"]: row["surrogate"] for row in drawn}
+
+
+def _suspects(
+    engine: DuckDBEngine, plan: Plan, sides: BothSides, differences: ir.Table, size: int, drawn: set[str]
+) -> dict[str, str]:
+    """Target id -> surrogate of customers not drawn to whom differing rows lead, at most `size`; from children up."""
+    listed = engine.arrow(differences.select("table", "key").distinct().order_by("table", "key").limit(_LOOKED_UP))
+    wanted: dict[str, set[str]] = {}
+    entity_of = {side.expected.table: side.expected.entity for side in sides.tables}
+    for line in listed.to_pylist():
+        wanted.setdefault(entity_of[line["table"]], set()).add(line["key"])
+    for side in reversed(sides.tables):
+        owner, keys = owner_column(plan.target, side.expected.table), wanted.get(side.expected.entity)
+        if side.expected.entity == CUSTOMER or owner is None or not keys:
+            continue
+        theirs = engine.table(pa.table({"_key": pa.array(sorted(keys), pa.string())}))
+        for rows in (side.expected.rows, side.found):
+            up = rows.semi_join(theirs, [(side.expected.key, "_key")]).select(parent=owner[0]).distinct()
+            parents = engine.arrow(up)["parent"].to_pylist()
+            wanted.setdefault(owner[1], set()).update(p for p in parents if p is not None)
+    customers = next((s for s in sides.tables if s.expected.entity == CUSTOMER), None)
+    found = sorted(wanted.get(CUSTOMER, set()) - drawn)[:size]
+    places = _places(engine, customers, set(found)) if customers is not None and found else {}
+    return {key: places.get(key, key) for key in found}
 
 
 def _pairs(engine: DuckDBEngine, plan: Plan, sides: BothSides, chosen: Mapping[str, str]) -> list[tuple[str, RowPair]]:

@@ -118,8 +118,9 @@ def test_the_action_is_the_plans_rule(engine: DuckDBEngine, tmp_path: Path) -> N
 
 
 def test_findings_come_with_the_largest_share_first(engine: DuckDBEngine, tmp_path: Path) -> None:
-    shares = [f["share"] for f in findings(engine, tmp_path, v=pa.array(["", None, None, " a"])).values()]
-    assert shares == sorted(shares, reverse=True) and len(shares) == 3
+    found = findings(engine, tmp_path, v=pa.array(["", None, None, None, " a", " b"])).values()
+    listed = [(f["measure"], f["rows"]) for f in found]
+    assert listed == [("surrounding_space", 2), ("blank", 1), ("missing", 3)], "what is merely missing comes last"
 
 
 def test_every_measure_belongs_to_one_of_the_four_dimensions() -> None:

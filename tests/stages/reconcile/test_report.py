@@ -47,8 +47,9 @@ def report(engine: DuckDBEngine, target: PostgresTarget, pilot: World, raw: Lega
     sides = read_both(engine, target, PLAN, "pilot", pilot.canonical(engine))
     with target.transaction(read_only=True) as c:
         ties = run_controls(engine, c, [BILLED], PLAN.target, "pilot", raw.tables, raw.dispositions, exponent_of)
-    spot = spot_check(engine, PLAN, sides, raw.tables, "snap|pilot", 3)
-    return CohortReport("pilot", compare_rows(engine, PLAN, sides), balanced(engine, target, raw), ties, spot)
+    rows = compare_rows(engine, PLAN, sides)
+    spot = spot_check(engine, PLAN, sides, rows.differences, raw.tables, "snap|pilot", 3)
+    return CohortReport("pilot", rows, balanced(engine, target, raw), ties, spot)
 
 
 def test_every_source_row_is_accounted_for(
@@ -106,7 +107,7 @@ def test_text_that_nobody_can_read_is_a_finding_in_json_and_page_though_both_sid
     assert cohort_json(whole)["controls_off"] == [
         {"measure": "billed", "kind": "sum", "currency": "EUR", "difference": "0", "unreadable": 1}
     ]  # fmt: skip
-    assert "<tr class=bad><td>billed</td>" in discrepancy_html("snap", whole, [])
+    assert "<tr class=bad><td>billed</td>" in discrepancy_html({"snapshot": "snap"}, whole, [])
 
 
 def test_the_list_is_ranked_by_money_and_holds_no_values(
@@ -121,7 +122,7 @@ def test_the_list_is_ranked_by_money_and_holds_no_values(
     table = list(csv.DictReader(io.StringIO(discrepancy_csv(lines))))
     assert [r["amount_minor"] for r in table] == ["6000", "5000", "4000", "3000", "2000", "1000", *[""] * 6]
     assert (table[0]["rank"], table[0]["surrogate"], table[0]["currency"]) == ("1", "erp.contracts#6", "EUR")
-    page = discrepancy_html("snap", found, lines)
+    page = discrepancy_html({"snapshot": "snap"}, found, lines)
     assert "Wanda" not in page and "Ärger" not in page and "erp.contracts#6" in page
     # Twelve changed fields in twelve rows, and the control that sees the money double.
     assert (found.ok, found.unexplained) == (False, 13)
@@ -137,9 +138,25 @@ def test_the_spot_check_is_reproducible_and_shows_both_sides(
     with target.transaction() as c:
         c.execute("UPDATE billing.customers SET name = '<script>x</script> '")
     spot = report(engine, target, pilot, raw).spot
-    assert spot is not None and spot.differing == 3
+    assert spot is not None and spot.differing == spot.customers + spot.suspects > 3
     page = spot_check_html("pilot", spot)
     assert "<script>" not in page and "&lt;script&gt;" in page and "list_price" in page
     assert "Ärger" in page and "Ärger" not in repr(spot)
-    other = spot_check(engine, PLAN, read_both(engine, target, PLAN, "pilot", pilot.canonical(engine)), {}, "other", 3)
-    assert other.customers == 3
+
+
+def test_the_spot_check_shows_whoever_a_differing_row_leads_to_first(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    """An item is a contract's, and a contract a customer's."""
+    target, pilot = loaded
+    drawn = report(engine, target, pilot, raw).spot
+    assert drawn is not None and drawn.suspects == 0
+    names = {card.customer for card in drawn.cards}
+    number = next(n for n in range(1, 7) if f"crm.accounts#{n}" not in names)
+    with target.transaction() as c:
+        item = "SELECT target_id FROM cutover.crosswalk WHERE entity = 'subscription_item' AND source_id = %s"
+        c.execute(f"UPDATE billing.subscription_items SET quantity = 99 WHERE item_id = ({item})", [f"{number}1"])
+    found = report(engine, target, pilot, raw).spot
+    assert found is not None and (found.customers, found.suspects, found.differing) == (3, 1, 1)
+    assert found.cards[0].customer == f"crm.accounts#{number}"
+    assert {card.customer for card in found.cards[1:]} == names
