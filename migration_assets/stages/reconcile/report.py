@@ -32,7 +32,7 @@ table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}
 th,td{border-bottom:1px solid #d9dee3;padding:.3rem .6rem;text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .bad{background:#ffe9e6}.ok{color:#1a7f37}.no{color:#b42318;font-weight:600}
-code{font-size:.92em}details{margin:.3rem 0}
+code{font-size:.92em}details{margin:.3rem 0}.wide{overflow-x:auto}
 """
 
 
@@ -159,11 +159,11 @@ def discrepancy_html(
     return _page(
         f"Reconciliation of {report.cohort}",
         f"<p>{said}: {verdict}.</p>",
+        _lines(lines),
         _sources(report),
         _reasons(reasons),
         _targets(report),
         _ties(report),
-        _lines(lines),
     )
 
 
@@ -223,11 +223,15 @@ def _lines(lines: Sequence[dict[str, Any]]) -> str:
 def spot_check_html(cohort: str, spot: SpotCheck) -> str:
     """The sample side by side. Personal data: for the reports folder only."""
     summary = (
-        f"<p>{spot.suspects} customers of whom a row differs, then {spot.customers} drawn with seed "
-        f"<code>{escape(spot.seed)}</code>: {spot.rows} rows, "
-        f"{spot.fields} fields, {spot.differing} differ. This page holds personal data.</p>"
+        f"<p>{spot.customers} customers drawn with seed <code>{escape(spot.seed)}</code>, and {spot.suspects} more of "
+        f"whom a row differs: {spot.rows:,} rows, {spot.fields:,} fields, {spot.differing:,} differ. What differs "
+        "comes first. This page holds personal data.</p>"
     )
-    cards = (f"<h2>{escape(card.customer)}</h2>" + "".join(map(_row_pair, card.rows)) for card in spot.cards)
+    cards = (
+        f"<h2>{escape(card.customer)}</h2>"
+        + "".join(map(_row_pair, sorted(card.rows, key=lambda row: not row.problem)))
+        for card in spot.cards
+    )
     return _page(f"Spot check of {cohort}", summary, *cards)
 
 
@@ -264,7 +268,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]], bad: Any) -> 
     for row in rows:
         cells = "".join(f"<td{_right(isinstance(v, int))}>{_cell(v)}</td>" for v in row)
         lines.append(f"<tr{' class=bad' if bad(row) else ''}>{cells}</tr>")
-    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+    return f'<div class="wide"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
 
 
 def _right(number: bool) -> str:

@@ -63,7 +63,7 @@ class Card:
 class SpotCheck:
     """What the sample showed. Counts only, apart from `cards`; the same seed gives the same customers.
 
-    `suspects` are customers that were not drawn: a row that leads to them differs. Their cards come first.
+    `suspects` are customers that were not drawn: a row that leads to them differs. Cards with a difference come first.
     """
 
     seed: str
@@ -105,6 +105,8 @@ def spot_check(
         )
         for key, surrogate in chosen.items()
     )
+    # What a person has to look at comes first.
+    cards = tuple(sorted(cards, key=lambda card: not any(row.problem for row in card.rows)))
     rows = [row for card in cards for row in card.rows]
     return SpotCheck(
         seed=seed,
