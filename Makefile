@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all ui check bench clean-state
+.PHONY: demo test test-all ui check bench bench-identity clean-state
 
 demo: $(READY)
 	@$(BIN)/cutover demo $(ARGS)
@@ -28,6 +28,9 @@ check: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-identity: $(READY)
+	@$(BIN)/python -m benchmarks identity
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Cutover needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

@@ -1,0 +1,97 @@
+"""Records of one party are found alike, strangers are not, and the same rows always give the same answer."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+
+from migration_assets.stages.identities.kits import COMPANY, PERSON, Kit, field_of
+from migration_assets.stages.identities.likeness import KEY, scored
+
+GIVEN = "anna bruno clara david emil frida georg hanna ivan julia karl lena max nora otto paula quirin rosa sven tina"
+FAMILY = "adler becker conrad dietz ebert fuchs gruber haas imhof jansen keller lang maier nagel opitz pohl quast roth"
+STREETS = "lindenweg hauptstrasse am markt bergstrasse gartenweg schulstrasse kirchgasse ringstrasse"
+
+
+def people(count: int = 240, seed: int = 3) -> pa.Table:
+    """Each third person stands twice, the second time with a slip in the name or the street, under key `<n>b`."""
+    rng, rows = random.Random(seed), []
+    for n in range(count):
+        born = date(1940, 1, 1) + timedelta(days=rng.randrange(20_000))
+        row = {
+            KEY: f"{n:04d}",
+            "given_name": rng.choice(GIVEN.split()),
+            "family_name": rng.choice(FAMILY.split()),
+            "birth_date": born.isoformat(),
+            "email": None,
+            "street": rng.choice(STREETS.split()),
+            "house_number": str(rng.randrange(1, 90)),
+            "city": rng.choice(["bonn", "trier", "mainz", "worms"]),
+            "postal_code": str(rng.randrange(50_000, 60_000)),
+        }
+        rows.append(row)
+        if n % 3 == 0:
+            slip = rng.choice(["given_name", "family_name", "street"])
+            rows.append({**row, KEY: f"{n:04d}b", slip: row[slip][:-1] + "x"})
+    rng.shuffle(rows)
+    return pa.Table.from_pylist(rows)
+
+
+def found(records: pa.Table, kit: Kit = PERSON, threads: int = 2) -> dict[tuple[str, str], float]:
+    pairs = scored(records, kit, floor=0.5, seed=1, threads=threads).pairs
+    return {(r["a"], r["b"]): round(r["probability"], 9) for r in pairs.to_pylist()}
+
+
+def test_every_second_record_of_a_person_is_found_and_no_stranger() -> None:
+    sure = {pair for pair, probability in found(people()).items() if probability >= 0.99}
+    assert sure == {(f"{n:04d}", f"{n:04d}b") for n in range(0, 240, 3)}
+
+
+def test_order_and_threads_change_nothing() -> None:
+    records = people()
+    turned = records.take(pa.array(reversed(range(records.num_rows))))
+    assert found(records) == found(turned) == found(records, threads=1)
+
+
+def test_the_weight_of_a_pair_is_the_sum_of_its_fields_and_what_was_expected() -> None:
+    pairs = scored(people(), PERSON, floor=0.5, seed=1).pairs
+    fields = [c for c in pairs.column_names if c.startswith("weight_")]
+    assert "weight_birth_date" in fields and "weight_email" not in fields, "a field without a value is left out"
+    rest = {round(r["weight"] - sum(r[f] for f in fields), 6) for r in pairs.to_pylist()}
+    assert len(rest) == 1, "what is left is how rare a pair of one person is among all pairs"
+
+
+def test_the_model_comes_along() -> None:
+    model = scored(people(), PERSON, floor=0.5, seed=1).model
+    names = {c["output_column_name"] for c in model["comparisons"]}
+    assert {"given_name", "birth_date"} <= names and "email" not in names
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_too_few_records_have_no_pairs(rows: int) -> None:
+    nothing = scored(people().slice(0, rows), PERSON, floor=0.5, seed=1)
+    assert nothing.pairs.num_rows == 0 and nothing.model == {}
+    assert nothing.pairs.column_names[:4] == ["a", "b", "probability", "weight"]
+
+
+def test_records_without_anything_to_compare_have_no_pairs() -> None:
+    empty = pa.table({KEY: ["1", "2"], "given_name": pa.array([None, None], pa.string())})
+    assert scored(empty, PERSON, floor=0.5, seed=1).pairs.num_rows == 0
+
+
+@pytest.mark.parametrize("kit", [PERSON, COMPANY], ids=lambda kit: kit.name)
+def test_a_kit_names_only_fields_it_compares(kit: Kit) -> None:
+    rules = (*kit.blocks, *kit.lessons, *kit.sure)
+    assert {field_of(part) for rule in rules for part in rule} <= set(kit.fields)
+    taught = [set(kit.fields) - {field_of(p) for p in lesson} for lesson in kit.lessons]
+    assert set().union(*taught) == set(kit.fields), "each field is learned from pairs that agree on others"
+
+
+def test_a_kit_without_a_field_loses_what_names_it() -> None:
+    own = PERSON.within(frozenset({"given_name", "family_name", "birth_date"}))
+    assert set(own.fields) == {"given_name", "family_name", "birth_date"}
+    assert ("birth_date",) in own.blocks and ("email",) not in own.blocks
+    assert own.sure == (("given_name", "family_name", "birth_date"),)
