@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import dagster as dg
     from rich.console import Console
 
     from migration_assets.wiring.environment import Environment
@@ -51,35 +50,30 @@ def opened(root: Path, plan: str | None, *, load: bool = True) -> Iterator[tuple
     if not load:
         yield None, None  # type: ignore[misc]
         return
-    import dagster as dg
-
-    with dg.DagsterInstance.get() as instance:
-        runner = runner_of(environment, instance)
+    runner = runner_of(environment)
+    with runner.instance:
         yield runner.workspace, runner
 
 
-def runner_of(environment: Environment, instance: dg.DagsterInstance) -> Runner:
-    """The plan's graph, ready to run."""
+def runner_of(environment: Environment) -> Runner:
+    """The plan's graph, ready to run, on an instance of Dagster's that the caller closes."""
     from migration_assets.definitions import build_definitions
-    from migration_assets.wiring.execute import Runner
+    from migration_assets.wiring.execute import Runner, open_instance
     from migration_assets.wiring.workspace import open_workspace
 
-    # Dagster opens a connection for each event unless told to keep one, as its webserver is.
-    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
     workspace = open_workspace(environment)
-    return Runner(workspace, instance, build_definitions(workspace))
+    return Runner(workspace, open_instance(), build_definitions(workspace))
 
 
 def open_beside(environment: Environment, said: Callable[[str], None]) -> Callable[[CohortRun], PhaseResult]:
     """What runs a cohort in a process beside this one; `said` takes progress messages."""
-    import dagster as dg
     from tqdm import tqdm
 
     from migration_assets.wiring.execute import progress_to
 
     # Great Expectations' progress bars would make a lock among processes, which a process that is ended leaves behind.
     tqdm.set_lock(threading.RLock())
-    runner = runner_of(environment, dg.DagsterInstance.get())
+    runner = runner_of(environment)
 
     def run(piece: CohortRun) -> PhaseResult:
         with progress_to(lambda message: said(f"{piece.cohort}  {message}")):

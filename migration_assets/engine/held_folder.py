@@ -37,7 +37,7 @@ class HeldFolder:
 
     def close(self) -> None:
         """Remove the folder with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         if self._held is not None:
             os.close(self._held)
             self._held = None
@@ -48,8 +48,18 @@ def _sweep(parent: Path) -> None:
     for lock in parent.glob(f"held-*/{_LOCK}"):
         held = _locked(lock)
         if held is not None:
-            shutil.rmtree(lock.parent, ignore_errors=True)
+            _remove(lock.parent)
             os.close(held)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, the lock last: killed halfway, what is left can still be found by it."""
+    for path in folder.glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != _LOCK:
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _locked(lock: Path) -> int | None:

@@ -241,6 +241,14 @@ class Runner:
         return results
 
 
+def open_instance() -> dg.DagsterInstance:
+    """Dagster's own storage, as the environment names it; use as a context manager, or dispose of it."""
+    instance = dg.DagsterInstance.get()
+    # Dagster opens a connection for each event unless told to keep one, as its webserver is.
+    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3_600, max_overflow=20)
+    return instance
+
+
 def in_waves(cohorts: Sequence[Cohort]) -> list[list[str]]:
     """Cohorts that may move side by side, wave after wave. What belongs to no customer goes along with the last."""
     waves = {c.wave for c in cohorts if c.name != UNASSIGNED}

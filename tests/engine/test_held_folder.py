@@ -72,3 +72,23 @@ def test_a_lock_that_was_swept_away_between_two_looks_is_not_held(
     assert held.path != swept[0] and (held.path / "in_use").is_file()
     held.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_goes_last_so_that_what_a_kill_leaves_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = HeldFolder(tmp_path)
+    (folder.path / "rows").mkdir()
+    for name in ("a.csv", "rows/b.parquet", "z.csv"):
+        (folder.path / name).write_text("x")
+    left: list[list[str]] = []
+    real = shutil.rmtree
+
+    def rmtree(path: Path, **how: bool) -> None:
+        if path == folder.path:
+            left.append([p.name for p in path.iterdir()])
+        real(path, **how)
+
+    monkeypatch.setattr(held_folder.shutil, "rmtree", rmtree)
+    folder.close()
+    assert left == [["in_use"]] and not folder.path.exists()
