@@ -112,6 +112,7 @@ def test_the_reading_side_does_not_know_how_rows_are_written(module: str) -> Non
     """What compares the target must not shape or load rows by the code that did it. Both know `load/schema.py`, the
     declaration of the target's columns."""
     writing = {
-        f"migration_assets.stages.load.{m}" for m in ("shape", "plan", "apply", "guarded", "handover", "refusal")
+        f"migration_assets.stages.load.{m}"
+        for m in ("shape", "plan", "apply", "guarded", "handover", "bearers", "refusal")
     }
     assert not _reached(f"migration_assets.stages.reconcile.{module}") & writing

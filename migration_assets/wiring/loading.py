@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
+from migration_assets.engine.mapping import source_id
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResult, load_cohort
 from migration_assets.stages.load.handover import Membership
+from migration_assets.stages.load.whereabouts import Whereabouts
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.tags import DRY_RUN
 
@@ -69,7 +71,23 @@ def merged_rows(call: StageCall) -> ir.Table:
 def membership_of(call: StageCall) -> Membership:
     """Who is in which cohort, as `cohort_plan` has it."""
     planned = {c.name for c in planned_cohorts(call.plan.cohorts.cohorts)}
-    return Membership(call.global_rows("cohort_plan", "members"), frozenset({*planned, UNASSIGNED}))
+    cohorts = frozenset({*planned, UNASSIGNED})
+    return Membership(call.global_rows("cohort_plan", "members"), cohorts, _whereabouts(call, cohorts))
+
+
+def _whereabouts(call: StageCall, cohorts: Collection[str]) -> Whereabouts:
+    """Where every source row lies, as `cohort_plan` has laid them out."""
+
+    def rows_of(table: str) -> ir.Table | None:
+        declared = call.plan.source_tables.get(table)
+        if declared is None:
+            return None
+        raw = {c: call.workspace.cohort_rows(call.engine, c)(table) for c in sorted(cohorts)}
+        return call.engine.union(
+            rows.select(source_id=source_id(rows, declared.key), cohort=ibis.literal(c)) for c, rows in raw.items()
+        )
+
+    return rows_of
 
 
 def loaded_table(result: LoadResult) -> pa.Table:

@@ -12,21 +12,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import ibis
 import psycopg
 from psycopg import sql
 
-from migration_assets.connectors.postgres_target import Connection, copy_in, copy_out, read_csv, write_csv
+from migration_assets.connectors.postgres_target import Connection, copy_in, write_csv
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.guarded import GuardedWrites, one_row, same_key, stage_name
-from migration_assets.stages.load.handover import Membership, hand_over
+from migration_assets.stages.load.handover import Handover, Membership, hand_over_what_is_pointed_at
 from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
 from migration_assets.stages.load.refusal import refusal
-from migration_assets.stages.load.schema import CROSSWALK, LEDGER, RECORD_SCHEMA, role_names
+from migration_assets.stages.load.schema import (
+    CROSSWALK,
+    LEDGER,
+    RECORD_SCHEMA,
+    key_column,
+    references_to,
+    role_names,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -113,15 +120,13 @@ def load_cohort(
         target.transaction(role=role_names(plan)["writer"]) as connection,
     ):
         _lock(connection, plan.file.uuid, order.lock_seconds)
-        aliases = stored_aliases(engine, connection, folder)
-        founders = None if membership is None else membership.founders
-        load = plan_load(engine, plan, canonical, redirects, aliases, founders)
+        load = LoadPlan((), None)
         try:
-            if membership is not None:
-                hand_over(engine, connection, plan.target, order.cohort, membership, folder)
+            handover = Handover(engine, connection, plan, order.cohort, membership, folder) if membership else None
+            load = plan_load(engine, plan, canonical, redirects, handover.settle() if handover else None)
             writes = GuardedWrites(connection, _next_id(connection))
-            result = _Load(engine, connection, plan, order, folder, load, writes).run()
-            _refuse_shared_ids(connection, order.cohort)
+            result = _Load(engine, connection, plan, order, folder, load, writes, handover).run()
+            refuse_shared_ids(connection, order.cohort)
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except psycopg.Error as error:
             raise refusal(error, engine, load, folder) from None
@@ -130,29 +135,26 @@ def load_cohort(
     return result
 
 
-def _refuse_shared_ids(connection: Connection, cohort: str) -> None:
-    """No id of another row's may be that of a row of another cohort: two customers would write into one row."""
+def refuse_shared_ids(connection: Connection, cohort: str) -> None:
+    """TargetRefused when two rows of the crosswalk, one of them of this cohort, stand in the target under one id: two
+    customers would write into one row. The net below `bearers`."""
     shared = connection.execute(
         sql.SQL(
-            "SELECT count(*) FROM {record} a JOIN {record} b ON b.target_id = a.target_id AND b.entity = a.entity "
-            "WHERE NOT a.founder AND a.cohort = {cohort} AND a.status = 'loaded' "
-            "AND b.cohort <> {cohort} AND b.status = 'loaded'"
+            "SELECT a.entity, a.cohort, b.cohort, count(*) FROM {record} a JOIN {record} b "
+            "ON b.target_id = a.target_id AND b.entity = a.entity "
+            "AND (b.source_system, b.source_table, b.source_id) <> (a.source_system, a.source_table, a.source_id) "
+            "WHERE NOT a.founder AND a.status = 'loaded' AND b.status = 'loaded' AND {cohort} IN (a.cohort, b.cohort) "
+            "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT 1"
         ).format(record=_RECORD_TABLE, cohort=sql.Literal(cohort))
     ).fetchone()
-    if shared and shared[0]:
+    if shared:
+        entity, one, other, count = shared
         raise TargetRefused(
-            f"{shared[0]} rows of this cohort would bear the id of a row of another cohort; nothing was written",
-            "Run the cohort that holds those rows first (`cutover run` without --cohort runs all).",
+            f"{count} rows of {entity} in cohort {one} bear the id of another row, in cohort {other}; "
+            "nothing was written",
+            f"The crosswalk of the target was changed by hand: compare cutover.crosswalk of {one} and {other} "
+            "with the last backup of the target.",
         )
-
-
-def stored_aliases(engine: DuckDBEngine, connection: Connection, folder: Path) -> ir.Table:
-    """Keys that bear an id minted from another row (shape.ALIASES), as the crosswalk has them."""
-    query = sql.SQL(
-        "SELECT entity, source_system || '.' || source_table || ':' || source_id, target_id FROM {} WHERE NOT founder"
-    ).format(_RECORD_TABLE)
-    copied = copy_out(connection, query, folder / "aliases.csv")
-    return read_csv(engine, copied, {"entity": "text", "key": "text", "target_id": "uuid"})
 
 
 def _next_id(connection: Connection) -> int:
@@ -185,13 +187,19 @@ class _Load:
     folder: Path
     load: LoadPlan
     writes: GuardedWrites
+    handover: Handover | None = None
     staged: set[str] = field(default_factory=set)
 
     def run(self) -> LoadResult:
         known = self._known_entities()
         done = [self._table(t, fresh=self._is_fresh(t, known)) for t in self.load.tables]
-        gone = {t.table: self._remove(t) for t in reversed(self.load.tables) if t.table in self.staged and t.recorded}
-        crosswalk = self._crosswalk(fresh=not known & set(self.load.entities))
+        stage, crosswalk = self._place_crosswalk(fresh=not known & set(self.load.entities))
+        gone: dict[str, int] = {}
+        if stage is not None:
+            gone = {
+                name: n for entity in reversed(self.load.entities) for name, n in self._remove(entity, stage).items()
+            }
+            crosswalk = self._write_crosswalk(stage, crosswalk.planned)
         # Tables just filled have no statistics: a planner that expects a handful of rows would look each up by itself.
         self.connection.execute("SET LOCAL enable_nestloop = off")
         found = {t.table: self._found(t) for t in self.load.tables}
@@ -257,45 +265,83 @@ class _Load:
         except psycopg.errors.UniqueViolation:
             return None
 
-    def _remove(self, table: TableRows) -> int:
-        """Delete rows that an earlier load of this cohort brought and that it no longer has."""
-        key = sql.Identifier("t", table.key)
-        gone = sql.SQL(
-            "DELETE FROM {target} t USING {crosswalk} x WHERE x.target_id = {key} AND x.cohort = {cohort} "
-            "AND x.entity = {entity} AND x.status = 'loaded' "
-            "AND NOT EXISTS (SELECT FROM {stage} s WHERE {same}) RETURNING t.*"
-        ).format(
-            target=sql.Identifier(self.plan.target.schema_name, table.table),
-            crosswalk=_RECORD_TABLE,
-            key=key,
-            cohort=sql.Literal(self.order.cohort),
-            entity=sql.Literal(table.entity),
-            stage=stage_name(table.table),
-            same=same_key("s", "t", (table.key,)),
+    def _remove(self, entity: str, crosswalk: sql.Identifier) -> dict[str, int]:
+        """Delete rows of an entity that an earlier load of this cohort brought and that nobody has any more; how many,
+        by table. What another cohort has now, or still points at, is handed over instead; what points at a row that is
+        merged by now, as the staged crosswalk has it, is led to the survivor."""
+        tables = [t for t in self.load.tables if t.entity == entity]
+        if tables[0].table not in self.staged:
+            return {}
+        gone = sql.Identifier("pg_temp", "gone_rows")
+        self.connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(gone))
+        found = self.connection.execute(
+            sql.SQL(
+                "CREATE TEMP TABLE {gone} ON COMMIT DROP AS "
+                "SELECT x.entity, x.source_system, x.source_table, x.source_id, x.target_id FROM {crosswalk} x "
+                "WHERE x.cohort = {cohort} AND x.entity = {entity} AND x.status = 'loaded' "
+                "AND NOT EXISTS (SELECT FROM {stage} s WHERE s.{key} = x.target_id)"
+            ).format(
+                gone=gone,
+                crosswalk=_RECORD_TABLE,
+                cohort=sql.Literal(self.order.cohort),
+                entity=sql.Literal(entity),
+                stage=stage_name(tables[0].table),
+                key=sql.Identifier(tables[0].key),
+            )
         )
-        return self.writes.delete(table.table, gone, (table.key,))
+        if found.rowcount == 0:
+            return {}
+        if self.handover is not None:
+            self.handover.leave(gone)
+        self._lead_to_survivors(entity, gone, crosswalk)
+        hand_over_what_is_pointed_at(self.connection, self.plan.target, self.order.cohort, entity, gone)
+        return {t.table: self._delete(t, gone) for t in reversed(tables)}
+
+    def _lead_to_survivors(self, entity: str, gone: sql.Identifier, crosswalk: sql.Identifier) -> None:
+        """Rows of other cohorts that point at one which is merged by now. This cohort's own do not any more."""
+        pairs = sql.SQL(
+            "SELECT g.target_id AS old, s.target_id AS new FROM {} g JOIN {} s ON {} WHERE s.status = 'merged'"
+        )
+        led = pairs.format(gone, crosswalk, same_key("g", "s", _CROSSWALK_KEY))
+        for table, column in references_to(self.plan.target, entity):
+            key = key_column(self.plan.target.tables[table])
+            self.writes.lead(table, sql.Identifier(self.plan.target.schema_name, table), key, column, led, gone)
+
+    def _delete(self, table: TableRows, gone: sql.Identifier) -> int:
+        key = sql.Identifier("t", table.key)
+        target = sql.Identifier(self.plan.target.schema_name, table.table)
+        statement = sql.SQL("DELETE FROM {} t USING {} g WHERE g.target_id = {} RETURNING t.*")
+        return self.writes.delete(table.table, statement.format(target, gone, key), (table.key,))
 
     # --- the record ---
 
-    def _crosswalk(self, fresh: bool) -> TableResult:
+    def _place_crosswalk(self, fresh: bool) -> tuple[sql.Identifier | None, TableResult]:
+        """Copy the crosswalk straight in where this cohort had none, else to a stage table, which is returned."""
         if self.load.crosswalk is None:
-            return TableResult(CROSSWALK, 0, 0, 0, 0)
-        stamp = {
+            return None, TableResult(CROSSWALK, 0, 0, 0, 0)
+        stamped = self.load.crosswalk.mutate(**{c: ibis.literal(v) for c, v in self._stamp.items()})
+        path = self.folder / f"{CROSSWALK}.csv"
+        write_csv(self.engine, stamped, path, order_by=_CROSSWALK_KEY)
+        columns = tuple(stamped.columns)
+        if fresh and (copied := self._copy_fresh(_RECORD_TABLE, columns, path)) is not None:
+            return None, TableResult(CROSSWALK, copied, copied, 0, 0)
+        stage, planned = self.writes.stage(CROSSWALK, _RECORD_TABLE, columns, path)
+        return stage, TableResult(CROSSWALK, planned, 0, 0, 0)
+
+    @property
+    def _stamp(self) -> dict[str, Any]:
+        """What the crosswalk says of the load that last wrote a row."""
+        return {
             "cohort": self.order.cohort,
             "snapshot": self.order.snapshot,
             "load_id": self.writes.load_id,
             "loaded_at": self.order.loaded_at.isoformat(),
         }
-        stamped = self.load.crosswalk.mutate(**{c: ibis.literal(v) for c, v in stamp.items()})
-        path = self.folder / f"{CROSSWALK}.csv"
-        write_csv(self.engine, stamped, path, order_by=_CROSSWALK_KEY)
-        columns = tuple(stamped.columns)
-        if fresh and (copied := self._copy_fresh(_RECORD_TABLE, columns, path)) is not None:
-            return TableResult(CROSSWALK, copied, copied, 0, 0)
-        stage, planned = self.writes.stage(CROSSWALK, _RECORD_TABLE, columns, path)
+
+    def _write_crosswalk(self, stage: sql.Identifier, planned: int) -> TableResult:
         deleted = self._forget(stage)
         compared = (*_CROSSWALK_KEY, *_CROSSWALK_VALUES, "cohort")
-        extra = {c: v for c, v in stamp.items() if c != "cohort"}
+        extra = {c: v for c, v in self._stamp.items() if c != "cohort"}
         new, changed, same = self.writes.write_changes(CROSSWALK, _RECORD_TABLE, stage, _CROSSWALK_KEY, compared, extra)
         return TableResult(CROSSWALK, planned, new, changed, same, deleted)
 

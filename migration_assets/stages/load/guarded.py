@@ -126,6 +126,21 @@ class GuardedWrites:
         )
         self.connection.execute(statement)
 
+    def lead(
+        self, name: str, target: sql.Composable, key: str, column: str, pairs: sql.Composed, but: sql.Identifier
+    ) -> int:
+        """Lead a reference elsewhere: `pairs` is a query for `old` and `new`. Rows in `but` (target_id) are left alone;
+        returns how many rows were changed, each kept as a pre-image."""
+        led = sql.SQL("JOIN ({}) p ON t.{} = p.old WHERE t.{} NOT IN (SELECT target_id FROM {})").format(
+            pairs, sql.Identifier(column), sql.Identifier(key), but
+        )
+        self._keep(name, target, (key,), led)
+        statement = sql.SQL(
+            "UPDATE {target} t SET {column} = p.new FROM ({pairs}) p "
+            "WHERE t.{column} = p.old AND t.{key} NOT IN (SELECT target_id FROM {but})"
+        ).format(target=target, column=sql.Identifier(column), pairs=pairs, key=sql.Identifier(key), but=but)
+        return self.connection.execute(statement).rowcount
+
     def delete(self, name: str, gone: sql.Composed, key: tuple[str, ...]) -> int:
         """Run a DELETE that returns whole rows, and keep them as pre-images; how many there were."""
         statement = sql.SQL("WITH t AS ({}) INSERT INTO {} SELECT {}, {}, {}, 'delete', to_jsonb(t) FROM t").format(

@@ -1,115 +1,356 @@
-"""Customers that have changed cohort since they were loaded: their rows stay in the target, and their record moves.
+"""Rows of the target that another cohort has to answer for now: they stay there, and their record changes hands.
 
 Without this a cohort would delete what it no longer has although another one has it now, and would do so even where
 that other one is blocked: somebody would lose access to all they pay for. What is handed over is compared, changed and
-removed by the cohort that has it now, when that one is loaded.
+removed by the cohort that has it now, when that one is loaded. Who bears which id is decided in `bearers`.
 """
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
+import pyarrow as pa
 from psycopg import sql
 
-from migration_assets.connectors.postgres_target import copy_in, write_csv
+from migration_assets.connectors.postgres_target import copy_in, copy_out, names, read_csv, write_csv
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.plan.ownership import UNASSIGNED, owner_column
-from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA, parents_first, table_of
-from migration_assets.stages.load.shape import source_of
+from migration_assets.stages.load.bearers import Change, Recorded, bearers, changes
+from migration_assets.stages.load.schema import (
+    CROSSWALK,
+    RECORD_SCHEMA,
+    key_column,
+    parents_first,
+    references_to,
+    table_of,
+)
+from migration_assets.stages.load.shape import ALIASES, Shaper, source_of
+from migration_assets.stages.load.whereabouts import SOURCE, Whereabouts, origins
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.connectors.postgres_target import Connection
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import TargetSchema
+    from migration_assets.plan.models import Plan, TargetSchema
 
 _RECORD = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
 _MEMBERS, _HANDED = sql.Identifier("pg_temp", "handover_members"), sql.Identifier("pg_temp", "handover_handed")
-_KEY = ("source_system", "source_table", "source_id")
+_MOVES = sql.Identifier("pg_temp", "handover_moves")
+_ROW = ("entity", *SOURCE)
+_TEXT = dict.fromkeys((*_ROW, "cohort", "owner_cohort"), "text")
 
 
 @dataclass(frozen=True)
 class Membership:
     """Who is in which cohort now. `members`: customer_id (canonical key), identity_id, cohort; `cohorts`: all that the
-    plan knows."""
+    plan knows; `whereabouts`: in which cohort each source row lies."""
 
     members: ir.Table
     cohorts: frozenset[str]
-
-    @property
-    def founders(self) -> ir.Table:
-        """Customers that stand for themselves, in any cohort. Columns: entity, key."""
-        return self.members.select(entity=ibis.literal("customer"), key="identity_id").distinct()
+    whereabouts: Whereabouts
 
 
-def hand_over(
-    engine: DuckDBEngine,
-    connection: Connection,
-    schema: TargetSchema,
-    cohort: str,
-    membership: Membership,
-    folder: Path,
-) -> int:
-    """Give the record of every customer that came to this cohort, left it, or was in one that is no longer planned, and
-    of all that is theirs, to the cohort that has them now; returns how many rows of the target that were.
+class Handover:
+    """What one load of one cohort hands over and takes over, inside its transaction."""
 
-    What is left of cohorts that are no longer planned becomes that of `unassigned`, so that somebody looks at it.
-    """
-    moved = _hand_over_members(engine, connection, schema, cohort, membership, folder)
-    left = connection.execute(
-        sql.SQL("UPDATE {} SET cohort = {} WHERE cohort <> ALL({})").format(
-            _RECORD, sql.Literal(UNASSIGNED), sql.Literal(sorted({*membership.cohorts, UNASSIGNED}))
+    def __init__(
+        self,
+        engine: DuckDBEngine,
+        connection: Connection,
+        plan: Plan,
+        cohort: str,
+        membership: Membership,
+        folder: Path,
+    ) -> None:
+        self._engine, self._connection, self._plan = engine, connection, plan
+        self._cohort, self._membership, self._folder = cohort, membership, folder
+        self.moved = 0
+
+    def settle(self) -> ir.Table:
+        """Give the record of every customer that came to this cohort, left it, or was in one that is no longer planned,
+        and of all that is theirs, to the cohort that has them now. What is left of cohorts that are no longer planned
+        becomes that of `unassigned`, so that somebody looks at it.
+
+        Returns which customers bear an id that was minted from another key (shape.ALIASES).
+        """
+        self._place_members()
+        recorded = self._open_questions()
+        borne = bearers(recorded, self._minted, self._returned(recorded))
+        self._hand_over_customers(recorded, borne)
+        self._hand_over_belongings()
+        left = sql.SQL("UPDATE {} SET cohort = {} WHERE cohort <> ALL({})")
+        planned = sorted({*self._membership.cohorts, UNASSIGNED})
+        self.moved += self._run(left, _RECORD, sql.Literal(UNASSIGNED), sql.Literal(planned))
+        others = [(i, t) for i, t in sorted(borne.items()) if t != self._minted(i)]
+        return self._engine.table(
+            pa.table(
+                {
+                    "entity": pa.array(["customer"] * len(others), pa.string()),
+                    "key": pa.array([identity for identity, _ in others], pa.string()),
+                    "target_id": pa.array([target_id for _, target_id in others], pa.string()),
+                },
+                schema=ALIASES.to_pyarrow(),
+            )
         )
-    )
-    return moved + left.rowcount
 
+    def leave(self, gone: sql.Identifier) -> None:
+        """Take out of `gone` (entity, source_system, source_table, source_id, target_id: rows of this cohort's record
+        that it no longer has) what another cohort has now, and give it the record."""
+        query = sql.SQL("SELECT {}, {}, NULL::text FROM {}").format(names(_ROW), sql.Literal(self._cohort), gone)
+        self._move(self._placed(query))
+        self._run(sql.SQL("DELETE FROM {} g USING {} m WHERE {}"), gone, _MOVES, _same("g", "m", _ROW))
 
-def _hand_over_members(
-    engine: DuckDBEngine,
-    connection: Connection,
-    schema: TargetSchema,
-    cohort: str,
-    membership: Membership,
-    folder: Path,
-) -> int:
-    members = membership.members
-    path = folder / "members.csv"
-    placed = members.filter(members["cohort"].notnull())
-    parts = {c: v for c, v in source_of("customer", placed["customer_id"]).items() if c in _KEY}
-    write_csv(engine, placed.select(**parts, cohort=placed["cohort"]), path)
-    connection.execute(
-        sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, cohort FROM {} WITH NO DATA").format(
-            _MEMBERS, sql.SQL(", ").join(map(sql.Identifier, _KEY)), _RECORD
+    def _run(self, statement: sql.SQL, *parts: sql.Composable) -> int:
+        return self._connection.execute(statement.format(*parts)).rowcount
+
+    def _minted(self, key: str) -> str:
+        return str(uuid.uuid5(self._plan.file.uuid, f"customer|{key}"))
+
+    # --- customers ---
+
+    def _place_members(self) -> None:
+        """Every customer row of the source: its key in parts, the identity where that is another row, its cohort."""
+        members, path = self._membership.members, self._folder / "members.csv"
+        parts = {c: v for c, v in source_of("customer", members["customer_id"]).items() if c in SOURCE}
+        identity = members["identity_id"].nullif(members["customer_id"])
+        placed = members.select(
+            **parts, identity=identity, cohort=ibis.coalesce(members["cohort"], ibis.literal(UNASSIGNED))
         )
-    )
-    copy_in(connection, _MEMBERS, (*_KEY, "cohort"), path)
-    # Just made, it has no statistics.
-    connection.execute(sql.SQL("ANALYZE {}").format(_MEMBERS))
-    connection.execute(
-        sql.SQL(
-            "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT x.target_id, x.entity, m.cohort FROM {} x JOIN {} m "
-            "USING (source_system, source_table, source_id) WHERE x.entity = 'customer' AND x.status = 'loaded' "
-            "AND x.cohort <> m.cohort AND ({} IN (x.cohort, m.cohort) OR x.cohort <> ALL({}))"
-        ).format(_HANDED, _RECORD, _MEMBERS, sql.Literal(cohort), sql.Literal(sorted(membership.cohorts)))
-    )
-    moved = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_HANDED)).fetchone()
-    if moved is None or not moved[0]:
-        return 0
-    for name, table in parents_first(schema):
-        owner = owner_column(schema, name)
-        recorded = ENTITIES[table.entity].origin != "catalog" and table_of(schema, table.entity) == name
-        if table.entity != "customer" and recorded and owner is not None:
-            connection.execute(_belongings(schema, name, owner))
-    return connection.execute(
-        sql.SQL(
-            "UPDATE {} x SET cohort = h.cohort FROM {} h "
-            "WHERE h.target_id = x.target_id AND h.entity = x.entity AND x.cohort <> h.cohort"
-        ).format(_RECORD, _HANDED)
-    ).rowcount
+        write_csv(self._engine, placed, path)
+        self._run(
+            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, ''::text AS identity, cohort FROM {} LIMIT 0"),
+            _MEMBERS,
+            names(SOURCE),
+            _RECORD,
+        )
+        copy_in(self._connection, _MEMBERS, (*SOURCE, "identity", "cohort"), path)
+        # Just made, it has no statistics.
+        self._run(sql.SQL("ANALYZE {}"), _MEMBERS)
+
+    def _open_questions(self) -> list[Recorded]:
+        """Recorded rows of every id for which it has to be decided who bears it: it stood for several rows, or its own
+        row is merged now or no longer in the source. And the own rows of the customers that could bear one of them."""
+        query = sql.SQL(
+            "WITH led AS MATERIALIZED (SELECT x.source_system || '.' || x.source_table || ':' || x.source_id AS key, "
+            "x.target_id, x.status, x.founder, x.cohort, m.identity, m.cohort AS cohort_now "
+            "FROM {record} x LEFT JOIN {members} m USING (source_system, source_table, source_id) "
+            "WHERE x.entity = 'customer'), "
+            "several AS (SELECT target_id FROM led WHERE NOT founder OR identity IS NOT NULL OR cohort_now IS NULL) "
+            "SELECT key, target_id, status = 'loaded', cohort, coalesce(identity, key), cohort_now FROM led "
+            "WHERE target_id IN (SELECT target_id FROM several) OR key IN (SELECT identity FROM led "
+            "WHERE identity IS NOT NULL AND target_id IN (SELECT target_id FROM several)) ORDER BY key"
+        )
+        rows = self._connection.execute(query.format(record=_RECORD, members=_MEMBERS)).fetchall()
+        return [
+            Recorded(key, str(target_id), loaded, cohort, None if now is None else identity, now)
+            for key, target_id, loaded, cohort, identity, now in rows
+        ]
+
+    def _returned(self, recorded: list[Recorded]) -> Mapping[str, str]:
+        """Target id -> identity of the source row it was minted from, where no recorded row says so."""
+        founded = {r.target_id for r in recorded if r.identity is not None and r.target_id == self._minted(r.key)}
+        orphaned = sorted({r.target_id for r in recorded} - founded)
+        if not orphaned:
+            return {}
+        members = self._membership.members.select("customer_id", "identity_id")
+        keys = members.select(entity=ibis.literal("customer"), key="customer_id")
+        minted = Shaper(self._engine, self._plan.file.uuid).ids_of(keys)
+        wanted = self._engine.table(pa.table({"wanted": pa.array(orphaned, pa.string())}))
+        found = minted.inner_join(wanted, [("target_id", "wanted")]).inner_join(members, [("key", "customer_id")])
+        return {r["target_id"]: r["identity_id"] for r in self._engine.arrow(found).to_pylist()}
+
+    def _hand_over_customers(self, recorded: list[Recorded], borne: Mapping[str, str]) -> None:
+        """Move the record of customers. _HANDED then has the ids that were moved, and the cohort of their bearers."""
+        changed = changes(
+            recorded, borne, self._cohorts_of(borne), self._cohort, {*self._membership.cohorts, UNASSIGNED}
+        )
+        self._run(
+            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT target_id, entity, cohort FROM {} LIMIT 0"),
+            _HANDED,
+            _RECORD,
+        )
+        self._stand_under([c for c in changed if c.key != c.row.key])
+        self._fresh_moves()
+        self._insert(_MOVES, [("customer", *_parts(c.key), c.cohort) for c in changed if c.key == c.row.key])
+        self._connection.execute(
+            sql.SQL(
+                "INSERT INTO {moves} SELECT x.entity, x.source_system, x.source_table, x.source_id, m.cohort "
+                "FROM {record} x JOIN {members} m USING (source_system, source_table, source_id) "
+                "WHERE x.entity = 'customer' AND x.cohort <> m.cohort AND x.target_id <> ALL({decided}::uuid[]) "
+                "AND ({cohort} IN (x.cohort, m.cohort) OR x.cohort <> ALL({planned}))"
+            ).format(
+                moves=_MOVES,
+                record=_RECORD,
+                members=_MEMBERS,
+                decided=sql.Literal(sorted({r.target_id for r in recorded})),
+                cohort=sql.Literal(self._cohort),
+                planned=sql.Literal(sorted(self._membership.cohorts)),
+            )
+        )
+        self._run(
+            sql.SQL(
+                "INSERT INTO {} SELECT DISTINCT x.target_id, x.entity, CASE x.status WHEN 'loaded' THEN m.cohort END "
+                "FROM {} x JOIN {} m ON {}"
+            ),
+            _HANDED,
+            _RECORD,
+            _MOVES,
+            _same("x", "m", _ROW),
+        )
+        self._apply_moves()
+
+    def _stand_under(self, changed: list[Change]) -> None:
+        """Let recorded rows stand under the key of who bears their id now, in place of whatever stood there."""
+        if not changed:
+            return
+        stand = sql.Identifier("pg_temp", "handover_stand")
+        self._run(
+            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT target_id, {}, founder, cohort FROM {} LIMIT 0"),
+            stand,
+            names(SOURCE),
+            _RECORD,
+        )
+        rows = [(c.row.target_id, *_parts(c.key), self._minted(c.key) == c.row.target_id, c.cohort) for c in changed]
+        self._insert(stand, rows)
+        whole = sql.Identifier("pg_temp", "handover_whole")
+        self._run(
+            sql.SQL(
+                "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT x.entity, {}, x.target_id, x.status, s.founder, "
+                "x.row_hash, s.cohort, x.snapshot, x.load_id, x.loaded_at FROM {} x JOIN {} s USING (target_id) "
+                "WHERE x.entity = 'customer' AND x.status = 'loaded'"
+            ),
+            whole,
+            names(SOURCE, "s"),
+            _RECORD,
+            stand,
+        )
+        cleared = sql.SQL(
+            "DELETE FROM {} x USING {} s WHERE x.entity = 'customer' AND ({} OR x.status = 'loaded' "
+            "AND x.target_id = s.target_id)"
+        )
+        self._run(cleared, _RECORD, stand, _same("x", "s", SOURCE))
+        self.moved += self._run(sql.SQL("INSERT INTO {} SELECT * FROM {}"), _RECORD, whole)
+        self._run(sql.SQL("INSERT INTO {} SELECT target_id, entity, cohort FROM {}"), _HANDED, whole)
+
+    def _insert(self, table: sql.Identifier, rows: Sequence[Sequence[object]]) -> None:
+        if rows:
+            with self._connection.cursor() as cursor:
+                marks = sql.SQL(", ").join(sql.Placeholder() * len(rows[0]))
+                cursor.executemany(sql.SQL("INSERT INTO {} VALUES ({})").format(table, marks), rows)
+
+    def _cohorts_of(self, borne: Mapping[str, str]) -> Mapping[str, str]:
+        """Identity -> the cohort it is in."""
+        if not borne:
+            return {}
+        wanted = self._engine.table(pa.table({"wanted": pa.array(sorted(borne), pa.string())}))
+        members = self._membership.members
+        found = members.inner_join(wanted, [("customer_id", "wanted")]).select("customer_id", "cohort")
+        return {r["customer_id"]: r["cohort"] or UNASSIGNED for r in self._engine.arrow(found).to_pylist()}
+
+    # --- what is theirs ---
+
+    def _hand_over_belongings(self) -> None:
+        """Move the record of what leads, in the target, to the customers that were moved: to where its own source row
+        is now, or else along with its owner."""
+        moved = self._connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_HANDED)).fetchone()
+        if moved is None or not moved[0]:
+            return
+        schema = self._plan.target
+        for name, table in parents_first(schema):
+            owner = owner_column(schema, name)
+            recorded = ENTITIES[table.entity].origin != "catalog" and table_of(schema, table.entity) == name
+            if table.entity != "customer" and recorded and owner is not None:
+                self._connection.execute(_belongings(schema, name, owner))
+        query = sql.SQL(
+            "SELECT {}, x.cohort, max(h.cohort) FROM {} x JOIN {} h USING (target_id, entity) "
+            "WHERE x.entity <> 'customer' AND x.status = 'loaded' GROUP BY {}, x.cohort"
+        ).format(names(_ROW, "x"), _RECORD, _HANDED, names(_ROW, "x"))
+        self._move(self._placed(query))
+
+    def _placed(self, query: sql.Composable) -> ir.Table:
+        """Where recorded rows belong now, for those that belong elsewhere: _ROW and `cohort`.
+
+        `query` gives _ROW, the cohort they are recorded for, and that of their owner: it decides where the source has
+        no such row any more.
+        """
+        copied = copy_out(self._connection, query, self._folder / "placed.csv")
+        rows = read_csv(self._engine, copied, {c: _TEXT[c] for c in (*_ROW, "cohort", "owner_cohort")})
+        led = rows.left_join(origins(self._engine, rows, self._membership.whereabouts), list(SOURCE))
+        now = ibis.coalesce(led["found"], led["owner_cohort"], led["cohort"])
+        kept = led.select(*_ROW, "cohort", now=now)
+        between = (kept["now"] == self._cohort) | (kept["cohort"] == self._cohort)
+        stray = kept["cohort"].notin(sorted({*self._membership.cohorts, UNASSIGNED}))
+        return kept.filter((kept["now"] != kept["cohort"]) & (between | stray)).select(*_ROW, cohort="now")
+
+    # --- moves ---
+
+    def _move(self, placed: ir.Table) -> None:
+        path = self._folder / "moves.csv"
+        write_csv(self._engine, placed, path)
+        self._fresh_moves()
+        copy_in(self._connection, _MOVES, (*_ROW, "cohort"), path)
+        self._apply_moves()
+
+    def _fresh_moves(self) -> None:
+        self._run(sql.SQL("DROP TABLE IF EXISTS {}"), _MOVES)
+        self._run(
+            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, cohort FROM {} LIMIT 0"),
+            _MOVES,
+            names(_ROW),
+            _RECORD,
+        )
+
+    def _apply_moves(self) -> None:
+        self._run(sql.SQL("ANALYZE {}"), _MOVES)
+        update = sql.SQL("UPDATE {} x SET cohort = m.cohort FROM {} m WHERE {}")
+        self.moved += self._run(update, _RECORD, _MOVES, _same("x", "m", _ROW))
+
+
+def hand_over_what_is_pointed_at(
+    connection: Connection, schema: TargetSchema, cohort: str, entity: str, gone: sql.Identifier
+) -> None:
+    """Take out of `gone` (rows of one entity that this cohort is about to remove) what rows of another cohort still
+    point at, and give that cohort the record: it removes them when nothing of its own needs them any more."""
+    for table, column in references_to(schema, entity):
+        declared = schema.tables[table]
+        if ENTITIES[declared.entity].origin == "catalog":
+            continue
+        pointed = sql.SQL(
+            "WITH kept AS (SELECT g.target_id, min(x.cohort) AS cohort FROM {gone} g JOIN {table} c "
+            "ON c.{column} = g.target_id JOIN {record} x ON x.target_id = c.{key} AND x.entity = {child} "
+            "AND x.status = 'loaded' AND x.cohort <> {cohort} GROUP BY g.target_id), "
+            "handed AS (UPDATE {record} r SET cohort = k.cohort FROM kept k WHERE r.target_id = k.target_id "
+            "AND r.entity = {entity} AND r.status = 'loaded' AND r.cohort = {cohort}) "
+            "DELETE FROM {gone} g USING kept k WHERE g.target_id = k.target_id"
+        ).format(
+            gone=gone,
+            table=sql.Identifier(schema.schema_name, table),
+            column=sql.Identifier(column),
+            key=sql.Identifier(key_column(declared)),
+            record=_RECORD,
+            child=sql.Literal(declared.entity),
+            entity=sql.Literal(entity),
+            cohort=sql.Literal(cohort),
+        )
+        connection.execute(pointed)
+
+
+def _parts(key: str) -> tuple[str, str, str]:
+    """A canonical key `<system>.<table>:<id>` in its parts."""
+    place, _, source_id = key.partition(":")
+    system, _, table = place.partition(".")
+    return system, table, source_id
+
+
+def _same(left: str, right: str, columns: Iterable[str]) -> sql.Composed:
+    pairs = (sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in columns)
+    return sql.SQL(" AND ").join(pairs)
 
 
 def _belongings(schema: TargetSchema, name: str, owner: tuple[str, str]) -> sql.Composed:

@@ -73,14 +73,13 @@ def plan_load(
     canonical: Mapping[str, ir.Table],
     redirects: ir.Table | None = None,
     stored_aliases: ir.Table | None = None,
-    founders: ir.Table | None = None,
 ) -> LoadPlan:
     """The load of these canonical rows (entity -> rows); entities without a table in the target are left out.
 
-    `redirects` (shape.REDIRECTS): source rows merged into others; `stored_aliases` (shape.ALIASES): what the crosswalk
-    has on keys that bear another row's id; `founders` (entity, key): rows that stand for themselves in any cohort.
+    `redirects` (shape.REDIRECTS): source rows merged into others; `stored_aliases` (shape.ALIASES): keys that bear
+    another row's id.
     """
-    shaper = shaper_of(engine, plan, canonical, redirects, stored_aliases, founders)
+    shaper = shaper_of(engine, plan, canonical, redirects, stored_aliases)
     tables = tuple(
         _table_rows(shaper, plan, name, canonical[table.entity])
         for name, table in parents_first(plan.target)
@@ -95,12 +94,11 @@ def shaper_of(
     canonical: Mapping[str, ir.Table],
     redirects: ir.Table | None,
     stored_aliases: ir.Table | None,
-    founders: ir.Table | None,
 ) -> Shaper:
     """What gives the rows of this cohort their ids."""
     plain = Shaper(engine, plan.file.uuid)
     stored = engine.table(ALIASES.to_pyarrow().empty_table()) if stored_aliases is None else stored_aliases
-    return Shaper(engine, plan.file.uuid, settled_aliases(plain, stored, canonical, redirects, founders))
+    return Shaper(engine, plan.file.uuid, settled_aliases(plain, stored, canonical, redirects))
 
 
 def _table_rows(shaper: Shaper, plan: Plan, name: str, canonical: ir.Table) -> TableRows:

@@ -19,9 +19,11 @@ _REMEDIES = {
     "22021": "A text holds a character that PostgreSQL cannot store (NUL, for one): clean the field with rule `text`.",
     "23502": "The row lacks a value the target demands: map the field, give it a default, or reject the row.",
     "23503": "The row points at a row that is not in the target: load its parent first, or reject the row.",
-    "23505": "Two rows share what has to be unique: merge or reject one of them, or drop `unique` from target.yaml.",
+    "23505": "Two rows share what has to be unique: merge or reject one of them, or drop `unique` from target.yaml. "
+    "If the other row is of another cohort, load that one first.",
     "23514": "The value breaks a rule of the target: correct the mapping, or the rule in target.yaml.",
-    "23P01": "Two periods overlap: end one before the other begins, or drop `no_overlap` from target.yaml.",
+    "23P01": "Two periods overlap: end one before the other begins, or drop `no_overlap` from target.yaml. "
+    "If the other row is of another cohort (its customer was parted from this one), load that one first.",
     "42501": "Run `cutover run` again so that target_schema grants the roles, or ask the owner of the target.",
 }
 _SHOWN_ROWS = 3

@@ -118,8 +118,13 @@ def _table(schema: TargetSchema, name: str, table: TargetTable) -> Table:
     )
 
 
+# Checked when all is written: within one load a value may pass from one row to another, and a row that goes may make
+# room for one that comes.
+_AT_THE_END = " DEFERRABLE INITIALLY DEFERRED"
+
+
 def _unique(name: str, columns: tuple[str, ...]) -> Constraint:
-    return Constraint(object_name(name, *columns, "key"), f"UNIQUE ({', '.join(map(ident, columns))})")
+    return Constraint(object_name(name, *columns, "key"), f"UNIQUE ({', '.join(map(ident, columns))}){_AT_THE_END}")
 
 
 def _values(name: str, column: str, field: Field) -> Iterator[Constraint]:
@@ -145,7 +150,7 @@ def _no_overlap(name: str, types: dict[str, str], rule: NoOverlap) -> Constraint
     equal = [f"{ident(column)} WITH =" for column in rule.equal]
     return Constraint(
         object_name(name, *rule.equal, rule.starts, rule.ends, "overlap"),
-        f"EXCLUDE USING gist ({', '.join([*equal, period])})",
+        f"EXCLUDE USING gist ({', '.join([*equal, period])}){_AT_THE_END}",
     )
 
 
@@ -156,12 +161,22 @@ def _target_entity(field: Field) -> str | None:
     return field.references.removeprefix("catalog.")
 
 
+def references_to(schema: TargetSchema, entity: str) -> tuple[tuple[str, str], ...]:
+    """(table, column) of every column that leads to the entity's table, children of the canonical model last."""
+    return tuple(
+        (name, column)
+        for name, table in parents_first(schema)
+        for column, field in table.columns.items()
+        if _target_entity(canonical_field(ENTITIES[table.entity], field)) == entity
+    )
+
+
 def _foreign_key(schema: TargetSchema, name: str, column: str, field: Field) -> Iterator[Constraint]:
     parent = table_of(schema, _target_entity(field) or "")
     if parent is None:
         return
-    # A row may stand before its parent in the same table: the order is checked at the end of the transaction.
-    later = " DEFERRABLE INITIALLY DEFERRED" if parent == name else ""
+    # A row may stand before its parent in the same table.
+    later = _AT_THE_END if parent == name else ""
     parent_key = ident(key_column(schema.tables[parent]))
     definition = f"FOREIGN KEY ({ident(column)}) REFERENCES {ident(schema.schema_name, parent)} ({parent_key}){later}"
     yield Constraint(object_name(name, column, "fkey"), definition)

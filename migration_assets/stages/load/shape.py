@@ -170,19 +170,13 @@ def _row_hash(values: list[ir.Value]) -> ir.StringValue:
 
 
 def settled_aliases(
-    shaper: Shaper,
-    stored: ir.Table,
-    live: Mapping[str, ir.Table],
-    redirects: ir.Table | None,
-    elsewhere: ir.Table | None = None,
+    shaper: Shaper, stored: ir.Table, live: Mapping[str, ir.Table], redirects: ir.Table | None
 ) -> Aliases | None:
     """Aliases that rows of this load need, or None when none does.
 
-    `stored` (ALIASES): crosswalk rows that have another row's id; `live`: canonical rows by entity; `redirects`
-    (REDIRECTS): rows merged now; `elsewhere` (entity, key): rows that stand for themselves in any cohort. A stored
-    alias ends where the id's founder is back as a row of its own: an unmerge leaves the id with its founder. A merged
-    row takes the id of the row it went into. References were led to survivors long before, so hardly ever does a live
-    row name a key that has an alias.
+    `stored` (ALIASES): ids that were minted from another row than the one that bears them now; `live`: canonical rows
+    by entity; `redirects` (REDIRECTS): rows merged now, which take the id of the row they went into. References were
+    led to survivors long before, so hardly ever does a live row name a key that has an alias.
     """
     engine = shaper.engine
     sources = [stored, *([] if redirects is None else [redirects])]
@@ -191,7 +185,7 @@ def settled_aliases(
     if not entities:
         return None
     used = engine.cached(_used_keys(engine, live, redirects, entities))
-    kept = engine.cached(_without_returned(shaper, stored.semi_join(used, ["entity", "key"]), live, elsewhere))
+    kept = engine.cached(stored.semi_join(used, ["entity", "key"]))
     if redirects is not None:
         kept = _with_merged(shaper, kept, redirects.semi_join(used, ["entity", "key"]))
     return Aliases(kept, entities) if engine.count(kept) else None
@@ -229,23 +223,3 @@ def _with_merged(shaper: Shaper, kept: ir.Table, redirects: ir.Table) -> ir.Tabl
 def _aliases(engine: DuckDBEngine, kept: ir.Table) -> Aliases | None:
     entities = frozenset(engine.arrow(kept.select("entity").distinct())["entity"].to_pylist())
     return Aliases(kept, entities) if entities else None
-
-
-def _without_returned(
-    shaper: Shaper, stored: ir.Table, live: Mapping[str, ir.Table], elsewhere: ir.Table | None
-) -> ir.Table:
-    engine = shaper.engine
-    keys = [
-        rows.select(entity=ibis.literal(name), key=rows[ENTITIES[name].key.name])
-        for name, rows in live.items()
-        if ENTITIES[name].origin != "catalog"
-    ]
-    if elsewhere is not None:
-        keys.append(elsewhere.select("entity", "key"))
-    stored = engine.cached(stored)
-    if not keys or engine.count(stored) == 0:
-        return stored
-    present = engine.union(keys)
-    founders = Shaper(engine, shaper.namespace).ids_of(present)
-    returned = stored.semi_join(present, ["entity", "key"]).semi_join(founders, ["entity", "target_id"])
-    return stored.anti_join(returned, ["entity", "key"])

@@ -36,6 +36,7 @@ from migration_assets.plan.models import (
     TargetTable,
 )
 from migration_assets.stages.load.apply import LoadOrder
+from migration_assets.stages.load.handover import Membership
 
 PLAN_UUID = UUID("6f1d9c1a-0f8e-4f5e-9a3b-1c2d3e4f5a6b")
 LOADED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
@@ -205,6 +206,40 @@ def sourced(table: str, number: int, key_field: str, **values: Any) -> dict[str,
         "source_row": number,
         **values,
     }
+
+
+def membership(
+    engine: DuckDBEngine,
+    cohorts: Mapping[str | None, Iterable[int]],
+    *,
+    into: Mapping[int, int] | None = None,
+    planned: Iterable[str] | None = None,
+    contracts: Mapping[int, str] | None = None,
+) -> Membership:
+    """Who is in which cohort now; `into`: customer -> the customer it is merged into. What is theirs lies with them: a
+    contract of the customer's number (unless `contracts` says where each is), and positions of ten times as much and
+    some."""
+    placed = [(n, cohort) for cohort, numbers in cohorts.items() for n in numbers]
+    told = {
+        "customer_id": [f"crm.accounts:{n}" for n, _ in placed],
+        "identity_id": [f"crm.accounts:{(into or {}).get(n, n)}" for n, _ in placed],
+        "cohort": [cohort for _, cohort in placed],
+    }
+    lie = [(n, cohort or "unassigned") for n, cohort in placed]
+    theirs = lie if contracts is None else list(contracts.items())
+    rows_of = {
+        "crm.accounts": [(str(n), c) for n, c in lie],
+        "erp.contracts": [(str(n), c) for n, c in theirs],
+        "erp.positions": [(str(n * 10 + k), c) for n, c in theirs for k in range(1, 10)],
+    }
+
+    def whereabouts(table: str) -> Any:
+        ids, names = zip(*rows_of[table], strict=True) if rows_of[table] else ((), ())
+        return engine.table(pa.table({"source_id": pa.array(ids, pa.string()), "cohort": pa.array(names, pa.string())}))
+
+    members = engine.table(pa.table(told, schema=pa.schema(dict.fromkeys(told, pa.string()))))
+    known = planned if planned is not None else (c for c in cohorts if c is not None)
+    return Membership(members, frozenset(known), whereabouts)
 
 
 def utc(year: int, month: int, day: int, microsecond: int = 0) -> datetime:

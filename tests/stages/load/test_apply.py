@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pyarrow as pa
 import pytest
-from target_world import PLAN_UUID, World, order, products, rows, tiny_plan, utc, world
+from target_world import PLAN_UUID, World, membership, order, products, rows, tiny_plan, utc, world
 
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.domain.errors import TargetRefused
@@ -17,8 +17,7 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.quality.run import run_suite
 from migration_assets.quality.suite import load_suite
 from migration_assets.stages.load import apply
-from migration_assets.stages.load.apply import LoadResult, TableResult, load_cohort
-from migration_assets.stages.load.handover import Membership
+from migration_assets.stages.load.apply import LoadResult, TableResult, load_cohort, refuse_shared_ids
 from migration_assets.stages.load.plan import plan_load
 from migration_assets.stages.load.shape import Shaper
 from migration_assets.wiring.loading import loaded_table
@@ -323,12 +322,13 @@ def test_ids_stay_when_the_survivor_changes_and_go_home_after_an_unmerge(
         records = {e: [r for r in rs if e != "customer" or r["source_row"] != number] for e, rs in both.records.items()}
         return {e: rows(engine, e, rs) for e, rs in records.items()}
 
-    load_cohort(engine, target, plan, order(), without(2), _redirects(engine, "crm.accounts:2", "crm.accounts:1"))
+    one, two = (membership(engine, {"pilot": (1, 2)}, into=into) for into in ({2: 1}, {1: 2}))
+    load_cohort(engine, target, plan, order(), without(2), _redirects(engine, "crm.accounts:2", "crm.accounts:1"), one)
     founder = ids()["1"]
-    load_cohort(engine, target, plan, order(), without(1), _redirects(engine, "crm.accounts:1", "crm.accounts:2"))
+    load_cohort(engine, target, plan, order(), without(1), _redirects(engine, "crm.accounts:1", "crm.accounts:2"), two)
     assert ids() == {"1": founder, "2": founder}
     assert ask(target, "SELECT customer_id, customer_number FROM billing.customers") == [(founder, "C-00002")]
-    load_cohort(engine, target, plan, order(), both.canonical(engine))
+    load_cohort(engine, target, plan, order(), both.canonical(engine), None, membership(engine, {"pilot": (1, 2)}))
     assert ids()["1"] == founder and ids()["2"] != founder
     numbers = dict(ask(target, "SELECT customer_number, customer_id FROM billing.customers"))
     assert numbers["C-00001"] == founder and len(numbers) == 2
@@ -368,21 +368,13 @@ def part(numbers: range) -> World:
     )
 
 
-def members(engine: DuckDBEngine, **cohorts: range) -> Membership:
-    """Who is in which cohort now."""
-    placed = [(f"crm.accounts:{n}", cohort) for cohort, numbers in cohorts.items() for n in numbers]
-    keys = [c for c, _ in placed]
-    rows = engine.table(pa.table({"customer_id": keys, "identity_id": keys, "cohort": [c for _, c in placed]}))
-    return Membership(rows, frozenset(cohorts))
-
-
 def test_a_customer_that_leaves_for_another_cohort_keeps_everything_until_that_one_is_loaded(
     engine: DuckDBEngine, target: PostgresTarget
 ) -> None:
     plan = tiny_plan()
     load_cohort(engine, target, plan, order("pilot"), world(range(1, 7)).canonical(engine))
     before = counted(target)
-    now = members(engine, pilot=range(1, 5), base=range(5, 7))
+    now = membership(engine, {"pilot": range(1, 5), "base": range(5, 7)})
     stays = load_cohort(engine, target, plan, order("pilot"), part(range(1, 5)).canonical(engine), membership=now)
     assert stays.rows_written == 0, "nobody loses anything because another cohort may be blocked"
     held = ask(target, "SELECT cohort, count(*) FROM cutover.crosswalk GROUP BY 1 ORDER BY 1")
@@ -406,7 +398,7 @@ def test_a_customer_that_comes_from_another_cohort_is_not_doubled_and_leaves_not
         whole.records[entity] = [r for r in whole.records[entity] if r["source_row"] != 4]
     whole.one("subscription", 4)["customer_id"] = "crm.accounts:1"
     merged = engine.table(pa.table({"entity": ["customer"], "key": ["crm.accounts:4"], "into_key": ["crm.accounts:1"]}))
-    now = members(engine, pilot=range(1, 5), base=range(5, 7))
+    now = membership(engine, {"pilot": range(1, 5), "base": range(5, 7)})
     load_cohort(engine, target, plan, order("pilot"), whole.canonical(engine), merged, membership=now)
     assert counted(target)["billing.customers"] == 5, "the merged customer's own row is gone"
     (one,) = ask(target, "SELECT target_id FROM cutover.crosswalk WHERE entity = 'customer' AND source_id = '1'")
@@ -424,8 +416,10 @@ def test_after_an_unmerge_across_cohorts_the_id_stays_with_its_founder_whoever_i
     merged = {e: [r for r in rs if e != "customer" or r["source_row"] == 1] for e, rs in both.records.items()}
     redirects = _redirects(engine, "crm.accounts:2", "crm.accounts:1")
     whole = {e: rows(engine, e, rs) for e, rs in merged.items()}
-    load_cohort(engine, target, plan, order("pilot"), whole, redirects, members(engine, pilot=range(1, 3)))
-    now = members(engine, pilot=range(1, 2), base=range(2, 3))
+    load_cohort(
+        engine, target, plan, order("pilot"), whole, redirects, membership(engine, {"pilot": range(1, 3)}, into={2: 1})
+    )
+    now = membership(engine, {"pilot": range(1, 2), "base": range(2, 3)})
     alone = {e: [r for r in rs if str(r["source_row"])[0] == "2"] for e, rs in both.records.items()}
     load_cohort(engine, target, plan, order("base"), {e: rows(engine, e, r) for e, r in alone.items()}, None, now)
     first = {e: [r for r in rs if str(r["source_row"])[0] == "1"] for e, rs in both.records.items()}
@@ -438,22 +432,22 @@ def test_after_an_unmerge_across_cohorts_the_id_stays_with_its_founder_whoever_i
     }
 
 
-def test_an_id_that_a_row_of_another_cohort_bears_is_refused(engine: DuckDBEngine, target: PostgresTarget) -> None:
-    """The net below: without knowing who is in which cohort, the second cohort would write into the first one's row."""
-    plan, both = tiny_plan(), part(range(1, 3))
-    del both.records["entitlement"]
-    both.one("customer", 2)["parent_id"] = None
-    first = {e: rows(engine, e, [r for r in rs if str(r["source_row"])[0] == "1"]) for e, rs in both.records.items()}
-    second = {e: rows(engine, e, [r for r in rs if str(r["source_row"])[0] == "2"]) for e, rs in both.records.items()}
-    load_cohort(engine, target, plan, order("pilot"), first)
-    load_cohort(engine, target, plan, order("base"), {}, _redirects(engine, "crm.accounts:2", "crm.accounts:1"))
-    ask(target, "INSERT INTO cutover.crosswalk SELECT 'customer', 'crm', 'accounts', '2', target_id, 'merged', false, "
-                "NULL, 'base', snapshot, load_id, loaded_at FROM cutover.crosswalk WHERE entity = 'customer' "
-                "AND source_id = '1' ON CONFLICT DO NOTHING RETURNING 1")  # fmt: skip
-    before = counted(target)
-    with pytest.raises(TargetRefused, match="the id of a row of another cohort"):
-        load_cohort(engine, target, plan, order("base"), second)
-    assert counted(target) == before
+def test_two_rows_under_one_id_are_refused(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    """The net below: a record bent by hand would let two customers write into one row."""
+    load_cohort(engine, target, tiny_plan(), order("pilot"), part(range(1, 3)).canonical(engine))
+    with target.transaction() as connection:
+        refuse_shared_ids(connection, "pilot")
+        connection.execute(
+            "UPDATE cutover.crosswalk SET founder = false, cohort = 'base', target_id = (SELECT target_id FROM "
+            "cutover.crosswalk WHERE entity = 'customer' AND source_id = '1') "
+            "WHERE entity = 'customer' AND source_id = '2'"
+        )
+        refuse_shared_ids(connection, "late")
+        for cohort in ("pilot", "base"):
+            with pytest.raises(
+                TargetRefused, match=r"1 rows of customer in cohort base bear the id .* in cohort pilot"
+            ):
+                refuse_shared_ids(connection, cohort)
 
 
 def test_what_was_in_a_cohort_that_is_no_longer_planned_is_handed_over_or_becomes_unassigned(
@@ -461,7 +455,7 @@ def test_what_was_in_a_cohort_that_is_no_longer_planned_is_handed_over_or_become
 ) -> None:
     plan = tiny_plan()
     load_cohort(engine, target, plan, order("gone"), part(range(1, 4)).canonical(engine))
-    now = members(engine, pilot=range(1, 3))  # of customer 3 the source has nothing any more
+    now = membership(engine, {"pilot": range(1, 3)})  # of customer 3 the source has nothing any more
     load_cohort(engine, target, plan, order("unassigned"), {}, membership=now)
     held = dict(ask(target, "SELECT source_id, cohort FROM cutover.crosswalk WHERE entity = 'customer'"))
     assert held == {"1": "pilot", "2": "pilot", "3": "unassigned"}

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
-from target_world import TARGET, order, tiny_plan, world
+from target_world import membership, order, tiny_plan, world
 
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.load.apply import load_cohort
-from migration_assets.stages.load.handover import Membership, hand_over
+from migration_assets.stages.load.handover import Handover
 
 # Each customer with its subscription, two items and an entitlement.
 OF_ONE_CUSTOMER = 5
@@ -32,12 +31,11 @@ def handed(
     engine: DuckDBEngine, target: PostgresTarget, folder: Path, cohort: str, now: Mapping[str | None, Iterable[int]]
 ) -> int:
     """Rows of the record that a load of `cohort` hands over when these customers are in these cohorts."""
-    placed = [(f"crm.accounts:{n}", name) for name, numbers in now.items() for n in numbers]
-    keys = [key for key, _ in placed]
-    columns = {"customer_id": keys, "identity_id": keys, "cohort": [name for _, name in placed]}
-    members = engine.table(pa.table(columns, schema=pa.schema(dict.fromkeys(columns, pa.string()))))
     with target.transaction() as connection:
-        return hand_over(engine, connection, TARGET, cohort, Membership(members, PLANNED), folder)
+        who = membership(engine, now, planned=PLANNED)
+        handover = Handover(engine, connection, tiny_plan(), cohort, who, folder)
+        assert engine.count(handover.settle()) == 0, "nobody bears another's id"
+        return handover.moved
 
 
 def record(target: PostgresTarget) -> dict[tuple[str, str], set[str]]:
@@ -102,13 +100,21 @@ def test_a_child_stays_when_only_its_parent_moves(engine: DuckDBEngine, loaded: 
     assert record(loaded)["pilot", "customer"] == {"2"}
 
 
-@pytest.mark.parametrize("now", [{"pilot": (1,), None: (2,)}, {"pilot": (1,)}, {}], ids=["none", "gone", "nobody"])
-def test_a_customer_that_is_in_no_cohort_any_more_stays_where_it_was_loaded(
+@pytest.mark.parametrize("now", [{"pilot": (1,)}, {}], ids=["one", "nobody"])
+def test_a_customer_that_has_left_the_source_stays_where_it_was_loaded(
     engine: DuckDBEngine, loaded: PostgresTarget, tmp_path: Path, now: dict[str | None, Iterable[int]]
 ) -> None:
     before = versions(loaded)
     assert handed(engine, loaded, tmp_path, "pilot", now) == 0
     assert versions(loaded) == before
+
+
+def test_a_customer_that_no_rule_takes_is_where_its_rows_are_laid_out(
+    engine: DuckDBEngine, loaded: PostgresTarget, tmp_path: Path
+) -> None:
+    now: dict[str | None, Iterable[int]] = {"pilot": (1,), None: (2,), "base": (11, 12)}
+    assert handed(engine, loaded, tmp_path, "pilot", now) == OF_ONE_CUSTOMER
+    assert record(loaded)["unassigned", "customer"] == {"2"}
 
 
 def test_a_customer_that_was_never_loaded_has_nothing_to_hand_over(

@@ -51,8 +51,10 @@ def test_periods_that_touch_are_allowed_and_those_that_overlap_are_not(empty_tar
         c.execute("INSERT INTO billing.customers (customer_id, name, kind) VALUES (gen_random_uuid(), 'x', 'person')")
         c.execute(insert, ["2025-01-01", "2025-02-01"])
         c.execute(insert, ["2025-02-01", None])
+        c.execute("SET CONSTRAINTS ALL IMMEDIATE")
     with pytest.raises(psycopg.errors.ExclusionViolation), empty_target.transaction() as c:
         c.execute(insert, ["2025-01-31 23:59:59.999999", "2025-02-01"])
+        c.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 @pytest.mark.parametrize(
