@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,19 @@ out, err = _console(stderr=False), _console(stderr=True)
 
 class Commands(click.Group):
     """Turns an error of ours into its message and exit code; with `--json`, into one JSON object on stdout."""
+
+    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
+        """Also where the command line itself is wrong."""
+        if not standalone_mode or "--json" not in (sys.argv if args is None else args):
+            return super().main(args, standalone_mode=standalone_mode, **extra)
+        try:
+            sys.exit(super().main(args, standalone_mode=False, **extra))
+        except click.ClickException as e:
+            command = getattr(getattr(e, "ctx", None), "command_path", "cutover")
+            click.echo(json.dumps({"ok": False, "error": e.format_message(), "remedy": f"See `{command} --help`."}))
+            sys.exit(e.exit_code)
+        except click.Abort:
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -45,9 +45,18 @@ class ControlDatabase:
     # --- the migration record --------------------------------------------------------------------------------------
 
     def freeze_record(
-        self, *, plan: str, snapshot: str, as_of: datetime, plan_digest: str, strategy: str, now: datetime
+        self,
+        *,
+        plan: str,
+        snapshot: str,
+        as_of: datetime,
+        plan_digest: str,
+        strategy: str,
+        now: datetime,
+        trial: bool = False,
     ) -> MigrationRecord:
-        """Make this the current record of the plan; the same basis again keeps the record there is."""
+        """Make this the current record of the plan; the same basis again keeps the record there is, unless that was
+        a trial and this is not."""
         wanted = {
             "plan": plan,
             "snapshot": snapshot,
@@ -59,10 +68,11 @@ class ControlDatabase:
         with self._begin() as connection:
             _lock(connection, _RECORDS)
             present = _current_record(connection, plan)
-            if present is not None and all(getattr(present, k) == v for k, v in wanted.items()):
+            same = present is not None and all(getattr(present, k) == v for k, v in wanted.items())
+            if present is not None and same and (trial or not present.trial):
                 return present
             connection.execute(sa.update(MIGRATION_RECORD).where(t.plan == plan, t.current).values(current=False))
-            connection.execute(sa.insert(MIGRATION_RECORD).values(**wanted, taken_at=now, current=True))
+            connection.execute(sa.insert(MIGRATION_RECORD).values(**wanted, taken_at=now, current=True, trial=trial))
             made = _current_record(connection, plan)
         if made is None:
             raise AssertionError("a record just inserted has to be there")
@@ -72,6 +82,14 @@ class ControlDatabase:
         """The record cohort runs stand on, or None before the first `cohort_plan`."""
         with self._begin() as connection:
             return _current_record(connection, plan)
+
+    def real_record(self, plan: str) -> MigrationRecord | None:
+        """The last record that was not a trial: what loaded cohorts stand on."""
+        t = MIGRATION_RECORD.c
+        query = sa.select(*_RECORD_COLUMNS).where(t.plan == plan, ~t.trial).order_by(t.record_id.desc()).limit(1)
+        with self._begin() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else MigrationRecord(**row)
 
     def set_cohorts(self, record: MigrationRecord, cohorts: Iterable[tuple[str, int, int, int, int]]) -> None:
         """Replace the record's cohorts: (name, wave, position, customers, rows) each."""
@@ -283,10 +301,12 @@ def _lock(connection: sa.Connection, number: int) -> None:
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
+_RECORD_COLUMNS = [c for c in MIGRATION_RECORD.columns if c.name != "current"]
+
+
 def _current_record(connection: sa.Connection, plan: str) -> MigrationRecord | None:
     t = MIGRATION_RECORD.c
-    columns = [c for c in MIGRATION_RECORD.columns if c.name != "current"]
-    row = connection.execute(sa.select(*columns).where(t.plan == plan, t.current)).mappings().one_or_none()
+    row = connection.execute(sa.select(*_RECORD_COLUMNS).where(t.plan == plan, t.current)).mappings().one_or_none()
     return None if row is None else MigrationRecord(**row)
 
 

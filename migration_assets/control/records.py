@@ -56,7 +56,8 @@ class Outcome(Protocol):
 
 @dataclass(frozen=True)
 class MigrationRecord:
-    """What a migration stands on: snapshot, instant T and plan version, frozen by `cohort_plan`."""
+    """What a migration stands on: snapshot, instant T and plan version, frozen by `cohort_plan`. `trial`: by a dry run,
+    so that nothing stands on it."""
 
     record_id: int
     plan: str
@@ -65,6 +66,7 @@ class MigrationRecord:
     plan_digest: str
     strategy: str
     taken_at: datetime
+    trial: bool = False
 
 
 @dataclass(frozen=True)

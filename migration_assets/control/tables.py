@@ -20,6 +20,7 @@ MIGRATION_RECORD = sa.Table(
     sa.Column("strategy", sa.Text, nullable=False),
     sa.Column("taken_at", INSTANT, nullable=False),
     sa.Column("current", sa.Boolean, nullable=False),
+    sa.Column("trial", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("migration_record_current", "plan", unique=True, postgresql_where=sa.text("current")),
 )
 

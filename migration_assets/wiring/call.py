@@ -15,7 +15,7 @@ from migration_assets.domain.errors import StageRefused
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.partitions import COHORTS
-from migration_assets.wiring.tags import ACTOR, AS_OF
+from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -57,6 +57,11 @@ class StageCall:
         return self.tags.get(ACTOR, "dagster")
 
     @property
+    def is_dry_run(self) -> bool:
+        """Whether this run is to write nothing to the target's tables."""
+        return self.tags.get(DRY_RUN) == "true"
+
+    @property
     def snapshot(self) -> str:
         """A global stage works on the current golden copy; a cohort on the snapshot its record froze."""
         if not self.is_global:
@@ -77,15 +82,16 @@ class StageCall:
         return self.instant_of(self.snapshot) if self.is_global else self.workspace.record().as_of
 
     def instant_of(self, snapshot: str) -> datetime:
-        """T of a global stage on a snapshot: the run's tag, or what is frozen for it under this plan, or what the plan
-        fixes, or the snapshot's time."""
+        """T of a global stage on a snapshot: the run's tag, or what a run that was not a trial froze for it, or the
+        snapshot's time. A plan that was changed since may fix another one."""
         if AS_OF in self.tags:
             return datetime.fromisoformat(self.tags[AS_OF])
-        record = self.workspace.control.current_record(self.plan.name)
-        if record is not None and (record.snapshot, record.plan_digest) == (snapshot, self.plan.digest):
-            # T was frozen for this snapshot and plan: what has been loaded since stands on it.
-            return record.as_of
-        return self.plan.file.as_of or self.workspace.taken_at(snapshot)
+        record = self.workspace.control.real_record(self.plan.name)
+        frozen = record.as_of if record is not None and record.snapshot == snapshot else None
+        if record is not None and frozen is not None and record.plan_digest == self.plan.digest:
+            # What has been loaded since stands on it.
+            return frozen
+        return self.plan.file.as_of or frozen or self.workspace.taken_at(snapshot)
 
     def file(self, asset: str, table: str) -> Path:
         """File of a table of this partition."""

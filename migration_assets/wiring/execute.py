@@ -34,7 +34,8 @@ QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITIC
 @dataclass(frozen=True)
 class PhaseResult:
     """How one run went. `stopped_at` names the asset that failed or whose critical check did, `reason` why it broke
-    off (a check that failed gives none: `failed_checks` says it better), `run_id` the run in Dagster's history."""
+    off (a check that failed gives none: `failed_checks` says it better), `run_id` the run in Dagster's history.
+    `rows_written` are rows of the target that were inserted, updated or deleted, `rows_removed` the deleted ones."""
 
     ok: bool
     stopped_at: str | None
@@ -42,6 +43,7 @@ class PhaseResult:
     failed_checks: tuple[str, ...]
     rows_written: int
     exit_code: int = 0
+    rows_removed: int = 0
     run_id: str | None = None
 
 
@@ -71,6 +73,12 @@ class Summary:
         phases = [self.global_phase, *self.cohorts.values()]
         return sum(p.rows_written for p in phases if p is not None)
 
+    @property
+    def rows_removed(self) -> int:
+        """Rows that were deleted from the target, because the source has them no longer."""
+        phases = [self.global_phase, *self.cohorts.values()]
+        return sum(p.rows_removed for p in phases if p is not None)
+
     def to_json(self, plan: str) -> dict[str, Any]:
         """The shape that `cutover run --json` promises."""
         cohorts = [
@@ -81,6 +89,7 @@ class Summary:
                 "failed_checks": list(p.failed_checks),
                 "reason": p.reason,
                 "rows_written": p.rows_written,
+                "rows_removed": p.rows_removed,
             }
             for name, p in self.cohorts.items()
         ]
@@ -96,6 +105,7 @@ class Summary:
             },
             "cohorts": cohorts,
             "rows_written": self.rows_written,
+            "rows_removed": self.rows_removed,
         }
 
 
@@ -174,7 +184,7 @@ class Runner:
 
     def _refuse_to_move_the_ground(self, tags: Mapping[str, str]) -> None:
         """A dry run must leave what loaded cohorts stand on where it is: their snapshot and their instant T."""
-        if tags.get(DRY_RUN) != "true" or self.workspace.control.current_record(self.workspace.plan.name) is None:
+        if tags.get(DRY_RUN) != "true" or self.workspace.control.real_record(self.workspace.plan.name) is None:
             return
         if tags.get(NEW_SNAPSHOT) == "true" or AS_OF in tags:
             raise BadInput(
@@ -293,19 +303,25 @@ def summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:
         stopped_at = critical[0].asset_key.to_user_string()
     elif not result.success:
         reason = _reason_outside_steps(result)
-    written = 0
-    for event in (e for e in result.all_events if e.is_step_materialization):
-        value = event.step_materialization_data.materialization.metadata.get("rows written")
-        written += value.value if isinstance(value, dg.IntMetadataValue) and value.value is not None else 0
     return PhaseResult(
         ok=result.success and not critical,
         stopped_at=stopped_at,
         reason=reason,
         failed_checks=tuple(f"{e.asset_key.to_user_string()}.{e.check_name}" for e in critical),
-        rows_written=written,
+        rows_written=_total(result, "rows written"),
         exit_code=exit_code,
+        rows_removed=_total(result, "rows removed"),
         run_id=result.run_id,
     )
+
+
+def _total(result: dg.ExecuteInProcessResult, key: str) -> int:
+    """Sum of a number over all materializations that state it."""
+    total = 0
+    for event in (e for e in result.all_events if e.is_step_materialization):
+        value = event.step_materialization_data.materialization.metadata.get(key)
+        total += value.value if isinstance(value, dg.IntMetadataValue) and value.value is not None else 0
+    return total
 
 
 def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:

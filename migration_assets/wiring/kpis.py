@@ -77,3 +77,13 @@ def run_times(instance: dg.DagsterInstance, runs: Collection[str], now: datetime
             end = now if record.end_time is None else datetime.fromtimestamp(record.end_time, UTC)
             found[record.dagster_run.run_id] = (datetime.fromtimestamp(record.start_time, UTC), end)
     return found
+
+
+def last_run(instance: dg.DagsterInstance, job: str) -> dict[str, Any] | None:
+    """The last finished run of a job in Dagster's history: run_id, ok, ended (ISO 8601); None when there is none."""
+    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=finished), limit=1):
+        ended = None if record.end_time is None else datetime.fromtimestamp(int(record.end_time), UTC).isoformat()
+        ok = record.dagster_run.status == dg.DagsterRunStatus.SUCCESS
+        return {"run_id": record.dagster_run.run_id, "ok": ok, "ended": ended}
+    return None

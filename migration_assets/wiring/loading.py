@@ -17,17 +17,11 @@ from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResul
 from migration_assets.stages.load.handover import Membership
 from migration_assets.stages.load.whereabouts import Whereabouts
 from migration_assets.wiring.metadata import markdown_table
-from migration_assets.wiring.tags import DRY_RUN
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.wiring.call import StageCall
-
-
-def is_dry_run(call: StageCall) -> bool:
-    """Whether this run is to write nothing to the target's tables."""
-    return call.tags.get(DRY_RUN) == "true"
 
 
 def load_rows(
@@ -43,15 +37,17 @@ def load_rows(
         snapshot=call.snapshot,
         run_id=call.run_id,
         loaded_at=datetime.now(UTC),
-        dry_run=is_dry_run(call),
+        dry_run=call.is_dry_run,
         work_folder=call.workspace.work_folder,
     )
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}
     result = load_cohort(call.engine, call.workspace.target, call.plan, order, canonical, redirects, membership)
-    call.say(f"{result.rows_written} rows written{' and rolled back: dry run' if result.dry_run else ''}")
+    removed = f", {result.rows_removed} of them removed" if result.rows_removed else ""
+    call.say(f"{result.rows_written} rows written{removed}{' and rolled back: dry run' if result.dry_run else ''}")
     if not result.dry_run:
         detail = {
             "rows_written": result.rows_written,
+            "rows_removed": result.rows_removed,
             "snapshot": call.snapshot,
             "plan_digest": call.plan.digest,
             "run_id": call.run_id,
@@ -119,6 +115,7 @@ def load_metadata(result: LoadResult) -> dict[str, Any]:
     rows = [tuple(getattr(t, column) for column in header) for t in result.tables]
     return {
         "rows written": 0 if result.dry_run else result.rows_written,
+        "rows removed": 0 if result.dry_run else result.rows_removed,
         "crosswalk rows written": 0 if result.dry_run else result.crosswalk.written,
         "dry run": result.dry_run,
         "load": markdown_table(header, rows),

@@ -18,6 +18,8 @@ _REMEDIES = {
     "42501": "Allow changes with --write; programs and files of the server stay out of reach without it.",
     "42601": "Correct the query; without --write it has to be one statement.",
 }
+# The server is content; it is Python that has no such value.
+_NO_SUCH_VALUE = "A value cannot be shown as it is (an infinite date, for one): cast its column to text in the query."
 
 
 def run_sql(workspace: Workspace, name: str, query: str, *, write: bool, actor: str) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def run_sql(workspace: Workspace, name: str, query: str, *, write: bool, actor: 
             cursor = connection.execute(query.encode(), prepare=not write)
             rows = [list(r) for r in cursor.fetchall()] if cursor.description else []
         except psycopg.Error as e:
-            remedy = _REMEDIES.get(e.sqlstate or "", "Correct the query.")
+            remedy = _REMEDIES.get(e.sqlstate or "", "Correct the query." if e.sqlstate else _NO_SUCH_VALUE)
             raise BadInput(f"{name} refused the query: {e.diag.message_primary or type(e).__name__}", remedy) from e
         columns = [c.name for c in cursor.description or ()]
         changed = max(cursor.rowcount, 0) if not columns else 0

@@ -23,7 +23,6 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
-from migration_assets.wiring.loading import is_dry_run
 from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.stage_names import COHORT_STAGES
 from migration_assets.wiring.workspace import Workspace
@@ -176,7 +175,7 @@ def _ask_gates(call: StageCall, spec: StageSpec) -> None:
         return
     basis, now = call.basis, datetime.now(UTC)
     # A dry run has neither loaded the reference data for good nor anything to reconcile: it brings its own.
-    unwritten = frozenset({"reference_data"}) if is_dry_run(call) else frozenset()
+    unwritten = frozenset({"reference_data"}) if call.is_dry_run else frozenset()
     for gate in (g for g in spec.gates if g not in unwritten):
         cohort = call.partition if gate in COHORT_STAGES else GLOBAL
         call.workspace.control.require_passed(cohort, [gate], basis, now=now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from migration_assets.domain.canonical import ENTITIES
+from migration_assets.domain.errors import Fault, PlanFaults
 from migration_assets.plan.models import Plan
 from migration_assets.quality.generated import SourceDeclaration, generated_suite
 from migration_assets.quality.suite import Suite, load_suite
@@ -40,6 +41,21 @@ def fed_entities(plan: Plan) -> frozenset[str]:
     return frozenset(fed | catalog | derived)
 
 
+def _refuse_strange_files(folder: Path) -> None:
+    assets = sorted((*GLOBAL_STAGES, *COHORT_STAGES))
+    remedy = f"call it <asset>.yaml; the assets are {', '.join(assets)}"
+    strange = [
+        path
+        for path in folder.glob("[!.]*")
+        if path.suffix == ".yml" or (path.suffix == ".yaml" and path.stem not in assets)
+    ]
+    if strange:
+        raise PlanFaults([Fault(str(p), 0, "name", "no asset reads this file", remedy) for p in strange])
+
+
 def check_suites(root: Path, plan: Plan) -> int:
-    """Load every suite of the plan and return how many rules there are; PlanFaults when one does not hold."""
+    """Load every suite of the plan and return how many rules there are; PlanFaults when one does not hold, or when a
+    file is named like no asset: its rules would never be asked."""
+    for folder in (root / "expectations", plan.folder / "expectations"):
+        _refuse_strange_files(folder)
     return sum(len(suite_of(root, plan, asset).rules) for asset in (*GLOBAL_STAGES, *COHORT_STAGES))

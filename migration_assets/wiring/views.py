@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from migration_assets.domain.errors import CutoverError
+from migration_assets.domain.errors import CutoverError, Misconfigured
 from migration_assets.domain.money import written
 from migration_assets.stages.store import GLOBAL
-from migration_assets.wiring.kpis import kpis_of
+from migration_assets.wiring.kpis import kpis_of, last_run
 from migration_assets.wiring.reports import reports_of, silent_in
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
@@ -36,7 +36,8 @@ MARKS = {
 
 
 def print_summary(out: Console, summary: Summary) -> None:
-    """One line per cohort: how it went, where it stopped, what failed, how many rows were written."""
+    """One line per cohort: how it went, where it stopped, what failed, how many rows were written, and how many of
+    them are gone because the source has them no longer."""
     first = summary.global_phase
     if first is not None and not first.ok:
         out.print(f"[red]The global phase stopped at {first.stopped_at}.[/]")
@@ -51,6 +52,12 @@ def print_summary(out: Console, summary: Summary) -> None:
             name, GOOD if p.ok else BAD, p.stopped_at or "", "\n".join(p.failed_checks), f"{p.rows_written:,}"
         )
     out.print(table)
+    if summary.rows_removed:
+        named = ", ".join(f"{name} {p.rows_removed:,}" for name, p in summary.cohorts.items() if p.rows_removed)
+        out.print(
+            f"[yellow]{summary.rows_removed:,} rows were removed from the target[/], because the source has them no "
+            f"longer ({named}). Their pre-images are in the target's cutover.pre_image."
+        )
     for name, p in summary.cohorts.items():
         if p.reason:
             out.print(f"[red]{', '.join(filter(None, (name, p.stopped_at)))}:[/] {escape(p.reason)}")
@@ -232,17 +239,31 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
         }
         for c in cohorts
     ]
+    lost = any(r["stages"]["loaded_target"]["state"] == "passed" for r in rows) and not _holds_a_record(workspace)
     once = {s.asset: _standing(s) for s in control.status(basis, [GLOBAL], GLOBAL_STAGES, now)}
     states = [s["state"] for stages in (once, *(r["stages"] for r in rows)) for s in stages.values()]
     return {
-        "ok": bool(rows) and all(s in ("passed", "waived") for s in states),
+        "ok": bool(rows) and all(s in ("passed", "waived") for s in states) and not lost,
         "plan": workspace.plan.name,
         "snapshot": record.snapshot,
         "as_of": record.as_of.isoformat(),
+        "trial": record.trial,
+        "target_lost": lost,
+        "last_global_run": last_run(instance, "global_phase"),
         "global": once,
         "cohorts": rows,
         "kpis": kpis_of(workspace, instance, [c.name for c in cohorts], now),
     }
+
+
+def _holds_a_record(workspace: Workspace) -> bool:
+    """Whether the target is there and has the record of what was loaded."""
+    from migration_assets.stages.load.catalog import has_record
+
+    try:
+        return has_record(workspace.target)
+    except Misconfigured:
+        return False
 
 
 def _standing(status: AssetStatus) -> dict[str, Any]:
@@ -263,7 +284,16 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
     if found["snapshot"] is None:
         out.print(f"[yellow]{escape(found['reason'])}[/]")
         return
-    out.print(f"plan {found['plan']}, snapshot {found['snapshot']}, as of {found['as_of']}")
+    trial = "; tried only (dry run)" if found["trial"] else ""
+    out.print(f"plan {found['plan']}, snapshot {found['snapshot']}, as of {found['as_of']}{trial}")
+    if found["target_lost"]:
+        out.print("[red]The target holds no record of what was loaded into it:[/] it was dropped, or is another one.")
+    tried = found["last_global_run"]
+    if tried is not None and not tried["ok"]:
+        out.print(
+            f"[yellow]The last global phase ({tried['ended']}) did not come through[/], so what is shown stands on the "
+            f"one before. `cutover ui` has its history: run {tried['run_id'][:8]}."
+        )
     once, cohorts = found["global"], found["cohorts"]
     table = Table(*(s.replace("_", "\n") for s in once), title="Global phase", title_justify="left")
     table.add_row(*(MARKS[s["state"]] for s in once.values()))

@@ -130,6 +130,19 @@ def test_a_new_snapshot_makes_a_new_current_record_and_plans_do_not_see_each_oth
     assert control.current_record("nothing") is None
 
 
+def test_nothing_stands_on_a_trial_and_a_real_run_takes_its_place(control: ControlDatabase) -> None:
+    basis = {"plan": "acme", "snapshot": "S1", "plan_digest": "d1", "strategy": "phased", "now": LATER}
+    tried = control.freeze_record(**basis, as_of=LATER, trial=True)
+    assert tried.trial and control.current_record("acme") == tried and control.real_record("acme") is None
+    first = control.freeze_record(**basis, as_of=NOW)
+    assert not first.trial and control.current_record("acme") == control.real_record("acme") == first
+    assert control.freeze_record(**basis, as_of=NOW, trial=True) == first, "a trial on what stands changes nothing"
+    changed = basis | {"plan_digest": "d2"}
+    again = control.freeze_record(**changed, as_of=NOW, trial=True)
+    assert control.current_record("acme") == again and control.real_record("acme") == first
+    assert control.freeze_record(**changed, as_of=NOW) == control.real_record("acme") != again
+
+
 def test_freezing_at_the_same_time_leaves_one_current_record(control: ControlDatabase) -> None:
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: freeze(control), range(4)))

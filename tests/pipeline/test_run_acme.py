@@ -267,6 +267,26 @@ def _own(world: World) -> tuple[Any, ...]:
     )
 
 
+def test_a_customer_whose_founding_row_leaves_the_source_keeps_its_id_and_all_it_pays_for(
+    acme: World, acme_run: Summary
+) -> None:
+    """The CRM loses the account that the ERP's debtor was merged into; the debtor stands alone from then on."""
+    (target_id, account), *_ = acme.target(
+        "select a.target_id, a.source_id from cutover.crosswalk a join cutover.crosswalk b using (target_id) "
+        "join app.subscriptions s on s.account_id = a.target_id where a.founder and a.source_table = 'accounts' "
+        "and b.status = 'merged' and b.source_table = 'customers' group by 1, 2 order by count(*) desc, 2"
+    )
+    theirs = f"select count(*) from app.{{}} where account_id = '{target_id}'"
+    before = [acme.target(theirs.format(t)) for t in ("subscriptions", "invoices", "entitlements")]
+    assert before[0] > [(0,)] and before[1] > [(0,)]
+    asked(acme.workspace.environment.database("legacy_crm"), f"delete from crm.accounts where account_id = '{account}'")
+    again = acme.migrate(new_snapshot="true")
+    assert again.ok, {name: phase.failed_checks or phase.reason for name, phase in again.cohorts.items()}
+    bearer = f"select source_table, status, founder from cutover.crosswalk where target_id = '{target_id}' order by 2"
+    assert acme.target(bearer)[0] == ("customers", "loaded", False)
+    assert [acme.target(theirs.format(t)) for t in ("subscriptions", "invoices", "entitlements")] == before
+
+
 def test_list_price_for_the_contracted_one_and_swapped_dates_are_caught_by_the_control_totals(
     acme: World, acme_run: Summary
 ) -> None:

@@ -37,7 +37,9 @@ class Recorded(Runner):
 
 def runner(strategy: str, *failing: tuple[str, str]) -> Recorded:
     record = SimpleNamespace(snapshot="s", as_of=datetime(2026, 6, 30, tzinfo=UTC))
-    control = SimpleNamespace(current_record=lambda _: record, cohorts=lambda _: tuple(PLANNED))
+    control = SimpleNamespace(
+        current_record=lambda _: record, real_record=lambda _: record, cohorts=lambda _: tuple(PLANNED)
+    )
     rules = [SimpleNamespace(name=c.name, wave=c.wave, buckets=0) for c in PLANNED[:-1]]
     file, cohorts = SimpleNamespace(strategy=strategy), SimpleNamespace(cohorts=rules)
     plan = SimpleNamespace(name="p", file=file, cohorts=cohorts)
@@ -132,7 +134,7 @@ def test_a_dry_run_leaves_the_ground_that_cohorts_stand_on(tag: str) -> None:
     with pytest.raises(BadInput, match="cohorts stand on"):
         made.migrate(tags={"cutover/dry_run": "true", tag: "true"})
     assert made.asked == []
-    made.workspace.control.current_record = lambda _: None
+    made.workspace.control.current_record = made.workspace.control.real_record = lambda _: None
     made.migrate(tags={"cutover/dry_run": "true", tag: "true"})
     assert made.asked == [("global_phase", None)], "nothing stands on anything yet"
 

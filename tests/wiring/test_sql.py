@@ -62,3 +62,9 @@ def test_a_writer_can_and_both_are_logged_without_the_text(workspace: Any) -> No
 def test_an_unknown_database_is_refused_with_those_there_are(workspace: Any) -> None:
     with pytest.raises(BadInput, match="no such database"):
         run_sql(workspace, "legacy", "SELECT 1", write=False, actor="test")
+
+
+def test_a_value_that_python_lacks_is_said_with_what_to_do(workspace: Any) -> None:
+    with pytest.raises(BadInput) as refused:
+        run_sql(workspace, "target", "SELECT 'infinity'::date", write=False, actor="test")
+    assert "cast its column to text" in refused.value.remedy

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import pytest
+
 import migration_assets
+from migration_assets.domain.errors import PlanFaults
 from migration_assets.plan.load import load_plan
 from migration_assets.plan.models import Plan
-from migration_assets.wiring.suites import suite_of
+from migration_assets.wiring.suites import check_suites, suite_of
 
 REPOSITORY = Path(migration_assets.__path__[0]).parent
 
@@ -33,3 +37,14 @@ def test_exponents_of_the_plan_are_those_its_amounts_are_checked_by() -> None:
 def test_a_plan_without_currencies_of_its_own_changes_no_rule() -> None:
     rules = suite_of(REPOSITORY, with_currencies(), "transformed_billing").rules
     assert not [r for r in rules if "own" in r.kwargs]
+
+
+@pytest.mark.parametrize("name", ["loaded_targets.yaml", "loaded_target.yml"])
+def test_a_file_that_no_asset_reads_is_refused(tmp_path: Path, name: str) -> None:
+    shutil.copytree(REPOSITORY / "expectations", tmp_path / "expectations")
+    plan = load_plan(REPOSITORY / "plans" / "acme")
+    assert check_suites(tmp_path, plan) > 100
+    (tmp_path / "expectations" / name).write_text("asset: x\n", encoding="utf-8")
+    with pytest.raises(PlanFaults) as refused:
+        check_suites(tmp_path, plan)
+    assert name in str(refused.value) and "no asset reads this file" in str(refused.value)

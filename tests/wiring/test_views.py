@@ -9,17 +9,27 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
 import pytest
 from rich.console import Console
 
+from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.control import AssetStatus, Cohort, FailedCheck
 from migration_assets.plan.models import Control
 from migration_assets.stages.store import Store
 from migration_assets.wiring.execute import PhaseResult, Summary
-from migration_assets.wiring.views import ending_of, print_reconciliation, print_status, reconciliation_of, status_of
+from migration_assets.wiring.kpis import last_run
+from migration_assets.wiring.views import (
+    ending_of,
+    print_reconciliation,
+    print_status,
+    print_summary,
+    reconciliation_of,
+    status_of,
+)
 
 COHORTS = ("pilot", "rest")
-NO_RUNS: Any = SimpleNamespace(get_run_records=lambda _: [])
+NO_RUNS: Any = SimpleNamespace(get_run_records=lambda *_, **__: [])
 COUNT = Control(measure="contracts", kind="count", source="erp.contracts", target="subscriptions", owner="finance")
 
 
@@ -30,7 +40,7 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
         place = store.folder("reconciliation", cohort)
         place.mkdir(parents=True)
         (place / "report.json").write_text(json.dumps(report), encoding="utf-8")
-    record = SimpleNamespace(snapshot="snap", as_of=None)
+    record = SimpleNamespace(snapshot="snap", as_of=None, trial=False)
     control = SimpleNamespace(
         current_record=lambda plan: record,
         cohorts=lambda record: [
@@ -148,7 +158,17 @@ def test_what_was_changed_left_out_or_could_not_be_read_is_printed(tmp_path: Pat
     assert "500 more differences" in said
 
 
-def standing(folder: Path, **states: Any) -> dict[str, Any]:
+@pytest.fixture
+def held(database: str) -> PostgresTarget:
+    """A target with the record of what was loaded."""
+    target = PostgresTarget(database)
+    with target.transaction() as connection:
+        connection.execute("CREATE SCHEMA cutover")
+        connection.execute("CREATE TABLE cutover.crosswalk ()")
+    return target
+
+
+def standing(folder: Path, target: PostgresTarget, **states: Any) -> dict[str, Any]:
     """The status of a plan in which every stage has passed but those named; these failed one critical check."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     failed = FailedCheck("tables_there", "critical", True, 1, "one table is gone", {}, False)
@@ -161,29 +181,78 @@ def standing(folder: Path, **states: Any) -> dict[str, Any]:
 
     found = workspace(folder)
     found.control.status = status
-    found.record = lambda: SimpleNamespace(snapshot="snap", as_of=at)
+    found.record = lambda: SimpleNamespace(snapshot="snap", as_of=at, trial=False)
+    found.target = target
     return status_of(found, NO_RUNS)
 
 
-def test_status_is_good_when_every_stage_has_passed_or_is_signed_for(tmp_path: Path) -> None:
-    assert standing(tmp_path)["ok"] and standing(tmp_path, loaded_target="waived")["ok"]
+def test_status_is_good_when_every_stage_has_passed_or_is_signed_for(tmp_path: Path, held: PostgresTarget) -> None:
+    assert standing(tmp_path, held)["ok"] and standing(tmp_path, held, loaded_target="waived")["ok"]
+
+
+def test_status_notices_that_the_target_is_gone(tmp_path: Path, held: PostgresTarget, database: str) -> None:
+    with held.transaction() as connection:
+        connection.execute("DROP SCHEMA cutover CASCADE")
+    dropped = PostgresTarget(database.replace("/test_", "/gone_"))
+    for target in (held, dropped):
+        found = standing(tmp_path, target)
+        assert not found["ok"] and "holds no record of what was loaded" in printed(print_status, found)
+        assert not standing(tmp_path, target, loaded_target="never")["target_lost"], "nothing was loaded into it yet"
+
+
+def test_status_says_that_the_last_global_phase_failed(tmp_path: Path, held: PostgresTarget) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert last_run(instance, "global_phase") is None
+        for outcome in ("good", "bad"):
+            job = dg.JobDefinition(name="global_phase", graph_def=graph_of(outcome))
+            ran = job.execute_in_process(instance=instance, raise_on_error=False)
+            assert last_run(instance, "global_phase") == {
+                "run_id": ran.run_id,
+                "ok": outcome == "good",
+                "ended": last_run(instance, "global_phase")["ended"],  # type: ignore[index]
+            }
+    found = standing(tmp_path, held) | {"last_global_run": {"run_id": "a1b2c3d4e5", "ok": False, "ended": "today"}}
+    assert "last global phase (today) did not come through" in printed(print_status, found)
+
+
+def graph_of(outcome: str) -> dg.GraphDefinition:
+    @dg.op
+    def work() -> None:
+        if outcome == "bad":
+            raise RuntimeError("no")
+
+    return dg.GraphDefinition(name="work_graph", node_defs=[work])
 
 
 @pytest.mark.parametrize("stage", ["target_schema", "cohort_plan", "loaded_target"])
 @pytest.mark.parametrize("state", ["failed", "never", "stale"])
-def test_status_is_not_good_where_a_stage_does_not_stand(tmp_path: Path, stage: str, state: str) -> None:
-    assert not standing(tmp_path, **{stage: state})["ok"]
+def test_status_is_not_good_where_a_stage_does_not_stand(
+    tmp_path: Path, held: PostgresTarget, stage: str, state: str
+) -> None:
+    assert not standing(tmp_path, held, **{stage: state})["ok"]
 
 
-def test_status_shows_the_global_phase_and_why_it_failed(tmp_path: Path) -> None:
-    said = printed(print_status, standing(tmp_path, target_schema="failed"))
+def test_status_shows_the_global_phase_and_why_it_failed(tmp_path: Path, held: PostgresTarget) -> None:
+    said = printed(print_status, standing(tmp_path, held, target_schema="failed"))
     assert "Global phase" in said and "global target_schema: tables_there: one table is gone" in said
 
 
-def test_status_shows_the_key_figures_of_each_cohort_and_of_all(tmp_path: Path) -> None:
-    found = standing(tmp_path, loaded_target="failed")
+def test_status_shows_the_key_figures_of_each_cohort_and_of_all(tmp_path: Path, held: PostgresTarget) -> None:
+    found = standing(tmp_path, held, loaded_target="failed")
     assert set(found["kpis"]["cohorts"]) == set(COHORTS)
     assert found["kpis"]["cohorts"]["pilot"]["checks_run"] == 24
     assert found["kpis"]["overall"]["checks_passed"] == 46
     said = printed(print_status, found)
     assert "Key figures" in said and "95.833" in said
+
+
+@pytest.mark.parametrize(("removed", "said"), [((0, 2), "2 rows were removed"), ((0, 0), "")])
+def test_rows_that_left_with_the_source_are_said_with_their_cohort(removed: tuple[int, int], said: str) -> None:
+    cohorts = {name: result(rows_written=9, rows_removed=n) for name, n in zip(COHORTS, removed, strict=True)}
+    summary = Summary("snap", "now", result(), cohorts)
+    text = io.StringIO()
+    print_summary(Console(file=text, width=150), summary)
+    assert ("removed" in text.getvalue()) == bool(said) and said in text.getvalue()
+    assert "rest 2" in text.getvalue() or not said
+    found = summary.to_json("tiny")
+    assert (found["rows_removed"], [c["rows_removed"] for c in found["cohorts"]]) == (sum(removed), list(removed))

@@ -122,6 +122,7 @@ def _freeze(call: StageCall, members_file: Path, rows: dict[str, int]) -> None:
         plan_digest=plan.digest,
         strategy=plan.file.strategy,
         now=datetime.now(UTC),
+        trial=call.is_dry_run,
     )
     planned = {c.name: c for c in planned_cohorts(plan.cohorts.cohorts)}
     # What belongs to nobody moves last: its orphans matter to no customer, and the pilot comes first.

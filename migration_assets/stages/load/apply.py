@@ -99,6 +99,11 @@ class LoadResult:
         """Rows of the target's own tables that were inserted, updated or deleted."""
         return sum(t.written for t in self.tables)
 
+    @property
+    def rows_removed(self) -> int:
+        """Those of them that were deleted, because the source has them no longer."""
+        return sum(t.deleted for t in self.tables)
+
 
 def load_cohort(
     engine: DuckDBEngine,

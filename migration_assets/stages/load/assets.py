@@ -11,7 +11,6 @@ from migration_assets.stages.load.schema import desired_schema
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import target_lineage
 from migration_assets.wiring.loading import (
-    is_dry_run,
     load_metadata,
     load_rows,
     loaded_table,
@@ -76,10 +75,10 @@ def _make_schema(call: StageCall) -> StageOutput:
 
 def _load(call: StageCall) -> StageOutput:
     files = {e: call.file(asset, e) for asset in TRANSFORMED for e in call.entities(asset)}
-    if is_dry_run(call):
+    if call.is_dry_run:
         # The global phase has rolled its rows back, and what is tried here needs them.
         files = call.files("reference_data") | files
     result = load_rows(call, call.partition, files, merged_rows(call), membership_of(call))
     file = call.file("loaded_target", "loaded")
     call.engine.write(call.engine.table(loaded_table(result)), file, order_by=["table"])
-    return StageOutput({"loaded": file}, load_metadata(result), stands=not is_dry_run(call))
+    return StageOutput({"loaded": file}, load_metadata(result), stands=not call.is_dry_run)

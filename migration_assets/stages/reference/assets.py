@@ -11,7 +11,7 @@ from migration_assets.stages.reference.load_once import reference_rows
 from migration_assets.stages.references import FATES, empty
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, mapping_lineage
-from migration_assets.wiring.loading import is_dry_run, load_metadata, load_rows
+from migration_assets.wiring.loading import load_metadata, load_rows
 from migration_assets.wiring.metadata import row_counts, stage_account
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.workspace import Workspace
@@ -57,6 +57,6 @@ def _load_reference(call: StageCall) -> StageOutput:
         tables,
         metadata,
         may_be_empty=call.may_be_empty(tables),
-        stands=not is_dry_run(call),
+        stands=not call.is_dry_run,
         publish=lambda: load_metadata(load_rows(call, UNASSIGNED, {t: tables[t] for t in made.rows})),
     )

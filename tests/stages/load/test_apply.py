@@ -143,6 +143,7 @@ def _counts(**changes: int) -> TableResult:
         ({"inserted": 2, "found": 5}, {"loaded_none_rejected"}),
         ({"unchanged": 1}, {"loaded_counts_balance"}),
         ({"inserted": 4, "found": 7}, {"loaded_counts_not_negative"}),
+        ({"deleted": 1}, {"loaded_none_removed"}),
     ],
 )
 def test_each_check_of_the_counts_can_fail(

@@ -1,0 +1,36 @@
+"""The command line itself: what is wrong with it is said in the form that was asked for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from migration_assets.cli import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--json", "--at-once", "0"], "0 is not in the range"),
+        (["run", "--json", "--nope"], "No such option"),
+        (["reconcile", "extra", "--json"], "unexpected extra argument"),
+        (["nothing", "--json"], "No such command"),
+    ],
+)
+def test_a_wrong_command_line_is_json_where_json_was_asked_for(arguments: list[str], said: str) -> None:
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    answer = json.loads(done.stdout)
+    assert answer["ok"] is False and said in answer["error"] and "--help" in answer["remedy"]
+
+
+def test_without_json_it_is_text() -> None:
+    done = CliRunner().invoke(main, ["run", "--nope"])
+    assert done.exit_code == 2 and done.stdout == "" and "No such option" in done.stderr
+
+
+def test_help_is_help_all_the_same() -> None:
+    done = CliRunner().invoke(main, ["run", "--json", "--help"])
+    assert done.exit_code == 0 and "Take a new golden copy first" in done.stdout
