@@ -115,8 +115,11 @@ class GuardedWrites:
         return self.connection.execute(statement).rowcount
 
     def _keep(self, name: str, target: sql.Composable, key: tuple[str, ...], which: sql.Composed) -> None:
-        """Pre-images of the rows of `target t` that `which` picks."""
-        statement = sql.SQL("INSERT INTO {} SELECT {}, {}, {}, 'update', to_jsonb(t) FROM {} t {}").format(
+        """Pre-images of the rows of `target t` that `which` picks; of one that this load has changed already the first
+        one stays."""
+        statement = sql.SQL(
+            "INSERT INTO {} SELECT {}, {}, {}, 'update', to_jsonb(t) FROM {} t {} ON CONFLICT DO NOTHING"
+        ).format(
             sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),
             sql.Literal(self.load_id),
             sql.Literal(name),

@@ -433,6 +433,32 @@ def test_after_an_unmerge_across_cohorts_the_id_stays_with_its_founder_whoever_i
     }
 
 
+def test_what_another_cohort_still_has_of_a_merged_customer_is_led_to_the_survivor(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    plan, payer = tiny_plan(), part(range(3, 4))
+    payer.one("customer", 3).update(parent_id="crm.accounts:1", payer_id="crm.accounts:1")
+    load_cohort(engine, target, plan, order("pilot"), part(range(1, 3)).canonical(engine))
+    load_cohort(engine, target, plan, order("base"), payer.canonical(engine))
+    now = membership(engine, {"pilot": (1, 2), "base": (3,)}, into={1: 2})
+    merged = part(range(1, 3))
+    merged.records["customer"] = [merged.one("customer", 2) | {"parent_id": None}]
+    for entity in ("subscription", "entitlement"):
+        merged.records[entity] = [merged.one(entity, 2)]
+    merged.records["subscription_item"] = merged.records["subscription_item"][2:]
+    done = load_cohort(
+        engine, target, plan, order("pilot"), merged.canonical(engine),
+        _redirects(engine, "crm.accounts:1", "crm.accounts:2"), now,
+    )  # fmt: skip
+    assert done.rows_removed == 5, "the merged customer, and the contract that the cohort does not have any more"
+    (second,) = ask(target, "SELECT target_id FROM cutover.crosswalk WHERE entity = 'customer' AND source_id = '2'")
+    led = "SELECT parent_id, payer_id FROM billing.customers WHERE customer_number = 'C-00003'"
+    assert ask(target, led) == [second * 2]
+    kept = "SELECT row FROM cutover.pre_image WHERE operation = 'update' AND table_name = 'customers'"
+    [(before,)] = [r for r in ask(target, kept) if r[0]["customer_number"] == "C-00003"]
+    assert before["parent_id"] == before["payer_id"] != str(second[0]), "one pre-image, of the row before"
+
+
 def test_two_rows_under_one_id_are_refused(engine: DuckDBEngine, target: PostgresTarget) -> None:
     """The net below: a record bent by hand would let two customers write into one row."""
     load_cohort(engine, target, tiny_plan(), order("pilot"), part(range(1, 3)).canonical(engine))
