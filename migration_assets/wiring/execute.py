@@ -75,7 +75,7 @@ class Summary:
 
     @property
     def rows_removed(self) -> int:
-        """Rows that were deleted from the target, because the source has them no longer."""
+        """Rows that were deleted from the target, because their cohort's load does not have them any more."""
         phases = [self.global_phase, *self.cohorts.values()]
         return sum(p.rows_removed for p in phases if p is not None)
 

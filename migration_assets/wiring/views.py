@@ -37,7 +37,7 @@ MARKS = {
 
 def print_summary(out: Console, summary: Summary) -> None:
     """One line per cohort: how it went, where it stopped, what failed, how many rows were written, and how many of
-    them are gone because the source has them no longer."""
+    them were removed."""
     first = summary.global_phase
     if first is not None and not first.ok:
         out.print(f"[red]The global phase stopped at {first.stopped_at}.[/]")
@@ -55,8 +55,9 @@ def print_summary(out: Console, summary: Summary) -> None:
     if summary.rows_removed:
         named = ", ".join(f"{name} {p.rows_removed:,}" for name, p in summary.cohorts.items() if p.rows_removed)
         out.print(
-            f"[yellow]{summary.rows_removed:,} rows were removed from the target[/], because the source has them no "
-            f"longer ({named}). Their pre-images are in the target's cutover.pre_image."
+            f"[yellow]{summary.rows_removed:,} rows were removed from the target[/], because this load does not have "
+            f"them any more: they left the source, or are merged, rejected or excluded now ({named}). "
+            "Their pre-images are in the target's cutover.pre_image."
         )
     for name, p in summary.cohorts.items():
         if p.reason:

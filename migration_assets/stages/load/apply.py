@@ -101,7 +101,7 @@ class LoadResult:
 
     @property
     def rows_removed(self) -> int:
-        """Those of them that were deleted, because the source has them no longer."""
+        """Those of them that were deleted, because this load does not have them any more."""
         return sum(t.deleted for t in self.tables)
 
 

@@ -8,7 +8,7 @@ removed by the cohort that has it now, when that one is loaded. Who bears which 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,8 +80,8 @@ class Handover:
         Returns which customers bear an id that was minted from another key (shape.ALIASES).
         """
         self._place_members()
-        recorded = self._open_questions()
-        borne = bearers(recorded, self._minted, self._returned(recorded))
+        recorded, returned = self._open_questions()
+        borne = bearers(recorded, self._minted, returned)
         self._hand_over_customers(recorded, borne)
         self._hand_over_belongings()
         left = sql.SQL("UPDATE {} SET cohort = {} WHERE cohort <> ALL({})")
@@ -133,20 +133,35 @@ class Handover:
         # Just made, it has no statistics.
         self._run(sql.SQL("ANALYZE {}"), _MEMBERS)
 
-    def _open_questions(self) -> list[Recorded]:
-        """Recorded rows of every id for which it has to be decided who bears it: it stood for several rows, or its own
-        row is merged now or no longer in the source. And the own rows of the customers that could bear one of them."""
+    def _open_questions(self) -> tuple[list[Recorded], Mapping[str, str]]:
+        """Recorded rows of every id for which it has to be decided who bears it, with the own rows of all who could;
+        and which of these ids were minted from rows that are back (`_returned`)."""
+        asked: set[str] = set()
+        while True:
+            recorded = self._recorded(asked)
+            returned = self._returned(recorded)
+            missing = set(returned.values()) - {row.key for row in recorded} - asked
+            if not missing:
+                return recorded, returned
+            asked |= missing
+
+    def _recorded(self, asked: Collection[str]) -> list[Recorded]:
+        """Recorded rows of every id that stood for several rows, or whose own row is merged now or no longer in the
+        source, or is that of one of the customers asked for. And the own rows of the customers that could bear one."""
         query = sql.SQL(
             "WITH led AS MATERIALIZED (SELECT x.source_system || '.' || x.source_table || ':' || x.source_id AS key, "
             "x.target_id, x.status, x.founder, x.cohort, m.identity, m.cohort AS cohort_now "
             "FROM {record} x LEFT JOIN {members} m USING (source_system, source_table, source_id) "
             "WHERE x.entity = 'customer'), "
-            "several AS (SELECT target_id FROM led WHERE NOT founder OR identity IS NOT NULL OR cohort_now IS NULL) "
+            "several AS (SELECT target_id FROM led WHERE NOT founder OR identity IS NOT NULL OR cohort_now IS NULL "
+            "OR key = ANY({asked})) "
             "SELECT key, target_id, status = 'loaded', cohort, coalesce(identity, key), cohort_now FROM led "
             "WHERE target_id IN (SELECT target_id FROM several) OR key IN (SELECT identity FROM led "
             "WHERE identity IS NOT NULL AND target_id IN (SELECT target_id FROM several)) ORDER BY key"
         )
-        rows = self._connection.execute(query.format(record=_RECORD, members=_MEMBERS)).fetchall()
+        rows = self._connection.execute(
+            query.format(record=_RECORD, members=_MEMBERS, asked=sql.Literal(sorted(asked)))
+        ).fetchall()
         return [
             Recorded(key, str(target_id), loaded, cohort, None if now is None else identity, now)
             for key, target_id, loaded, cohort, identity, now in rows

@@ -206,3 +206,20 @@ def test_a_cohort_that_stays_blocked_costs_nobody_anything(players: list[Player]
     assert not load_in_turn(player, state, list(COHORTS))
     assert not load_in_turn(player, state, list(COHORTS))
     check_whole(player, state)
+
+
+def test_one_that_comes_back_merged_into_another_leaves_that_one_its_id(players: list[Player]) -> None:
+    """Its old id stands for nobody by then, and is not taken for that of the customer it belongs to now."""
+    player, contracts = players[0], {3: 3}
+    history = (
+        State({1: 1, 2: 1, 3: 3}, {1: "base", 3: "pilot"}, contracts),
+        State({2: 2, 3: 3}, {2: "base", 3: "pilot"}, contracts),
+        State({1: 3, 3: 3}, {3: "pilot"}, contracts),
+    )
+    ids = []
+    for state in history:
+        assert not load_in_turn(player, state, list(COHORTS))
+        assert not load_in_turn(player, state, list(COHORTS))
+        check_whole(player, state)
+        ids.append(player.ids()[3])
+    assert len(set(ids)) == 1
