@@ -28,6 +28,7 @@ from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
 from migration_assets.stages.load.refusal import refusal
 from migration_assets.stages.load.schema import (
     CROSSWALK,
+    CROSSWALK_KEY,
     LEDGER,
     RECORD_SCHEMA,
     key_column,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from migration_assets.plan.models import Plan
 
 _RECORD_TABLE = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
-_CROSSWALK_KEY = ("entity", "source_system", "source_table", "source_id")
 _CROSSWALK_VALUES = ("target_id", "status", "founder", "row_hash")
 
 
@@ -87,12 +87,14 @@ class TableResult:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What a load did. `crosswalk` counts rows of the record, `tables` those of the target itself, parents first."""
+    """What a load did. `crosswalk` counts rows of the record, `tables` those of the target itself, parents first;
+    `handed_over` are rows of the record that changed cohort or key, this one's or another's."""
 
     cohort: str
     tables: tuple[TableResult, ...]
     crosswalk: TableResult
     dry_run: bool = False
+    handed_over: int = 0
 
     @property
     def rows_written(self) -> int:
@@ -211,7 +213,8 @@ class _Load:
         self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
         tables = tuple(replace(t, deleted=gone.get(t.table, 0), found=found[t.table]) for t in done)
         self._record([t for t in (*tables, crosswalk) if t.written])
-        return LoadResult(self.order.cohort, tables, crosswalk, self.order.dry_run)
+        handed_over = self.handover.moved if self.handover else 0
+        return LoadResult(self.order.cohort, tables, crosswalk, self.order.dry_run, handed_over)
 
     def _known_entities(self) -> set[str]:
         """Entities of which the crosswalk has rows of this cohort."""
@@ -307,7 +310,7 @@ class _Load:
         pairs = sql.SQL(
             "SELECT g.target_id AS old, s.target_id AS new FROM {} g JOIN {} s ON {} WHERE s.status = 'merged'"
         )
-        led = pairs.format(gone, crosswalk, same_key("g", "s", _CROSSWALK_KEY))
+        led = pairs.format(gone, crosswalk, same_key("g", "s", CROSSWALK_KEY))
         for table, column in references_to(self.plan.target, entity):
             key = key_column(self.plan.target.tables[table])
             self.writes.lead(table, sql.Identifier(self.plan.target.schema_name, table), key, column, led, gone)
@@ -326,7 +329,7 @@ class _Load:
             return None, TableResult(CROSSWALK, 0, 0, 0, 0)
         stamped = self.load.crosswalk.mutate(**{c: ibis.literal(v) for c, v in self._stamp.items()})
         path = self.folder / f"{CROSSWALK}.csv"
-        write_csv(self.engine, stamped, path, order_by=_CROSSWALK_KEY)
+        write_csv(self.engine, stamped, path, order_by=CROSSWALK_KEY)
         columns = tuple(stamped.columns)
         if fresh and (copied := self._copy_fresh(_RECORD_TABLE, columns, path)) is not None:
             return None, TableResult(CROSSWALK, copied, copied, 0, 0)
@@ -345,9 +348,9 @@ class _Load:
 
     def _write_crosswalk(self, stage: sql.Identifier, planned: int) -> TableResult:
         deleted = self._forget(stage)
-        compared = (*_CROSSWALK_KEY, *_CROSSWALK_VALUES, "cohort")
+        compared = (*CROSSWALK_KEY, *_CROSSWALK_VALUES, "cohort")
         extra = {c: v for c, v in self._stamp.items() if c != "cohort"}
-        new, changed, same = self.writes.write_changes(CROSSWALK, _RECORD_TABLE, stage, _CROSSWALK_KEY, compared, extra)
+        new, changed, same = self.writes.write_changes(CROSSWALK, _RECORD_TABLE, stage, CROSSWALK_KEY, compared, extra)
         return TableResult(CROSSWALK, planned, new, changed, same, deleted)
 
     def _forget(self, stage: sql.Identifier) -> int:
@@ -360,9 +363,9 @@ class _Load:
             sql.Literal(self.order.cohort),
             sql.Literal(list(self.load.entities)),
             stage,
-            same_key("s", "t", _CROSSWALK_KEY),
+            same_key("s", "t", CROSSWALK_KEY),
         )
-        return self.writes.delete(CROSSWALK, gone, _CROSSWALK_KEY)
+        return self.writes.delete(CROSSWALK, gone, CROSSWALK_KEY)
 
     def _record(self, written: list[TableResult]) -> None:
         statement = sql.SQL("INSERT INTO {} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)").format(

@@ -8,7 +8,7 @@ removed by the cohort that has it now, when that one is loaded. Who bears which 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +21,10 @@ from migration_assets.connectors.postgres_target import copy_in, copy_out, names
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.plan.ownership import UNASSIGNED, owner_column
 from migration_assets.stages.load.bearers import Change, Recorded, bearers, changes
+from migration_assets.stages.load.guarded import same_key
 from migration_assets.stages.load.schema import (
     CROSSWALK,
+    CROSSWALK_KEY,
     RECORD_SCHEMA,
     key_column,
     parents_first,
@@ -42,8 +44,7 @@ if TYPE_CHECKING:
 _RECORD = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
 _MEMBERS, _HANDED = sql.Identifier("pg_temp", "handover_members"), sql.Identifier("pg_temp", "handover_handed")
 _MOVES = sql.Identifier("pg_temp", "handover_moves")
-_ROW = ("entity", *SOURCE)
-_TEXT = dict.fromkeys((*_ROW, "cohort", "owner_cohort"), "text")
+_TEXT = dict.fromkeys((*CROSSWALK_KEY, "cohort", "owner_cohort"), "text")
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,11 @@ class Handover:
     def leave(self, gone: sql.Identifier) -> None:
         """Take out of `gone` (entity, source_system, source_table, source_id, target_id: rows of this cohort's record
         that it no longer has) what another cohort has now, and give it the record."""
-        query = sql.SQL("SELECT {}, {}, NULL::text FROM {}").format(names(_ROW), sql.Literal(self._cohort), gone)
+        query = sql.SQL("SELECT {}, {}, NULL::text FROM {}").format(
+            names(CROSSWALK_KEY), sql.Literal(self._cohort), gone
+        )
         self._move(self._placed(query))
-        self._run(sql.SQL("DELETE FROM {} g USING {} m WHERE {}"), gone, _MOVES, _same("g", "m", _ROW))
+        self._run(sql.SQL("DELETE FROM {} g USING {} m WHERE {}"), gone, _MOVES, same_key("g", "m", CROSSWALK_KEY))
 
     def _run(self, statement: sql.SQL, *parts: sql.Composable) -> int:
         return self._connection.execute(statement.format(*parts)).rowcount
@@ -216,7 +219,7 @@ class Handover:
             _HANDED,
             _RECORD,
             _MOVES,
-            _same("x", "m", _ROW),
+            same_key("x", "m", CROSSWALK_KEY),
         )
         self._apply_moves()
 
@@ -249,7 +252,7 @@ class Handover:
             "DELETE FROM {} x USING {} s WHERE x.entity = 'customer' AND ({} OR x.status = 'loaded' "
             "AND x.target_id = s.target_id)"
         )
-        self._run(cleared, _RECORD, stand, _same("x", "s", SOURCE))
+        self._run(cleared, _RECORD, stand, same_key("x", "s", SOURCE))
         self.moved += self._run(sql.SQL("INSERT INTO {} SELECT * FROM {}"), _RECORD, whole)
         self._run(sql.SQL("INSERT INTO {} SELECT target_id, entity, cohort FROM {}"), _HANDED, whole)
 
@@ -285,23 +288,23 @@ class Handover:
         query = sql.SQL(
             "SELECT {}, x.cohort, max(h.cohort) FROM {} x JOIN {} h USING (target_id, entity) "
             "WHERE x.entity <> 'customer' AND x.status = 'loaded' GROUP BY {}, x.cohort"
-        ).format(names(_ROW, "x"), _RECORD, _HANDED, names(_ROW, "x"))
+        ).format(names(CROSSWALK_KEY, "x"), _RECORD, _HANDED, names(CROSSWALK_KEY, "x"))
         self._move(self._placed(query))
 
     def _placed(self, query: sql.Composable) -> ir.Table:
-        """Where recorded rows belong now, for those that belong elsewhere: _ROW and `cohort`.
+        """Where recorded rows belong now, for those that belong elsewhere: CROSSWALK_KEY and `cohort`.
 
-        `query` gives _ROW, the cohort they are recorded for, and that of their owner: it decides where the source has
-        no such row any more.
+        `query` gives CROSSWALK_KEY, the cohort they are recorded for, and that of their owner: it decides where the
+        source has no such row any more.
         """
         copied = copy_out(self._connection, query, self._folder / "placed.csv")
-        rows = read_csv(self._engine, copied, {c: _TEXT[c] for c in (*_ROW, "cohort", "owner_cohort")})
+        rows = read_csv(self._engine, copied, {c: _TEXT[c] for c in (*CROSSWALK_KEY, "cohort", "owner_cohort")})
         led = rows.left_join(origins(self._engine, rows, self._membership.whereabouts), list(SOURCE))
         now = ibis.coalesce(led["found"], led["owner_cohort"], led["cohort"])
-        kept = led.select(*_ROW, "cohort", now=now)
+        kept = led.select(*CROSSWALK_KEY, "cohort", now=now)
         between = (kept["now"] == self._cohort) | (kept["cohort"] == self._cohort)
         stray = kept["cohort"].notin(sorted({*self._membership.cohorts, UNASSIGNED}))
-        return kept.filter((kept["now"] != kept["cohort"]) & (between | stray)).select(*_ROW, cohort="now")
+        return kept.filter((kept["now"] != kept["cohort"]) & (between | stray)).select(*CROSSWALK_KEY, cohort="now")
 
     # --- moves ---
 
@@ -309,7 +312,7 @@ class Handover:
         path = self._folder / "moves.csv"
         write_csv(self._engine, placed, path)
         self._fresh_moves()
-        copy_in(self._connection, _MOVES, (*_ROW, "cohort"), path)
+        copy_in(self._connection, _MOVES, (*CROSSWALK_KEY, "cohort"), path)
         self._apply_moves()
 
     def _fresh_moves(self) -> None:
@@ -317,14 +320,14 @@ class Handover:
         self._run(
             sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, cohort FROM {} LIMIT 0"),
             _MOVES,
-            names(_ROW),
+            names(CROSSWALK_KEY),
             _RECORD,
         )
 
     def _apply_moves(self) -> None:
         self._run(sql.SQL("ANALYZE {}"), _MOVES)
         update = sql.SQL("UPDATE {} x SET cohort = m.cohort FROM {} m WHERE {}")
-        self.moved += self._run(update, _RECORD, _MOVES, _same("x", "m", _ROW))
+        self.moved += self._run(update, _RECORD, _MOVES, same_key("x", "m", CROSSWALK_KEY))
 
 
 def hand_over_what_is_pointed_at(
@@ -361,11 +364,6 @@ def _parts(key: str) -> tuple[str, str, str]:
     place, _, source_id = key.partition(":")
     system, _, table = place.partition(".")
     return system, table, source_id
-
-
-def _same(left: str, right: str, columns: Iterable[str]) -> sql.Composed:
-    pairs = (sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in columns)
-    return sql.SQL(" AND ").join(pairs)
 
 
 def _belongings(schema: TargetSchema, name: str, owner: tuple[str, str]) -> sql.Composed:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RECORD_SCHEMA = "cutover"
 CROSSWALK, LEDGER, PRE_IMAGE = "crosswalk", "load_ledger", "pre_image"
+CROSSWALK_KEY = ("entity", "source_system", "source_table", "source_id")
 
 _TYPES = {
     "integer": "bigint",
@@ -217,7 +218,7 @@ def _crosswalk() -> Table:
             Column("loaded_at", "timestamp with time zone", True, "When."),
         ),
         constraints=(
-            Constraint("crosswalk_pkey", "PRIMARY KEY (entity, source_system, source_table, source_id)"),
+            Constraint("crosswalk_pkey", f"PRIMARY KEY ({', '.join(CROSSWALK_KEY)})"),
             Constraint("crosswalk_status", "CHECK (status IN ('loaded', 'merged'))"),
         ),
         # None on target_id: its random order would make it dearer than all the rest of the record together, and what

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from migration_assets.stages.load.schema import CROSSWALK_KEY
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 # a table that the plan does not read.
 Whereabouts = Callable[[str], "ir.Table | None"]
 
-SOURCE = ("source_system", "source_table", "source_id")
+SOURCE = CROSSWALK_KEY[1:]
 _ORIGINS = ibis.schema(dict.fromkeys((*SOURCE, "found"), "string"))
 
 
