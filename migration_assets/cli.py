@@ -157,7 +157,8 @@ def check(plan: str | None, as_json: bool) -> None:
 @click.option(
     "--as-of",
     default=None,
-    help="The instant T, ISO 8601 with an offset. Default: the one frozen already, the plan's, or the snapshot's.",
+    help="The instant T, ISO 8601 with an offset. Default: the one frozen already for this snapshot, unless the plan was "
+    "changed since and fixes another; else the plan's, or the snapshot's.",
 )
 @click.option("--new-snapshot", is_flag=True, help="Take a new golden copy first.")
 @click.option("--dry-run", is_flag=True, help="Compute and check everything, write nothing to the target's tables.")
@@ -193,7 +194,7 @@ def run(
 
 def run_tags(as_of: str | None, new_snapshot: bool, dry_run: bool) -> dict[str, str]:
     """What the run's tags tell the stages."""
-    from datetime import datetime
+    from datetime import UTC, datetime
 
     from migration_assets.domain.errors import BadInput
 
@@ -205,6 +206,12 @@ def run_tags(as_of: str | None, new_snapshot: bool, dry_run: bool) -> dict[str, 
             instant = None
         if instant is None or instant.tzinfo is None:
             raise BadInput("--as-of is not an instant with an offset", "Write it like 2026-06-30T12:00:00+00:00.")
+        try:
+            instant.astimezone(UTC)
+        except OverflowError:
+            raise BadInput(
+                "--as-of lies outside the years 1 to 9999 in UTC", "Write it like 2026-06-30T12:00:00+00:00."
+            ) from None
         tags[AS_OF] = instant.isoformat()
     if new_snapshot:
         tags[NEW_SNAPSHOT] = "true"

@@ -7,7 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from migration_assets.cli import main
+from migration_assets.cli import main, run_tags
+from migration_assets.domain.errors import BadInput
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,9 @@ def test_without_json_it_is_text() -> None:
 def test_help_is_help_all_the_same() -> None:
     done = CliRunner().invoke(main, ["run", "--json", "--help"])
     assert done.exit_code == 0 and "Take a new golden copy first" in done.stdout
+
+
+@pytest.mark.parametrize("instant", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_an_instant_that_utc_does_not_have_is_refused(instant: str) -> None:
+    with pytest.raises(BadInput, match="outside the years"):
+        run_tags(instant, new_snapshot=False, dry_run=False)

@@ -48,6 +48,7 @@ def load_rows(
         detail = {
             "rows_written": result.rows_written,
             "rows_removed": result.rows_removed,
+            "rows_handed_over": result.handed_over,
             "snapshot": call.snapshot,
             "plan_digest": call.plan.digest,
             "run_id": call.run_id,
@@ -117,6 +118,7 @@ def load_metadata(result: LoadResult) -> dict[str, Any]:
         "rows written": 0 if result.dry_run else result.rows_written,
         "rows removed": 0 if result.dry_run else result.rows_removed,
         "crosswalk rows written": 0 if result.dry_run else result.crosswalk.written,
+        "crosswalk rows handed over": 0 if result.dry_run else result.handed_over,
         "dry run": result.dry_run,
         "load": markdown_table(header, rows),
     }

@@ -378,6 +378,7 @@ def test_a_customer_that_leaves_for_another_cohort_keeps_everything_until_that_o
     now = membership(engine, {"pilot": range(1, 5), "base": range(5, 7)})
     stays = load_cohort(engine, target, plan, order("pilot"), part(range(1, 5)).canonical(engine), membership=now)
     assert stays.rows_written == 0, "nobody loses anything because another cohort may be blocked"
+    assert stays.handed_over == 10, "two customers, each with a contract, two items and an entitlement"
     held = ask(target, "SELECT cohort, count(*) FROM cutover.crosswalk GROUP BY 1 ORDER BY 1")
     assert held == [("base", 10), ("pilot", 20)]
     smaller = part(range(5, 7))
