@@ -157,8 +157,8 @@ def check(plan: str | None, as_json: bool) -> None:
 @click.option(
     "--as-of",
     default=None,
-    help="The instant T, ISO 8601 with an offset. Default: the one frozen already for this snapshot, unless the plan was "
-    "changed since and fixes another; else the plan's, or the snapshot's.",
+    help="The instant T, ISO 8601 with an offset. Default: the one frozen already for this snapshot, unless the plan "
+    "was changed since and fixes another; else the plan's, or the snapshot's.",
 )
 @click.option("--new-snapshot", is_flag=True, help="Take a new golden copy first.")
 @click.option("--dry-run", is_flag=True, help="Compute and check everything, write nothing to the target's tables.")
