@@ -126,8 +126,8 @@ def text(_: a.Arguments, __: Context) -> Cleaner:
 
 
 def repair(_: a.Arguments, __: Context) -> Cleaner:
-    """Repaired, then tidy text."""
-    return Cleaner(lambda texts: checked(texts, lambda t: tidy(repaired(t))), unchanged=TIDY_ASCII)
+    """Repaired and tidy text; see `restored`."""
+    return Cleaner(lambda texts: checked(texts, restored), unchanged=TIDY_ASCII)
 
 
 def is_text(value: str) -> bool:
@@ -161,6 +161,15 @@ def tidy(value: str) -> str:
     """NFC, invisible characters out, runs of white space as one space, trimmed. Idempotent."""
     seen = value if value.isascii() and value.isprintable() else _STRAY_JOINER.sub("", _invisible().sub("", value))
     return " ".join(unicodedata.normalize("NFC", seen).split())
+
+
+def restored(value: str) -> str:
+    """Repaired, then tidy, until neither finds anything: an invisible character that goes can bring wrongly decoded
+    ones together. Idempotent."""
+    before, after = "", value
+    while after != before:
+        before, after = after, tidy(repaired(after))
+    return after
 
 
 def repaired(value: str) -> str:

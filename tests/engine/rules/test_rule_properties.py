@@ -89,6 +89,10 @@ def test_a_cleaned_value_is_clean(rule: str, arguments: dict[str, Any], _: str, 
         assert clean((value,)) == (value, None)
 
 
+def test_what_stood_between_wrongly_decoded_characters_is_taken_out_before_they_are_looked_at_again() -> None:
+    assert cleaner("repair", {}).clean(("Â\x1b\x80",)) == ("€", None)
+
+
 def _python(pattern: str) -> str:
     return pattern.replace(r"\z", r"\Z")
 
