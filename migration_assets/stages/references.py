@@ -114,7 +114,7 @@ def _lost(engine: DuckDBEngine, entity: Entity, rows: ir.Table, needed: list[Fie
         + joined["_fate"]
         .isnull()
         .ifelse(
-            ibis.literal(" leads to a row that does not exist"),
+            ibis.literal(" leads to a row that does not exist or is no customer's"),
             excluded.ifelse(ibis.literal(" leads to an excluded row"), ibis.literal(" leads to a rejected row")),
         ),
     )

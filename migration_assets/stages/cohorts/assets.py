@@ -14,6 +14,7 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.cohorts.families import members
 from migration_assets.stages.cohorts.layout import Layout
+from migration_assets.stages.cohorts.owners import Owners
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
@@ -42,11 +43,12 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 def _plan_cohorts(call: StageCall) -> StageOutput:
     customers = call.rows("standardized_parties", "customer")
     identities = call.rows("customer_identities", "identities")
-    placed = members(call.engine, call.plan, customers, identities, call.golden())
+    owners = Owners(call.engine, call.plan, call.golden())
+    placed = members(call.engine, call.plan, customers, identities, owners)
     file = call.file("cohort_plan", "members")
     call.engine.write(placed, file, order_by=["customer_id"])
     cohorts = (*(c.name for c in planned_cohorts(call.plan.cohorts.cohorts)), UNASSIGNED)
-    layout = Layout(call.engine, call.plan, call.golden(), call.engine.read(file))
+    layout = Layout(call.engine, call.golden(), owners, call.engine.read(file))
     rows, laid_out = _lay_out(call, layout, cohorts)
     balance = call.file("cohort_plan", "laid_out")
     call.engine.write(call.engine.table(laid_out_table(laid_out)), balance, order_by=["table"])

@@ -1,6 +1,7 @@
 """Families and cohorts: pure rules over member numbers and names. Knows no tables.
 
-A family is everything that must move at once: merged rows, parents and children, payers and those they pay for.
+A family is everything that must move at once: merged rows, parents and children, payers and those they pay for, and
+all customers that one source row leads to, such as a payment that settles another customer's invoice.
 """
 
 from __future__ import annotations

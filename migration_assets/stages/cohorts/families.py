@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import ibis
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
 
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import CohortRule, Plan
-    from migration_assets.stages.feeds import RawTables
+    from migration_assets.stages.cohorts.owners import Owners
 
 
-def members(engine: DuckDBEngine, plan: Plan, customers: ir.Table, identities: ir.Table, raw: RawTables) -> ir.Table:
+def members(engine: DuckDBEngine, plan: Plan, customers: ir.Table, identities: ir.Table, owners: Owners) -> ir.Table:
     """Table `members`, one row for each customer row.
 
     Columns: customer_id (key), identity_id, family_id (lowest identity of the family), cohort (null when no rule of
@@ -29,7 +28,7 @@ def members(engine: DuckDBEngine, plan: Plan, customers: ir.Table, identities: i
     numbered = engine.cached(
         identities.mutate(_n=ibis.row_number().over(ibis.window(order_by="customer_id")).cast("int64"))
     )
-    pairs = [_identity_pairs(numbered), *_payer_pairs(plan, numbered, raw)]
+    pairs = [_identity_pairs(numbered), *_named_together(plan, numbered, owners)]
     pairs += [_reference_pairs(numbered, customers, field) for field in ("parent_id", "payer_id")]
     ends = engine.arrow(engine.union(pairs))
     keys = engine.arrow(numbered.order_by("_n"))
@@ -62,27 +61,22 @@ def _reference_pairs(numbered: ir.Table, customers: ir.Table, field: str) -> ir.
     return _pairs(numbered, customers.select(_from="customer_id", _to=field))
 
 
-def _payer_pairs(plan: Plan, numbered: ir.Table, raw: RawTables) -> list[ir.Table]:
-    """Customers that one source row names together (owner and payer of a contract) belong to one family."""
-    homes = {t for t, declared in plan.source_tables.items() if declared.home == "customer"}
-    parts = []
-    for table, declared in plan.source_tables.items():
-        direct = [c for c, to in declared.references.items() if to in homes]
-        if table in homes or len(direct) < 2:
-            continue
-        rows = raw(table)
-        # Every two of them: the first may be missing, or lead nowhere.
-        parts += [
-            _pairs(
-                numbered,
-                rows.select(
-                    _from=ibis.literal(declared.references[one] + ":") + rows[one].cast("string"),
-                    _to=ibis.literal(declared.references[other] + ":") + rows[other].cast("string"),
-                ),
-            )
-            for one, other in combinations(direct, 2)
-        ]
-    return parts
+def _named_together(plan: Plan, numbered: ir.Table, owners: Owners) -> list[ir.Table]:
+    """Customers that one source row leads to: its references are settled inside a cohort, so they move together."""
+    found = (owners.named_together(table) for table in plan.source_tables)
+    return [pairs for named in found if named is not None for pairs in _all_tied(numbered, named)]
+
+
+def _all_tied(numbered: ir.Table, named: ir.Table) -> list[ir.Table]:
+    """Pairs of numbers for rows of customers: the lowest of each row, and every other one."""
+    columns = named.columns
+    for column in columns:
+        known = numbered.select(**{f"_{column}": "customer_id", f"_n_{column}": "_n"})
+        named = named.left_join(known, named[column] == known[f"_{column}"]).drop(f"_{column}")
+    numbers = [f"_n_{column}" for column in columns]
+    # LEAST ignores what is missing: who leads nowhere still leaves the others tied.
+    led = named.mutate(a=ibis.least(*(named[n] for n in numbers)))
+    return [led.filter(led[n].notnull() & (led[n] != led["a"])).select("a", b=n).distinct() for n in numbers]
 
 
 def _pairs(numbered: ir.Table, ties: ir.Table) -> ir.Table:

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plan_in_code import REST, plan_of, raw_rows, table_of
+from plan_in_code import REST, feed_of, field_of, plan_of, raw_rows, table_of
 
 from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import CohortRule
 from migration_assets.stages.cohorts.assign import bucket
 from migration_assets.stages.cohorts.families import members
+from migration_assets.stages.cohorts.owners import Owners, references_of
 
 Row = dict[str, Any]
 Placed = dict[str, Row]
@@ -25,6 +26,9 @@ TABLES = {
     "crm.users": table_of("user"),
     "erp.debtors": table_of("customer", "self"),
     "erp.contracts": table_of("subscription", "buyer", seller="crm.users", buyer="crm.accounts", payer="erp.debtors"),
+    "erp.bills": table_of("invoice", "debtor", debtor="erp.debtors", contract="erp.contracts"),
+    "erp.money": table_of("payment", "debtor", debtor="erp.debtors"),
+    "erp.settled": table_of("payment_application", "money", money="erp.money", bill="erp.bills"),
 }
 
 
@@ -34,18 +38,21 @@ def place(engine: DuckDBEngine, canonical: Callable[..., Any]) -> Place:
     `identity` names the founder when it is another row."""
 
     def placed(
-        customers: Mapping[str, Row], contracts: Sequence[Row] = (), rules: Sequence[CohortRule] = (REST,)
+        customers: Mapping[str, Row],
+        contracts: Sequence[Row] = (),
+        rules: Sequence[CohortRule] = (REST,),
+        **others: Sequence[Row],
     ) -> Placed:
         rows = [{"customer_id": key, **{f: v for f, v in c.items() if f != "identity"}} for key, c in customers.items()]
         known = [{"customer_id": key, "identity_id": c.get("identity", key)} for key, c in customers.items()]
         plan = plan_of(TABLES, cohorts=rules)
 
         def raw(table: str) -> Any:
-            held = contracts if table == "erp.contracts" else ()
+            held = contracts if table == "erp.contracts" else others.get(table.partition(".")[2], ())
             return raw_rows(engine, *held, columns=("id", *TABLES[table].references))
 
         identities = raw_rows(engine, *known).drop("_row")
-        found = members(engine, plan, canonical("customer", *rows), identities, raw)
+        found = members(engine, plan, canonical("customer", *rows), identities, Owners(engine, plan, raw))
         listed = engine.arrow(found).to_pylist()
         assert len(listed) == len(customers), "every customer is placed exactly once"
         return {r["customer_id"]: r for r in listed}
@@ -113,6 +120,48 @@ def test_a_contract_without_a_payer_or_with_one_that_nobody_knows_ties_nobody(pl
         {"id": "c3", "buyer": None, "payer": "1"}, {"id": "c4", "buyer": "404", "payer": "1"},
     ]  # fmt: skip
     assert families(place(accounts(2) | {"erp.debtors:1": {}}, contracts)) == sets("1", "2", "erp.debtors:1")
+
+
+DEBTORS = {f"erp.debtors:{n}": {} for n in range(1, 5)}
+
+
+def test_a_payment_moves_with_the_debtor_whose_invoice_it_settles(place: Place) -> None:
+    placed = place(
+        DEBTORS,
+        money=[{"id": "m1", "debtor": "1"}, {"id": "m2", "debtor": "2"}],
+        bills=[{"id": "b3", "debtor": "3"}, {"id": "b2", "debtor": "2"}],
+        settled=[{"id": "s1", "money": "m1", "bill": "b3"}, {"id": "s2", "money": "m2", "bill": "b2"}],
+    )
+    assert families(placed) == sets("erp.debtors:1 erp.debtors:3", "erp.debtors:2", "erp.debtors:4")
+
+
+def test_old_invoices_move_with_the_contract_that_somebody_else_has_taken_over(place: Place) -> None:
+    placed = place(
+        accounts(2) | DEBTORS,
+        contracts=[{"id": "c1", "buyer": "2"}],
+        bills=[{"id": "b1", "debtor": "1", "contract": "c1"}, {"id": "b4", "debtor": "4", "contract": "c404"}],
+    )
+    assert families(placed) == sets("2 erp.debtors:1", "1", "erp.debtors:2", "erp.debtors:3", "erp.debtors:4")
+
+
+def test_who_is_missing_or_unknown_leaves_the_others_that_a_row_names_tied(place: Place) -> None:
+    contracts = [{"id": "c1", "buyer": "0", "payer": "2"}]
+    bills = [{"id": "b3", "debtor": "3", "contract": "c1"}, {"id": "b1", "debtor": None, "contract": "c1"}]
+    # The way to a contract is its buyer's, whom nobody knows; its payer is another way, which bills do not go.
+    assert families(place(DEBTORS, contracts, bills=bills)) == sets(*DEBTORS)
+    settled = [{"id": "s", "money": "m", "bill": "b3"}]
+    placed = place(DEBTORS, contracts, bills=bills, money=[{"id": "m", "debtor": "4"}], settled=settled)
+    assert families(placed) == sets("erp.debtors:3 erp.debtors:4", "erp.debtors:1", "erp.debtors:2")
+
+
+def test_a_column_that_only_the_mapping_calls_a_reference_ties_too() -> None:
+    feed = feed_of("bill", "invoice", "erp.bills")
+    whole = field_of(feed, "subscription_id", "contract part", "reference", table="erp.parts")
+    # The second half of this key is the name of an unpivoted column: nothing to look up in the source.
+    named = field_of(feed, "payer_id", "contract _name", "reference", table="erp.parts")
+    tables = {"erp.bills": table_of("invoice"), "erp.parts": table_of("subscription", key="contract part")}
+    plan = plan_of(tables, feeds=[feed], mapping=[whole, named])
+    assert references_of(plan, "erp.bills") == [(("contract", "part"), "erp.parts")]
 
 
 def test_two_children_of_a_parent_that_nobody_knows_are_not_a_family(place: Place) -> None:

@@ -15,6 +15,7 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import SourceTable
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.layout import Layout
+from migration_assets.stages.cohorts.owners import Owners
 
 Row = dict[str, Any]
 LayOut = Callable[..., Layout]
@@ -42,7 +43,7 @@ def lay_out(engine: DuckDBEngine) -> LayOut:
             t: raw_rows(engine, *rows.get(t.partition(".")[2], ()), columns=(*declared.key, *declared.references))
             for t, declared in tables.items()
         }
-        return Layout(engine, plan_of(tables), raw.__getitem__, members)
+        return Layout(engine, raw.__getitem__, Owners(engine, plan_of(tables), raw.__getitem__), members)
 
     return laid
 
@@ -142,7 +143,7 @@ def test_numbers_in_one_table_match_the_same_numbers_as_text_in_another(engine: 
         "erp.positions": raw_rows(engine, {"id": "p1", "contract": "10"}),
     }
     members = raw_rows(engine, {"customer_id": "crm.accounts:2", "cohort": "pilot"})
-    layout = Layout(engine, plan_of(TABLES), raw.__getitem__, members)
+    layout = Layout(engine, raw.__getitem__, Owners(engine, plan_of(TABLES), raw.__getitem__), members)
     assert cohorts_of(engine, layout, "crm.accounts") == [(1, UNASSIGNED), (2, "pilot")]
     assert cohorts_of(engine, layout, "erp.positions") == [("p1", "pilot")]
 
@@ -163,7 +164,7 @@ def test_a_table_that_others_are_owned_through_is_scanned_for_it_once(engine: Du
         return raw[table]
 
     members = raw_rows(engine, columns=("customer_id", "cohort"))
-    layout = Layout(engine, plan_of(TABLES), reading, members)
+    layout = Layout(engine, reading, Owners(engine, plan_of(TABLES), reading), members)
     layout.cohort_of_row("erp.usage")
     asked.clear()
     layout.cohort_of_row("erp.usage")
