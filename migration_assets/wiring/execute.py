@@ -189,7 +189,8 @@ class Runner:
         if tags.get(NEW_SNAPSHOT) == "true" or AS_OF in tags:
             raise BadInput(
                 "a dry run cannot take another snapshot or another instant T: cohorts stand on those there are",
-                "Leave --new-snapshot and --as-of out; or try them in a home of its own (CUTOVER_HOME).",
+                "Leave --new-snapshot and --as-of out; or try them in a home of its own, and set CUTOVER_HOME back to "
+                ".cutover afterwards.",
             )
 
     def reconcile(self, cohorts: Sequence[str] = (), report: Step = lambda *_: None) -> dict[str, PhaseResult]:
@@ -216,19 +217,20 @@ class Runner:
     ) -> dict[str, PhaseResult]:
         """Every cohort: in a big bang all of them or none, else wave by wave, and the pilot before everybody."""
         if self.workspace.plan.file.strategy == "big_bang" and job == "cohort_phase":
-            return self._big_bang([c.name for c in cohorts], tags, report)
-        first = min(c.wave for c in self.workspace.control.cohorts(self.workspace.record()))
+            return self._big_bang(cohorts, tags, report)
+        planned = self.workspace.control.cohorts(self.workspace.record())
+        waves = {c.wave for c in planned if c.name != UNASSIGNED}
         # A later wave holds nobody back, whichever comes first in this run.
-        pilot = any(c.wave == first for c in cohorts)
+        pilot = len(waves) > 1 and any(c.wave == min(waves) for c in cohorts)
         return self._in_lanes(job, in_waves(cohorts), tags, report, pilot_first=pilot)
 
-    def _big_bang(self, cohorts: Sequence[str], tags: Mapping[str, str], report: Step) -> dict[str, PhaseResult]:
+    def _big_bang(self, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Step) -> dict[str, PhaseResult]:
         """Nothing is loaded before everything of every cohort has been transformed and has passed its checks."""
-        ready = self._in_lanes("cohort_preparation", [cohorts], tags, report)
+        ready = self._in_lanes("cohort_preparation", [[c.name for c in cohorts]], tags, report)
         failed = ", ".join(name for name, r in ready.items() if not r.ok)
         if failed:
             return {name: _held_back(failed) if r.ok else r for name, r in ready.items()}
-        return self._in_lanes("cohort_arrival", [cohorts], tags, report)
+        return self._in_lanes("cohort_arrival", in_waves(cohorts), tags, report)
 
     def _in_lanes(
         self,
@@ -260,12 +262,11 @@ def open_instance() -> dg.DagsterInstance:
 
 
 def in_waves(cohorts: Sequence[Cohort]) -> list[list[str]]:
-    """Cohorts that may move side by side, wave after wave. What belongs to no customer goes along with the last."""
-    waves = {c.wave for c in cohorts if c.name != UNASSIGNED}
-    last = max(waves, default=0)
+    """Cohorts that may move side by side, wave after wave. What belongs to no customer comes last, when no customer's
+    row needs it any more."""
     found: dict[int, list[str]] = {}
     for c in cohorts:
-        found.setdefault(last if c.name == UNASSIGNED else c.wave, []).append(c.name)
+        found.setdefault(c.wave, []).append(c.name)
     return [found[wave] for wave in sorted(found)]
 
 

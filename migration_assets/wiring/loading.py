@@ -15,8 +15,10 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResult, load_cohort
 from migration_assets.stages.load.handover import Membership
+from migration_assets.stages.load.schema import CROSSWALK_KEY
 from migration_assets.stages.load.whereabouts import Whereabouts
 from migration_assets.wiring.metadata import markdown_table
+from migration_assets.wiring.stage_names import TRANSFORMED
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -69,7 +71,19 @@ def membership_of(call: StageCall) -> Membership:
     """Who is in which cohort, as `cohort_plan` has it."""
     planned = {c.name for c in planned_cohorts(call.plan.cohorts.cohorts)}
     cohorts = frozenset({*planned, UNASSIGNED})
-    return Membership(call.global_rows("cohort_plan", "members"), cohorts, _whereabouts(call, cohorts))
+    members = call.global_rows("cohort_plan", "members")
+    return Membership(members, cohorts, _whereabouts(call, cohorts), _left_out(call))
+
+
+def _left_out(call: StageCall) -> ir.Table:
+    """Source rows of this cohort that were rejected or excluded, under the entity that accounts for them."""
+    claims = call.engine.union(call.rows(asset, "dispositions") for asset in TRANSFORMED)
+    left = claims.filter(claims["disposition"].isin(["rejected", "excluded"]))
+    homes = {t: d.home for t, d in call.plan.source_tables.items() if d.home is not None}
+    table = left["source_system"] + ibis.literal(".") + left["source_table"]
+    entity = ibis.cases(*((table == t, ibis.literal(home)) for t, home in homes.items()), else_=ibis.null("string"))
+    placed = left.mutate(entity=entity)
+    return placed.filter(placed["entity"].notnull()).select(*CROSSWALK_KEY)
 
 
 def _whereabouts(call: StageCall, cohorts: Collection[str]) -> Whereabouts:
@@ -91,8 +105,8 @@ def loaded_table(result: LoadResult) -> pa.Table:
     """Table `loaded`, one row for each target table: table, planned, inserted, updated, unchanged, deleted, found,
     rejected.
 
-    `rejected` are the planned rows that the target, asked when all is written, does not hold; fewer than none are rows
-    that nobody planned. Nothing here is worked out from the numbers it is compared with.
+    `rejected` are the rows, planned or spared, that the target, asked when all is written, does not hold; fewer than
+    none are rows that nobody planned. Nothing here is worked out from the numbers it is compared with.
     """
     return pa.table(
         {
@@ -107,7 +121,7 @@ def loaded_table(result: LoadResult) -> pa.Table:
 
 
 def _rejected(table: TableResult) -> int | None:
-    return None if table.found is None else table.planned - table.found
+    return None if table.found is None else table.planned + table.spared - table.found
 
 
 def load_metadata(result: LoadResult) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -55,8 +56,8 @@ def moved(made: Recorded) -> list[str | None]:
     return [cohort for _, cohort in made.asked if cohort is not None]
 
 
-def test_cohorts_of_a_wave_go_together_and_what_belongs_to_nobody_with_the_last() -> None:
-    assert in_waves(PLANNED) == [["pilot"], ["north", "south"], ["large", "unassigned"]]
+def test_cohorts_of_a_wave_go_together_and_what_belongs_to_nobody_after_all_others() -> None:
+    assert in_waves(PLANNED) == [["pilot"], ["north", "south"], ["large"], ["unassigned"]]
     assert in_waves(PLANNED[-1:]) == [["unassigned"]]
     assert in_waves([]) == []
 
@@ -81,6 +82,14 @@ def test_a_cohort_that_does_not_pass_holds_nobody_else_back() -> None:
     summary = made.migrate()
     assert moved(made) == ["pilot", "north", "south", "large", "unassigned"]
     assert [name for name, phase in summary.cohorts.items() if not phase.ok] == ["north"]
+
+
+def test_where_all_customers_move_in_one_wave_none_of_them_is_a_pilot() -> None:
+    made = runner("phased", ("cohort_phase", "north"))
+    one_wave = tuple(replace(c, wave=1) for c in PLANNED if c.name in ("north", "south"))
+    made.workspace.control.cohorts = lambda _: (*one_wave, PLANNED[-1])
+    made.migrate()
+    assert moved(made) == ["north", "south", "unassigned"]
 
 
 def test_a_named_cohort_moves_whatever_the_pilot_did() -> None:

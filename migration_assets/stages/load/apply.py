@@ -8,6 +8,7 @@ written in the same transaction. One load of a plan at a time, by an advisory lo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,7 +24,8 @@ from migration_assets.connectors.postgres_target import Connection, copy_in, wri
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.guarded import GuardedWrites, one_row, same_key, stage_name
-from migration_assets.stages.load.handover import Handover, Membership, hand_over_what_is_pointed_at
+from migration_assets.stages.load.handover import Handover, Membership
+from migration_assets.stages.load.needed import SPARED, make_spared, spare_what_is_needed
 from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
 from migration_assets.stages.load.refusal import refusal
 from migration_assets.stages.load.schema import (
@@ -70,6 +72,8 @@ class TableResult:
     Each number is taken by itself, so that they can contradict each other: `planned` are canonical rows counted by the
     engine, `inserted` and `updated` what the target says it wrote, `unchanged` those it compared and left, `found` the
     load's rows that the target holds when everything is written (None for the record itself, which is not counted).
+    `spared` are rows the load does not have any more and left there, because rows of another cohort point at them;
+    `led` rows of other cohorts that pointed at one merged by now and were led to its survivor.
     """
 
     table: str
@@ -79,10 +83,12 @@ class TableResult:
     unchanged: int
     deleted: int = 0
     found: int | None = None
+    spared: int = 0
+    led: int = 0
 
     @property
     def written(self) -> int:
-        return self.inserted + self.updated + self.deleted
+        return self.inserted + self.updated + self.deleted + self.led
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,8 @@ def _lock(connection: Connection, plan: UUID, seconds: int) -> None:
 
 @dataclass
 class _Load:
-    """One load while it runs. `staged`: tables whose rows lie in a stage table, since rows were there before."""
+    """One load while it runs. `staged`: tables whose rows lie in a stage table, since rows were there before; the
+    counts are rows by table."""
 
     engine: DuckDBEngine
     connection: Connection
@@ -196,22 +203,35 @@ class _Load:
     writes: GuardedWrites
     handover: Handover | None = None
     staged: set[str] = field(default_factory=set)
+    deleted: Counter[str] = field(default_factory=Counter)
+    spared: Counter[str] = field(default_factory=Counter)
+    led: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> LoadResult:
-        known = self._known_entities()
+        make_spared(self.connection)
+        stage, crosswalk = self._place_crosswalk(fresh=not self._known_entities() & set(self.load.entities))
+        if stage is not None and self.handover is not None:
+            self.handover.arrive(stage)
+        known = self._known_entities() if stage is not None else set()
         done = [self._table(t, fresh=self._is_fresh(t, known)) for t in self.load.tables]
-        stage, crosswalk = self._place_crosswalk(fresh=not known & set(self.load.entities))
-        gone: dict[str, int] = {}
         if stage is not None:
-            gone = {
-                name: n for entity in reversed(self.load.entities) for name, n in self._remove(entity, stage).items()
-            }
+            for entity in reversed(self.load.entities):
+                self._remove(entity, stage)
             crosswalk = self._write_crosswalk(stage, crosswalk.planned)
         # Tables just filled have no statistics: a planner that expects a handful of rows would look each up by itself.
         self.connection.execute("SET LOCAL enable_nestloop = off")
         found = {t.table: self._found(t) for t in self.load.tables}
         self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
-        tables = tuple(replace(t, deleted=gone.get(t.table, 0), found=found[t.table]) for t in done)
+        tables = tuple(
+            replace(
+                t,
+                deleted=self.deleted[t.table],
+                found=found[t.table],
+                spared=self.spared[t.table],
+                led=self.led[t.table],
+            )
+            for t in done
+        )
         self._record([t for t in (*tables, crosswalk) if t.written])
         handed_over = self.handover.moved if self.handover else 0
         return LoadResult(self.order.cohort, tables, crosswalk, self.order.dry_run, handed_over)
@@ -273,13 +293,13 @@ class _Load:
         except psycopg.errors.UniqueViolation:
             return None
 
-    def _remove(self, entity: str, crosswalk: sql.Identifier) -> dict[str, int]:
-        """Delete rows of an entity that an earlier load of this cohort brought and that nobody has any more; how many,
-        by table. What another cohort has now, or still points at, is handed over instead; what points at a row that is
-        merged by now, as the staged crosswalk has it, is led to the survivor."""
+    def _remove(self, entity: str, crosswalk: sql.Identifier) -> None:
+        """Delete rows of an entity that an earlier load of this cohort brought and that nobody has any more. What
+        another cohort has now is handed over instead, and what rows there still point at stays; what points at a row
+        that is merged by now, as the staged crosswalk has it, is led to the survivor."""
         tables = [t for t in self.load.tables if t.entity == entity]
         if tables[0].table not in self.staged:
-            return {}
+            return
         gone = sql.Identifier("pg_temp", "gone_rows")
         self.connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(gone))
         found = self.connection.execute(
@@ -298,12 +318,14 @@ class _Load:
             )
         )
         if found.rowcount == 0:
-            return {}
+            return
         if self.handover is not None:
             self.handover.leave(gone)
         self._lead_to_survivors(entity, gone, crosswalk)
-        hand_over_what_is_pointed_at(self.connection, self.plan.target, self.order.cohort, entity, gone)
-        return {t.table: self._delete(t, gone) for t in reversed(tables)}
+        spared = spare_what_is_needed(self.connection, self.plan.target, self.order.cohort, entity, gone)
+        for t in reversed(tables):
+            self.deleted[t.table] += self._delete(t, gone)
+            self.spared[t.table] += spared
 
     def _lead_to_survivors(self, entity: str, gone: sql.Identifier, crosswalk: sql.Identifier) -> None:
         """Rows of other cohorts that point at one which is merged by now. This cohort's own do not any more."""
@@ -313,7 +335,8 @@ class _Load:
         led = pairs.format(gone, crosswalk, same_key("g", "s", CROSSWALK_KEY))
         for table, column in references_to(self.plan.target, entity):
             key = key_column(self.plan.target.tables[table])
-            self.writes.lead(table, sql.Identifier(self.plan.target.schema_name, table), key, column, led, gone)
+            target = sql.Identifier(self.plan.target.schema_name, table)
+            self.led[table] += self.writes.lead(table, target, key, column, led, gone)
 
     def _delete(self, table: TableRows, gone: sql.Identifier) -> int:
         key = sql.Identifier("t", table.key)
@@ -357,13 +380,15 @@ class _Load:
         """Delete crosswalk rows of this cohort that it no longer has."""
         gone = sql.SQL(
             "DELETE FROM {} t WHERE t.cohort = {} AND t.entity = ANY({}) "
-            "AND NOT EXISTS (SELECT FROM {} s WHERE {}) RETURNING t.*"
+            "AND NOT EXISTS (SELECT FROM {} s WHERE {}) AND NOT EXISTS (SELECT FROM {} p WHERE {}) RETURNING t.*"
         ).format(
             _RECORD_TABLE,
             sql.Literal(self.order.cohort),
             sql.Literal(list(self.load.entities)),
             stage,
             same_key("s", "t", CROSSWALK_KEY),
+            SPARED,
+            same_key("p", "t", CROSSWALK_KEY),
         )
         return self.writes.delete(CROSSWALK, gone, CROSSWALK_KEY)
 
@@ -373,6 +398,6 @@ class _Load:
         )
         order = self.order
         for t in written:
-            counts = (t.inserted, t.updated, t.unchanged, t.deleted)
+            counts = (t.inserted, t.updated + t.led, t.unchanged, t.deleted)
             head = (self.writes.load_id, order.cohort, order.snapshot, self.plan.digest, t.table)
             self.connection.execute(statement, (*head, *counts, order.loaded_at, order.run_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pyarrow as pa
 
+from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.catalog import apply_schema, has_record, read_catalog
 from migration_assets.stages.load.inventory import inventory
 from migration_assets.stages.load.schema import desired_schema
@@ -75,8 +76,9 @@ def _make_schema(call: StageCall) -> StageOutput:
 
 def _load(call: StageCall) -> StageOutput:
     files = {e: call.file(asset, e) for asset in TRANSFORMED for e in call.entities(asset)}
-    if call.is_dry_run:
-        # The global phase has rolled its rows back, and what is tried here needs them.
+    if call.is_dry_run or call.partition == UNASSIGNED:
+        # In a dry run the global phase has rolled its rows back, and what is tried here needs them. And what left the
+        # reference data goes with the last cohort of all, when no customer needs it any more.
         files = call.files("reference_data") | files
     result = load_rows(call, call.partition, files, merged_rows(call), membership_of(call))
     file = call.file("loaded_target", "loaded")

@@ -26,9 +26,7 @@ from migration_assets.stages.load.schema import (
     CROSSWALK,
     CROSSWALK_KEY,
     RECORD_SCHEMA,
-    key_column,
     parents_first,
-    references_to,
     table_of,
 )
 from migration_assets.stages.load.shape import ALIASES, Shaper, source_of
@@ -44,17 +42,20 @@ if TYPE_CHECKING:
 _RECORD = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
 _MEMBERS, _HANDED = sql.Identifier("pg_temp", "handover_members"), sql.Identifier("pg_temp", "handover_handed")
 _MOVES = sql.Identifier("pg_temp", "handover_moves")
+_LEFT_OUT, _ARRIVED = sql.Identifier("pg_temp", "handover_left_out"), sql.Identifier("pg_temp", "handover_arrived")
 _TEXT = dict.fromkeys((*CROSSWALK_KEY, "cohort", "owner_cohort"), "text")
 
 
 @dataclass(frozen=True)
 class Membership:
     """Who is in which cohort now. `members`: customer_id (canonical key), identity_id, cohort; `cohorts`: all that the
-    plan knows; `whereabouts`: in which cohort each source row lies."""
+    plan knows; `whereabouts`: in which cohort each source row lies; `left_out`: CROSSWALK_KEY of source rows of the
+    cohort that is loaded which were rejected or excluded, under the entity they are accounted for by."""
 
     members: ir.Table
     cohorts: frozenset[str]
     whereabouts: Whereabouts
+    left_out: ir.Table | None = None
 
 
 class Handover:
@@ -100,6 +101,51 @@ class Handover:
             )
         )
 
+    def arrive(self, staged: sql.Identifier) -> None:
+        """Take over the record of what was made from source rows that lie in this cohort now and that it does not make
+        any more: `staged` (CROSSWALK_KEY) is all it makes. It is removed with what else the cohort no longer has, and
+        does not stay with a customer whose cohort is loaded later, or is refused because of it."""
+        left_out, path = self._membership.left_out, self._folder / "left_out.csv"
+        self._run(
+            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA"),
+            _LEFT_OUT,
+            names(CROSSWALK_KEY),
+            _RECORD,
+        )
+        if left_out is not None:
+            write_csv(self._engine, left_out.select(*CROSSWALK_KEY), path)
+            copy_in(self._connection, _LEFT_OUT, CROSSWALK_KEY, path)
+        # The first part of a source id is that of the row itself, and of all that is derived from it.
+        arrived = self._run(
+            sql.SQL(
+                "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT DISTINCT x.source_system, x.source_table, "
+                "split_part(x.source_id, '/', 1) AS first FROM {} x "
+                "JOIN (SELECT {key} FROM {} UNION ALL SELECT {key} FROM {}) s ON {} "
+                "WHERE x.cohort <> {} AND x.entity <> 'customer'"
+            ),
+            _ARRIVED,
+            _RECORD,
+            staged,
+            _LEFT_OUT,
+            same_key("x", "s", CROSSWALK_KEY),
+            sql.Literal(self._cohort),
+            key=names(CROSSWALK_KEY),
+        )
+        if arrived:
+            query = sql.SQL(
+                "SELECT {}, x.cohort, NULL::text FROM {} x JOIN {} a ON x.source_system = a.source_system "
+                "AND x.source_table = a.source_table AND split_part(x.source_id, '/', 1) = a.first "
+                "WHERE x.cohort <> {} AND x.entity <> 'customer' AND NOT EXISTS (SELECT FROM {} s WHERE {})"
+            ).format(
+                names(CROSSWALK_KEY, "x"),
+                _RECORD,
+                _ARRIVED,
+                sql.Literal(self._cohort),
+                staged,
+                same_key("s", "x", CROSSWALK_KEY),
+            )
+            self._move(self._placed(query))
+
     def leave(self, gone: sql.Identifier) -> None:
         """Take out of `gone` (entity, source_system, source_table, source_id, target_id: rows of this cohort's record
         that it no longer has) what another cohort has now, and give it the record."""
@@ -109,8 +155,8 @@ class Handover:
         self._move(self._placed(query))
         self._run(sql.SQL("DELETE FROM {} g USING {} m WHERE {}"), gone, _MOVES, same_key("g", "m", CROSSWALK_KEY))
 
-    def _run(self, statement: sql.SQL, *parts: sql.Composable) -> int:
-        return self._connection.execute(statement.format(*parts)).rowcount
+    def _run(self, statement: sql.SQL, *parts: sql.Composable, **named: sql.Composable) -> int:
+        return self._connection.execute(statement.format(*parts, **named)).rowcount
 
     def _minted(self, key: str) -> str:
         return str(uuid.uuid5(self._plan.file.uuid, f"customer|{key}"))
@@ -156,11 +202,13 @@ class Handover:
             "x.target_id, x.status, x.founder, x.cohort, m.identity, m.cohort AS cohort_now "
             "FROM {record} x LEFT JOIN {members} m USING (source_system, source_table, source_id) "
             "WHERE x.entity = 'customer'), "
-            "several AS (SELECT target_id FROM led WHERE NOT founder OR identity IS NOT NULL OR cohort_now IS NULL "
-            "OR key = ANY({asked})) "
+            "several AS MATERIALIZED (SELECT target_id FROM led WHERE NOT founder OR identity IS NOT NULL "
+            "OR cohort_now IS NULL OR key = ANY({asked})), "
+            # Two sets and not one condition with OR, which would be tried row by row.
+            "wanted AS (SELECT key FROM led WHERE target_id IN (SELECT target_id FROM several) UNION "
+            "SELECT identity FROM led WHERE identity IS NOT NULL AND target_id IN (SELECT target_id FROM several)) "
             "SELECT key, target_id, status = 'loaded', cohort, coalesce(identity, key), cohort_now FROM led "
-            "WHERE target_id IN (SELECT target_id FROM several) OR key IN (SELECT identity FROM led "
-            "WHERE identity IS NOT NULL AND target_id IN (SELECT target_id FROM several)) ORDER BY key"
+            "WHERE key IN (SELECT key FROM wanted) ORDER BY key"
         )
         rows = self._connection.execute(
             query.format(record=_RECORD, members=_MEMBERS, asked=sql.Literal(sorted(asked)))
@@ -328,35 +376,6 @@ class Handover:
         self._run(sql.SQL("ANALYZE {}"), _MOVES)
         update = sql.SQL("UPDATE {} x SET cohort = m.cohort FROM {} m WHERE {}")
         self.moved += self._run(update, _RECORD, _MOVES, same_key("x", "m", CROSSWALK_KEY))
-
-
-def hand_over_what_is_pointed_at(
-    connection: Connection, schema: TargetSchema, cohort: str, entity: str, gone: sql.Identifier
-) -> None:
-    """Take out of `gone` (rows of one entity that this cohort is about to remove) what rows of another cohort still
-    point at, and give that cohort the record: it removes them when nothing of its own needs them any more."""
-    for table, column in references_to(schema, entity):
-        declared = schema.tables[table]
-        if ENTITIES[declared.entity].origin == "catalog":
-            continue
-        pointed = sql.SQL(
-            "WITH kept AS (SELECT g.target_id, min(x.cohort) AS cohort FROM {gone} g JOIN {table} c "
-            "ON c.{column} = g.target_id JOIN {record} x ON x.target_id = c.{key} AND x.entity = {child} "
-            "AND x.status = 'loaded' AND x.cohort <> {cohort} GROUP BY g.target_id), "
-            "handed AS (UPDATE {record} r SET cohort = k.cohort FROM kept k WHERE r.target_id = k.target_id "
-            "AND r.entity = {entity} AND r.status = 'loaded' AND r.cohort = {cohort}) "
-            "DELETE FROM {gone} g USING kept k WHERE g.target_id = k.target_id"
-        ).format(
-            gone=gone,
-            table=sql.Identifier(schema.schema_name, table),
-            column=sql.Identifier(column),
-            key=sql.Identifier(key_column(declared)),
-            record=_RECORD,
-            child=sql.Literal(declared.entity),
-            entity=sql.Literal(entity),
-            cohort=sql.Literal(cohort),
-        )
-        connection.execute(pointed)
 
 
 def _parts(key: str) -> tuple[str, str, str]:

@@ -1,0 +1,85 @@
+"""Rows that their cohort no longer has although others in the target still point at them: they stay for as long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from migration_assets.connectors.postgres_target import names
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.stages.load.guarded import same_key
+from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, RECORD_SCHEMA, key_column, references_to
+
+if TYPE_CHECKING:
+    from migration_assets.connectors.postgres_target import Connection
+    from migration_assets.plan.models import TargetSchema
+
+# Rows of this cohort that stay, and stay its own. Key: CROSSWALK_KEY.
+SPARED = sql.Identifier("pg_temp", "spared_rows")
+_RECORD = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
+
+
+def make_spared(connection: Connection) -> None:
+    """An empty SPARED, once in each transaction."""
+    statement = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
+    connection.execute(statement.format(SPARED, names(CROSSWALK_KEY), _RECORD))
+
+
+def spare_what_is_needed(
+    connection: Connection, schema: TargetSchema, cohort: str, entity: str, gone: sql.Identifier
+) -> int:
+    """Take out of `gone` (rows of one entity that this cohort is about to remove) what rows of another cohort still
+    point at, over one another if need be; returns how many of them stay its own.
+
+    The other cohort is given the record, and removes them when nothing of its own needs them any more. Reference data,
+    which no other cohort would look after, stays its own and goes with a later load.
+    """
+    is_reference = ENTITIES[entity].stage == "reference_data"
+    statements = [
+        _spare(schema, table, column, cohort, entity, gone, is_reference)
+        for table, column in references_to(schema, entity)
+        if ENTITIES[schema.tables[table].entity].origin != "catalog"
+    ]
+    spared = 0
+    # What is kept points on at others.
+    while found := sum(connection.execute(statement).rowcount for statement in statements):
+        spared += found
+    return spared if is_reference else 0
+
+
+def _spare(
+    schema: TargetSchema,
+    table: str,
+    column: str,
+    cohort: str,
+    entity: str,
+    gone: sql.Identifier,
+    is_reference: bool,
+) -> sql.Composed:
+    """One step over one reference: how many rows it takes out of `gone` is how many it changes."""
+    stay = "INSERT INTO {spared} SELECT {of_gone} FROM {gone} g JOIN kept k ON g.target_id = k.target_id"
+    hand = (
+        "UPDATE {record} r SET cohort = k.cohort FROM kept k WHERE r.target_id = k.target_id "
+        "AND r.entity = {entity} AND r.status = 'loaded' AND r.cohort = {cohort}"
+    )
+    return sql.SQL(
+        "WITH kept AS (SELECT g.target_id, min(x.cohort) AS cohort FROM {gone} g JOIN {table} c "
+        "ON c.{column} = g.target_id JOIN {record} x ON x.target_id = c.{key} AND x.entity = {child} "
+        "AND x.status = 'loaded' "
+        "WHERE x.cohort <> {cohort} OR EXISTS (SELECT FROM {spared} p WHERE {same}) GROUP BY g.target_id), "
+        "done AS (" + (stay if is_reference else hand) + ") "
+        "DELETE FROM {gone} g USING kept k WHERE g.target_id = k.target_id"
+    ).format(
+        gone=gone,
+        of_gone=names(CROSSWALK_KEY, "g"),
+        spared=SPARED,
+        same=same_key("p", "x", CROSSWALK_KEY),
+        table=sql.Identifier(schema.schema_name, table),
+        column=sql.Identifier(column),
+        key=sql.Identifier(key_column(schema.tables[table])),
+        record=_RECORD,
+        child=sql.Literal(schema.tables[table].entity),
+        entity=sql.Literal(entity),
+        cohort=sql.Literal(cohort),
+    )
