@@ -14,7 +14,7 @@ from migration_assets.engine.mapping import source_id
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResult, load_cohort
-from migration_assets.stages.load.handover import Membership
+from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.schema import CROSSWALK_KEY
 from migration_assets.stages.load.whereabouts import Whereabouts
 from migration_assets.wiring.metadata import markdown_table

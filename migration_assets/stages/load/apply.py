@@ -23,8 +23,9 @@ from psycopg import sql
 from migration_assets.connectors.postgres_target import Connection, copy_in, write_csv
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
+from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.guarded import GuardedWrites, one_row, same_key, stage_name
-from migration_assets.stages.load.handover import Handover, Membership
+from migration_assets.stages.load.handover import Handover
 from migration_assets.stages.load.needed import SPARED, make_spared, spare_what_is_needed
 from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
 from migration_assets.stages.load.refusal import refusal
