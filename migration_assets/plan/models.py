@@ -52,7 +52,8 @@ class SourceTable(Model):
 
     `read_from`: table name in the database (`schema.table`), or file name or pattern below the system's path.
     `key`: columns that identify a row. `home`: the entity that accounts for the row (its disposition), or None when
-    every row is excluded by a rule. `references`: column -> `system.table` whose (single-column) key it holds.
+    every row is excluded by a rule. `references`: column -> `system.table` whose (single-column) key it holds;
+    customers that one row leads to, over its references and those of the mapping, are a family and move together.
     `owner`: how a row finds its customer: `self` (the row is a customer), `none` (reference data, no customer) or the
     name of a column in `references` that leads there, over other tables if need be.
     Columns of files stay text, exactly as written; rules of the mapping give them types.

@@ -230,7 +230,9 @@ class Runner:
         failed = ", ".join(name for name, r in ready.items() if not r.ok)
         if failed:
             return {name: _held_back(failed) if r.ok else r for name, r in ready.items()}
-        return self._in_lanes("cohort_arrival", in_waves(cohorts), tags, report)
+        names = [c.name for c in cohorts if c.name != UNASSIGNED]
+        last = [c.name for c in cohorts if c.name == UNASSIGNED]
+        return self._in_lanes("cohort_arrival", [names, last], tags, report)
 
     def _in_lanes(
         self,

@@ -15,8 +15,7 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResult, load_cohort
 from migration_assets.stages.load.customers import Membership
-from migration_assets.stages.load.schema import CROSSWALK_KEY
-from migration_assets.stages.load.whereabouts import Whereabouts
+from migration_assets.stages.load.whereabouts import SOURCE, Whereabouts
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage_names import TRANSFORMED
 
@@ -76,14 +75,9 @@ def membership_of(call: StageCall) -> Membership:
 
 
 def _left_out(call: StageCall) -> ir.Table:
-    """Source rows of this cohort that were rejected or excluded, under the entity that accounts for them."""
+    """Source rows of this cohort that were rejected or excluded."""
     claims = call.engine.union(call.rows(asset, "dispositions") for asset in TRANSFORMED)
-    left = claims.filter(claims["disposition"].isin(["rejected", "excluded"]))
-    homes = {t: d.home for t, d in call.plan.source_tables.items() if d.home is not None}
-    table = left["source_system"] + ibis.literal(".") + left["source_table"]
-    entity = ibis.cases(*((table == t, ibis.literal(home)) for t, home in homes.items()), else_=ibis.null("string"))
-    placed = left.mutate(entity=entity)
-    return placed.filter(placed["entity"].notnull()).select(*CROSSWALK_KEY)
+    return claims.filter(claims["disposition"].isin(["rejected", "excluded"])).select(*SOURCE)
 
 
 def _whereabouts(call: StageCall, cohorts: Collection[str]) -> Whereabouts:
@@ -126,7 +120,7 @@ def _rejected(table: TableResult) -> int | None:
 
 def load_metadata(result: LoadResult) -> dict[str, Any]:
     """Rows written, and what the load did to each table."""
-    header = ("table", "planned", "inserted", "updated", "unchanged", "deleted", "found")
+    header = ("table", "planned", "inserted", "updated", "unchanged", "deleted", "spared", "led", "found")
     rows = [tuple(getattr(t, column) for column in header) for t in result.tables]
     return {
         "rows written": 0 if result.dry_run else result.rows_written,

@@ -366,6 +366,19 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
         "columns",
         "has 1 part",
     ),
+    (
+        "reference_fixed",
+        cell(
+            SUBSCRIPTIONS,
+            {"field": "customer_id"},
+            rule="constant",
+            columns="",
+            arguments='{"value": "crm.accounts:1"}',
+        ),
+        SUBSCRIPTIONS,
+        "rule",
+        "constant cannot lead to a customer",
+    ),
     # code lists and fixed values
     ("list_missing", arguments(SUBSCRIPTIONS, "plan_code", list="plan"), SUBSCRIPTIONS, "arguments.list", "'plan'"),
     ("list_empty", lambda f: f["codes/plans.csv"].clear(), "codes/plans.csv", "", "has no codes"),

@@ -102,6 +102,7 @@ def test_a_big_bang_prepares_everybody_before_it_loads_anybody() -> None:
     assert made.migrate().ok
     names = [c.name for c in PLANNED]
     assert made.asked[1:] == [("cohort_preparation", n) for n in names] + [("cohort_arrival", n) for n in names]
+    assert made.asked[-1] == ("cohort_arrival", "unassigned")
 
 
 def test_a_big_bang_loads_nobody_when_one_is_not_ready() -> None:

@@ -1,4 +1,4 @@
-"""Reference entities: loaded once, outside any cohort, before the first customer."""
+"""Reference entities: loaded outside the customers' cohorts, before the first and again after the last."""
 
 from migration_assets.domain.canonical.model import (
     Entity,

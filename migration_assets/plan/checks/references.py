@@ -1,9 +1,13 @@
-"""References: a `reference` rule must name a table whose rows become rows of the entity the field points at."""
+"""References: a `reference` rule must name a table whose rows become rows of the entity the field points at.
+
+No other rule may point at rows that move by cohort.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
 from migration_assets.plan.checks.rows import mapped_field, parsed_arguments, row_fault
 from migration_assets.plan.checks.view import PlanView
@@ -12,11 +16,17 @@ from migration_assets.plan.wording import nearest, shown
 
 
 def reference_faults(view: PlanView) -> Iterator[Fault]:
-    """Rows with the rule `reference` that cannot find what they point at."""
+    """Rows with the rule `reference` that cannot find what they point at, and other rules that would lead astray."""
     for row in view.plan.mapping:
         arguments, field = parsed_arguments(row), mapped_field(row)
-        if row.rule == "reference" and arguments is not None and field is not None and field.references:
+        if arguments is None or field is None or not field.references:
+            continue
+        if row.rule == "reference":
             yield from _faults(view, row, arguments.table, field.references)
+        elif field.references in ENTITIES and ENTITIES[field.references].stage != "reference_data":
+            # Who is named by a source row moves with it; who is named by the plan alone may be in another cohort.
+            problem = f"{row.rule} cannot lead to a {field.references}, which moves with its own cohort"
+            yield row_fault(row, "rule", problem, "name the column that holds its key, with the rule reference")
 
 
 def _faults(view: PlanView, row: MappingRow, table: str, entity: str) -> Iterator[Fault]:

@@ -1,7 +1,6 @@
 """Whose each source row is: the customer it belongs to, and the customers that the rows it points at belong to.
 
-A row finds its customer along the plan's `owner` columns, over other tables if need be. Every table is looked at once,
-and what was found is kept.
+A row finds its customer along the plan's `owner` columns, over other tables if need be.
 """
 
 from __future__ import annotations
@@ -47,7 +46,8 @@ class Owners:
         """
         declared = self._plan.source_table(table)
         ways = [w for w in references_of(self._plan, table) if self._plan.source_table(w[1]).owner != "none"]
-        others = [self._along(table, *w) for w in ways if w[0] != (declared.owner,)]
+        own = ((declared.owner,), declared.references.get(declared.owner, ""))
+        others = [self._along(table, *way) for way in ways if way != own]
         ends = [*([] if declared.owner == "none" else [self.of_rows(table)]), *others]
         if len(ends) < 2:
             return None
@@ -85,12 +85,15 @@ class Owners:
 def references_of(plan: Plan, table: str) -> list[tuple[tuple[str, ...], str]]:
     """Columns of `system.table` that hold the key of a row of another source table, and that table: those declared,
     and those that a mapping row reads with the rule `reference`."""
-    declared = {((column,), to) for column, to in plan.source_table(table).references.items()}
-    mapped = {
-        (row.columns, str(row.arguments["table"]))
-        for row in plan.mapping
-        if row.rule == "reference" and f"{row.system}.{row.table}" == table
-    }
-    # An unpivoted row is pointed at by the key of its source row and a name, which is in no column.
-    whole = {w for w in mapped if len(w[0]) == len(plan.source_table(w[1]).key) and not w[0][-1].startswith("_")}
-    return sorted(declared | whole)
+    declared = plan.source_table(table).references
+    ways: set[tuple[tuple[str, ...], str]] = {((column,), to) for column, to in declared.items()}
+    for feed in (f for f in plan.feeds if f"{f.system}.{f.table}" == table):
+        for row in (r for r in plan.rows_of(feed.feed) if r.rule == "reference"):
+            to = str(row.arguments["table"])
+            # Behind the key of its source row an unpivoted one has a name, which does not matter for whose it is.
+            columns = row.columns[: len(plan.source_table(to).key)]
+            # The value of an unpivoted column is that of each in turn; its name, and the row's own id, lead nowhere.
+            values = feed.unpivot if "_value" in columns else ("",)
+            each = (tuple(value if c == "_value" else c for c in columns) for value in values)
+            ways |= {(whole, to) for whole in each if not any(c.startswith("_") for c in whole)}
+    return sorted(ways)

@@ -74,7 +74,7 @@ class TableResult:
     engine, `inserted` and `updated` what the target says it wrote, `unchanged` those it compared and left, `found` the
     load's rows that the target holds when everything is written (None for the record itself, which is not counted).
     `spared` are rows the load does not have any more and left there, because rows of another cohort point at them;
-    `led` rows of other cohorts that pointed at one merged by now and were led to its survivor.
+    `led` references of other cohorts to rows that are merged by now, which were led to the survivor.
     """
 
     table: str
@@ -105,7 +105,7 @@ class LoadResult:
 
     @property
     def rows_written(self) -> int:
-        """Rows of the target's own tables that were inserted, updated or deleted."""
+        """Rows of the target's own tables that were inserted, updated or deleted, and references that were led."""
         return sum(t.written for t in self.tables)
 
     @property
@@ -223,19 +223,15 @@ class _Load:
         self.connection.execute("SET LOCAL enable_nestloop = off")
         found = {t.table: self._found(t) for t in self.load.tables}
         self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
-        tables = tuple(
-            replace(
-                t,
-                deleted=self.deleted[t.table],
-                found=found[t.table],
-                spared=self.spared[t.table],
-                led=self.led[t.table],
-            )
-            for t in done
-        )
+        tables = tuple(self._counted(t, found[t.table]) for t in done)
         self._record([t for t in (*tables, crosswalk) if t.written])
         handed_over = self.handover.moved if self.handover else 0
         return LoadResult(self.order.cohort, tables, crosswalk, self.order.dry_run, handed_over)
+
+    def _counted(self, result: TableResult, found: int) -> TableResult:
+        """The result of a table with what happened to it after its own rows were written."""
+        name = result.table
+        return replace(result, deleted=self.deleted[name], found=found, spared=self.spared[name], led=self.led[name])
 
     def _known_entities(self) -> set[str]:
         """Entities of which the crosswalk has rows of this cohort."""

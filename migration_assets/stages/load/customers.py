@@ -36,8 +36,8 @@ HANDED = sql.Identifier("pg_temp", "handover_handed")
 @dataclass(frozen=True)
 class Membership:
     """Who is in which cohort now. `members`: customer_id (canonical key), identity_id, cohort; `cohorts`: all that the
-    plan knows; `whereabouts`: in which cohort each source row lies; `left_out`: CROSSWALK_KEY of source rows of the
-    cohort that is loaded which were rejected or excluded, under the entity they are accounted for by."""
+    plan knows; `whereabouts`: in which cohort each source row lies; `left_out`: SOURCE of the source rows of
+    the cohort that is loaded which were rejected or excluded."""
 
     members: ir.Table
     cohorts: frozenset[str]
@@ -92,6 +92,7 @@ class Customers:
             RECORD,
         )
         self._moves.copied(_MEMBERS, (*SOURCE, "identity", "cohort"), placed)
+        self._moves.run(sql.SQL("ANALYZE {}"), _MEMBERS)
 
     def _open_questions(self) -> tuple[list[Recorded], Mapping[str, str]]:
         """Recorded rows of every id for which it has to be decided who bears it, with the own rows of all who could;

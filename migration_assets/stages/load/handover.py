@@ -2,7 +2,8 @@
 
 Without this a cohort would delete what it no longer has although another one has it now, and would do so even where
 that other one is blocked: somebody would lose access to all they pay for. What is handed over is compared, changed and
-removed by the cohort that has it now, when that one is loaded. Customers come first (`customers`), then what is theirs.
+removed by the cohort that has it now, when that one is loaded; one that is loaded first takes it. Customers come first
+(`customers`), then what is theirs.
 """
 
 from __future__ import annotations
@@ -66,50 +67,62 @@ class Handover:
         left = sql.SQL("UPDATE {} SET cohort = {} WHERE cohort <> ALL({})")
         planned = sorted({*self._membership.cohorts, UNASSIGNED})
         self._moves.moved += self._moves.run(left, RECORD, sql.Literal(UNASSIGNED), sql.Literal(planned))
+        if self._membership.left_out is not None and self._cohort != UNASSIGNED:
+            # What belongs to nobody takes nothing: where a customer is missing by mistake, its cohort is to stop.
+            self._take_over_left_out(self._membership.left_out)
         return aliases
 
     def arrive(self, staged: sql.Identifier) -> None:
         """Take over the record of what was made from source rows that lie in this cohort now and that it does not make
         any more: `staged` (CROSSWALK_KEY) is all it makes. It is removed with what else the cohort no longer has, and
         does not stay with a customer whose cohort is loaded later, or is refused because of it."""
-        self._moves.run(
-            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA"),
-            _LEFT_OUT,
-            names(CROSSWALK_KEY),
-            RECORD,
-        )
-        if self._membership.left_out is not None:
-            self._moves.copied(_LEFT_OUT, CROSSWALK_KEY, self._membership.left_out.select(*CROSSWALK_KEY))
-        # The first part of a source id is that of the row itself, and of all that is derived from it.
+        self._moves.run(sql.SQL("ANALYZE {}"), staged)
         arrived = self._moves.run(
             sql.SQL(
                 "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT DISTINCT x.source_system, x.source_table, "
-                "split_part(x.source_id, '/', 1) AS first FROM {} x "
-                "JOIN (SELECT {key} FROM {} UNION ALL SELECT {key} FROM {}) s ON {} "
+                "split_part(x.source_id, '/', 1) AS first FROM {} x JOIN {} s ON {} "
                 "WHERE x.cohort <> {} AND x.entity <> 'customer'"
             ),
             _ARRIVED,
             RECORD,
             staged,
-            _LEFT_OUT,
             same_key("x", "s", CROSSWALK_KEY),
             sql.Literal(self._cohort),
-            key=names(CROSSWALK_KEY),
         )
         if arrived:
-            query = sql.SQL(
-                "SELECT {}, x.cohort, NULL::text FROM {} x JOIN {} a ON x.source_system = a.source_system "
-                "AND x.source_table = a.source_table AND split_part(x.source_id, '/', 1) = a.first "
-                "WHERE x.cohort <> {} AND x.entity <> 'customer' AND NOT EXISTS (SELECT FROM {} s WHERE {})"
-            ).format(
-                names(CROSSWALK_KEY, "x"),
-                RECORD,
-                _ARRIVED,
-                sql.Literal(self._cohort),
-                staged,
-                same_key("s", "x", CROSSWALK_KEY),
-            )
-            self._moves.move(self._placed(query))
+            made = sql.SQL("AND NOT EXISTS (SELECT FROM {} s WHERE {})")
+            self._take_over(_ARRIVED, made.format(staged, same_key("s", "x", CROSSWALK_KEY)))
+
+    def _take_over_left_out(self, left_out: ir.Table) -> None:
+        """The same for source rows that lie here and were rejected or excluded: none of what the cohort makes is of
+        them. Before anything is staged: it may be all that the record has of this cohort."""
+        first = left_out["source_id"].split("/")[0]
+        rows = left_out.select("source_system", "source_table", first=first).distinct()
+        self._moves.run(
+            sql.SQL(
+                "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT source_system, source_table, source_id AS first "
+                "FROM {} WITH NO DATA"
+            ),
+            _LEFT_OUT,
+            RECORD,
+        )
+        if self._moves.copied(_LEFT_OUT, ("source_system", "source_table", "first"), rows):
+            self._take_over(_LEFT_OUT, sql.SQL(""))
+
+    def _take_over(self, origins_here: sql.Identifier, but: sql.Composable) -> None:
+        """Take over recorded rows of other cohorts that were made from these source rows, where they lie here now.
+
+        `origins_here`: source_system, source_table, and the first part of the source id, which is that of the row
+        itself and of all that is derived from it.
+        """
+        self._moves.run(sql.SQL("ANALYZE {}"), origins_here)
+        query = sql.SQL(
+            "SELECT {}, x.cohort, NULL::text FROM {} x JOIN {} a ON x.source_system = a.source_system "
+            "AND x.source_table = a.source_table AND split_part(x.source_id, '/', 1) = a.first "
+            "WHERE x.cohort <> {} AND x.entity <> 'customer' {}"
+        )
+        key = names(CROSSWALK_KEY, "x")
+        self._moves.move(self._placed(query.format(key, RECORD, origins_here, sql.Literal(self._cohort), but)))
 
     def leave(self, gone: sql.Identifier) -> None:
         """Take out of `gone` (entity, source_system, source_table, source_id, target_id: rows of this cohort's record

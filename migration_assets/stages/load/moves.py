@@ -42,12 +42,11 @@ class Moves:
                 marks = sql.SQL(", ").join(sql.Placeholder() * len(rows[0]))
                 cursor.executemany(sql.SQL("INSERT INTO {} VALUES ({})").format(table, marks), rows)
 
-    def copied(self, table: sql.Identifier, columns: tuple[str, ...], rows: ir.Table) -> None:
-        """Copy the engine's rows into a table that was just made, and let the planner know how many there are."""
+    def copied(self, table: sql.Identifier, columns: tuple[str, ...], rows: ir.Table) -> int:
+        """Copy the engine's rows into a table of the transaction; how many there are."""
         path = self.folder / "copied.csv"
         write_csv(self.engine, rows, path)
-        copy_in(self.connection, table, columns, path)
-        self.run(sql.SQL("ANALYZE {}"), table)
+        return copy_in(self.connection, table, columns, path)
 
     def begin(self) -> None:
         """MOVES, empty."""
@@ -57,6 +56,7 @@ class Moves:
 
     def apply(self) -> None:
         """Give each row of MOVES its cohort in the record."""
+        # Just made, it has no statistics.
         self.run(sql.SQL("ANALYZE {}"), MOVES)
         update = sql.SQL("UPDATE {} x SET cohort = m.cohort FROM {} m WHERE {}")
         self.moved += self.run(update, RECORD, MOVES, same_key("x", "m", CROSSWALK_KEY))

@@ -8,7 +8,6 @@ from psycopg import sql
 
 from migration_assets.connectors.postgres_target import names
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.stages.load.guarded import same_key
 from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, RECORD_SCHEMA, key_column, references_to
 
 if TYPE_CHECKING:
@@ -33,53 +32,52 @@ def spare_what_is_needed(
     point at, over one another if need be; returns how many of them stay its own.
 
     The other cohort is given the record, and removes them when nothing of its own needs them any more. Reference data,
-    which no other cohort would look after, stays its own and goes with a later load.
+    which no other cohort would look after, stays its own and goes with a later load, when nothing points at it at all.
     """
-    is_reference = ENTITIES[entity].stage == "reference_data"
     statements = [
-        _spare(schema, table, column, cohort, entity, gone, is_reference)
+        _spare(schema, table, column, cohort, entity, gone)
         for table, column in references_to(schema, entity)
         if ENTITIES[schema.tables[table].entity].origin != "catalog"
     ]
-    spared = 0
+    kept = 0
     # What is kept points on at others.
     while found := sum(connection.execute(statement).rowcount for statement in statements):
-        spared += found
-    return spared if is_reference else 0
+        kept += found
+    return kept if _stays(entity) else 0
+
+
+def _stays(entity: str) -> bool:
+    return ENTITIES[entity].stage == "reference_data"
 
 
 def _spare(
-    schema: TargetSchema,
-    table: str,
-    column: str,
-    cohort: str,
-    entity: str,
-    gone: sql.Identifier,
-    is_reference: bool,
+    schema: TargetSchema, table: str, column: str, cohort: str, entity: str, gone: sql.Identifier
 ) -> sql.Composed:
-    """One step over one reference: how many rows it takes out of `gone` is how many it changes."""
-    stay = "INSERT INTO {spared} SELECT {of_gone} FROM {gone} g JOIN kept k ON g.target_id = k.target_id"
-    hand = (
-        "UPDATE {record} r SET cohort = k.cohort FROM kept k WHERE r.target_id = k.target_id "
-        "AND r.entity = {entity} AND r.status = 'loaded' AND r.cohort = {cohort}"
-    )
+    """One step over one reference; as many rows as it takes out of `gone` it changes."""
+    if _stays(entity):
+        # This cohort's own rows too: the load of reference data does not touch them.
+        whose: sql.Composable = sql.SQL("true")
+        keep = sql.SQL("INSERT INTO {} SELECT {} FROM {} g JOIN kept k ON g.target_id = k.target_id").format(
+            SPARED, names(CROSSWALK_KEY, "g"), gone
+        )
+    else:
+        whose = sql.SQL("x.cohort <> {}").format(sql.Literal(cohort))
+        keep = sql.SQL(
+            "UPDATE {} r SET cohort = k.cohort FROM kept k WHERE r.target_id = k.target_id AND r.entity = {} "
+            "AND r.status = 'loaded' AND r.cohort = {}"
+        ).format(_RECORD, sql.Literal(entity), sql.Literal(cohort))
     return sql.SQL(
         "WITH kept AS (SELECT g.target_id, min(x.cohort) AS cohort FROM {gone} g JOIN {table} c "
         "ON c.{column} = g.target_id JOIN {record} x ON x.target_id = c.{key} AND x.entity = {child} "
-        "AND x.status = 'loaded' "
-        "WHERE x.cohort <> {cohort} OR EXISTS (SELECT FROM {spared} p WHERE {same}) GROUP BY g.target_id), "
-        "done AS (" + (stay if is_reference else hand) + ") "
-        "DELETE FROM {gone} g USING kept k WHERE g.target_id = k.target_id"
+        "AND x.status = 'loaded' AND {whose} GROUP BY g.target_id), "
+        "done AS ({keep}) DELETE FROM {gone} g USING kept k WHERE g.target_id = k.target_id"
     ).format(
         gone=gone,
-        of_gone=names(CROSSWALK_KEY, "g"),
-        spared=SPARED,
-        same=same_key("p", "x", CROSSWALK_KEY),
         table=sql.Identifier(schema.schema_name, table),
         column=sql.Identifier(column),
-        key=sql.Identifier(key_column(schema.tables[table])),
         record=_RECORD,
+        key=sql.Identifier(key_column(schema.tables[table])),
         child=sql.Literal(schema.tables[table].entity),
-        entity=sql.Literal(entity),
-        cohort=sql.Literal(cohort),
+        whose=whose,
+        keep=keep,
     )

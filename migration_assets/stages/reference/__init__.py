@@ -1,1 +1,1 @@
-"""What belongs to no customer and is loaded once, before the first cohort: catalog, geo rules, users, roles."""
+"""What belongs to no customer, loaded before all cohorts and again with the last: catalog, geo rules, users, roles."""

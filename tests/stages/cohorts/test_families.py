@@ -12,10 +12,10 @@ from plan_in_code import REST, feed_of, field_of, plan_of, raw_rows, table_of
 
 from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.plan.models import CohortRule
+from migration_assets.plan.models import CohortRule, Feed, MappingRow
 from migration_assets.stages.cohorts.assign import bucket
 from migration_assets.stages.cohorts.families import members
-from migration_assets.stages.cohorts.owners import Owners, references_of
+from migration_assets.stages.cohorts.owners import Owners
 
 Row = dict[str, Any]
 Placed = dict[str, Row]
@@ -154,14 +154,62 @@ def test_who_is_missing_or_unknown_leaves_the_others_that_a_row_names_tied(place
     assert families(placed) == sets("erp.debtors:3 erp.debtors:4", "erp.debtors:1", "erp.debtors:2")
 
 
-def test_a_column_that_only_the_mapping_calls_a_reference_ties_too() -> None:
-    feed = feed_of("bill", "invoice", "erp.bills")
-    whole = field_of(feed, "subscription_id", "contract part", "reference", table="erp.parts")
-    # The second half of this key is the name of an unpivoted column: nothing to look up in the source.
-    named = field_of(feed, "payer_id", "contract _name", "reference", table="erp.parts")
-    tables = {"erp.bills": table_of("invoice"), "erp.parts": table_of("subscription", key="contract part")}
-    plan = plan_of(tables, feeds=[feed], mapping=[whole, named])
-    assert references_of(plan, "erp.bills") == [(("contract", "part"), "erp.parts")]
+@pytest.fixture
+def led(engine: DuckDBEngine) -> Callable[..., set[tuple[str, ...]]]:
+    """`led(mapping, feed, row)`: customers that a row of erp.bills leads to by its owner `debtor` and by that mapping,
+    where service 2 of place north is customer 2's."""
+
+    def found(mapping: Sequence[MappingRow], feed: Feed, row: Row) -> set[tuple[str, ...]]:
+        tables = {
+            "erp.debtors": table_of("customer", "self"),
+            "crm.accounts": table_of("customer", "self"),
+            "erp.services": table_of("subscription", "debtor", key="place number", debtor="erp.debtors"),
+            "erp.bills": table_of("invoice", "debtor", debtor="erp.debtors"),
+        }
+        raw = {
+            "erp.services": raw_rows(
+                engine,
+                {"place": "north", "number": "2", "debtor": "2"},
+                {"place": "south", "number": "2", "debtor": "9"},
+            ),
+            "erp.bills": raw_rows(engine, row),
+        }
+        named = Owners(engine, plan_of(tables, feeds=[feed], mapping=mapping), raw.__getitem__).named_together(
+            "erp.bills"
+        )
+        return set() if named is None else {tuple(r.values()) for r in engine.arrow(named).to_pylist()}
+
+    return found
+
+
+BILL = feed_of("bill", "invoice", "erp.bills")
+OWN, OTHER = "erp.debtors:1", "erp.debtors:2"
+Led = Callable[..., set[tuple[str, ...]]]
+
+
+def test_columns_that_only_the_mapping_calls_a_reference_tie_too(led: Led) -> None:
+    mapping = [field_of(BILL, "subscription_id", "place number", "reference", table="erp.services")]
+    assert led(mapping, BILL, {"id": "b", "debtor": "1", "place": "north", "number": "2"}) == {(OWN, OTHER)}
+    assert led(mapping, BILL, {"id": "b", "debtor": "1", "place": "north", "number": None}) == {(OWN, None)}
+
+
+def test_a_row_ties_to_whose_an_unpivoted_row_is_by_the_key_before_its_name(led: Led) -> None:
+    mapping = [field_of(BILL, "subscription_id", "holder kind", "reference", table="erp.debtors")]
+    assert led(mapping, BILL, {"id": "b", "debtor": "1", "holder": "2", "kind": "phone"}) == {(OWN, OTHER)}
+
+
+def test_each_column_of_an_unpivoting_feed_ties_by_its_value(led: Led) -> None:
+    feed = feed_of("bill", "invoice", "erp.bills", "first", "second")
+    mapping = [
+        field_of(feed, "payer_id", "_value", "reference", table="erp.debtors"),
+        field_of(feed, "subscription_id", "_name", "reference", table="erp.debtors"),
+    ]
+    assert led(mapping, feed, {"id": "b", "debtor": "1", "first": "2", "second": None}) == {(OWN, OTHER, None)}
+
+
+def test_one_column_may_lead_to_two_tables(led: Led) -> None:
+    mapping = [field_of(BILL, "payer_id", "debtor", "reference", table="crm.accounts")]
+    assert led(mapping, BILL, {"id": "b", "debtor": "1"}) == {(OWN, "crm.accounts:1")}
 
 
 def test_two_children_of_a_parent_that_nobody_knows_are_not_a_family(place: Place) -> None:

@@ -234,6 +234,8 @@ def membership(
     }
 
     def whereabouts(table: str) -> Any:
+        if table not in rows_of:
+            return None
         ids, names = zip(*rows_of[table], strict=True) if rows_of[table] else ((), ())
         return engine.table(pa.table({"source_id": pa.array(ids, pa.string()), "cohort": pa.array(names, pa.string())}))
 

@@ -14,6 +14,7 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import TargetTable
 from migration_assets.stages.load.apply import LoadResult, load_cohort
 from migration_assets.stages.load.catalog import apply_schema
+from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.schema import desired_schema
 from migration_assets.wiring.loading import loaded_table
 
@@ -142,19 +143,63 @@ def test_what_was_derived_from_a_contract_goes_with_it_whichever_cohort_is_loade
     assert found == [(2, 2)]
 
 
-def test_what_is_rejected_in_its_new_cohort_goes_there_too(engine: DuckDBEngine, target: PostgresTarget) -> None:
+@pytest.fixture
+def without_contract(engine: DuckDBEngine) -> Callable[..., Membership]:
+    """Contract 1 of customer 1, who is the pilot's, with its positions lies in this cohort, and is rejected there."""
+
+    def placed(cohort: str, rejected: bool = True) -> Membership:
+        now = membership(engine, {"pilot": (1,), "base": (2,)}, contracts={1: cohort, 2: "base"})
+        keys = {
+            "source_system": ["erp"] * 3, "source_table": ["contracts", "positions", "positions"],
+            "source_id": ["1", "11", "12"],
+        }  # fmt: skip
+        return replace(now, left_out=rows_of(engine, keys)) if rejected else now
+
+    return placed
+
+
+@pytest.mark.parametrize("loaded_before", [True, False], ids=["again", "first_load"])
+def test_what_is_rejected_in_its_new_cohort_goes_there_too(
+    engine: DuckDBEngine, target: PostgresTarget, without_contract: Callable[..., Membership], loaded_before: bool
+) -> None:
     plan, before = tiny_plan(), world(range(1, 3))
     before.records["customer"][1]["parent_id"] = None
     load_cohort(engine, target, plan, order("pilot"), of(before, 1).canonical(engine))
-    load_cohort(engine, target, plan, order("base"), of(before, 2).canonical(engine))
-    keys = {
-        "entity": ["subscription", "subscription_item", "subscription_item"], "source_system": ["erp"] * 3,
-        "source_table": ["contracts", "positions", "positions"], "source_id": ["1", "11", "12"],
-    }  # fmt: skip
-    now = membership(engine, {"pilot": (1,), "base": (2,)}, contracts={1: "base", 2: "base"})
-    rejected = replace(now, left_out=rows_of(engine, keys))
-    came = load_cohort(engine, target, plan, order("base"), of(before, 2).canonical(engine), membership=rejected)
+    if loaded_before:
+        load_cohort(engine, target, plan, order("base"), of(before, 2).canonical(engine))
+    now = without_contract("base")
+    came = load_cohort(engine, target, plan, order("base"), of(before, 2).canonical(engine), membership=now)
     assert (came.rows_removed, came.handed_over) == (4, 4), "contract, two positions and what they entitled to"
+
+
+def test_a_contract_whose_customer_is_missing_stays_until_the_customers_cohort_gives_it_away(
+    engine: DuckDBEngine, target: PostgresTarget, without_contract: Callable[..., Membership]
+) -> None:
+    """Its cohort may be stopped just because customers are missing by mistake."""
+    plan, before = tiny_plan(), world(range(1, 3))
+    before.records["customer"][1]["parent_id"] = None
+    load_cohort(engine, target, plan, order("pilot"), of(before, 1).canonical(engine))
+    none = {e: rows(engine, e, []) for e in before.records}
+    orphans = without_contract("unassigned")
+    assert load_cohort(engine, target, plan, order("unassigned"), none, membership=orphans).rows_removed == 0
+    alone = of(before, 1)
+    alone.records = {e: rs if e == "customer" else [] for e, rs in alone.records.items()}
+    given = load_cohort(engine, target, plan, order("pilot"), alone.canonical(engine), membership=orphans)
+    assert (given.rows_removed, given.handed_over) == (0, 4)
+    assert load_cohort(engine, target, plan, order("unassigned"), none, membership=orphans).rows_removed == 4
+
+
+def test_a_seller_whom_only_a_leftover_names_does_not_stop_the_reference_data(
+    engine: DuckDBEngine, load: Callable[..., LoadResult], empty_target: PostgresTarget
+) -> None:
+    load("unassigned", {"user": [user(1), user(2)]})
+    load("pilot", {"customer": [customer(1, owner_user_id="crm.users:1")]})
+    now = membership(engine, {"base": (5,)})
+    assert load("base", {"customer": [customer(5)]}, membership=now).handed_over == 1, "no cohort has customer 1 now"
+    assert load("unassigned", {"user": [user(2)]}).rows_removed == 0
+    whole = {"user": [user(2)], "customer": []}
+    assert load("unassigned", whole, membership=now).rows_removed == 2
+    assert users(empty_target) == ["Seller 2"]
 
 
 def of(whole: World, number: int) -> World:
