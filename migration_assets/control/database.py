@@ -143,13 +143,15 @@ class ControlDatabase:
             signed = _waivers(connection, sorted({v.cohort for v in verdicts}))
         return any(v.blocks and not covered(v, signed, now) for v in verdicts)
 
-    def withdraw_verdicts(self, assets: Sequence[str]) -> int:
-        """What these assets were found to be is no longer so, for any cohort; it stays as history. Returns how many."""
+    def withdraw_verdicts(self, assets: Sequence[str], cohorts: Sequence[str] | None = None) -> int:
+        """What these assets were found to be is no longer so, for these cohorts (or any); it stays as history. Returns
+        how many."""
         v = VERDICT.c
+        whose = sa.true() if cohorts is None else v.cohort.in_(cohorts)
+        statement = sa.update(VERDICT).where(v.asset.in_(assets), v.current, whose).values(current=False)
         with self._begin() as connection:
             _lock(connection, _VERDICTS)
-            done = connection.execute(sa.update(VERDICT).where(v.asset.in_(assets), v.current).values(current=False))
-            return int(done.rowcount)
+            return int(connection.execute(statement).rowcount)
 
     def verdicts(self, cohort: str, asset: str) -> tuple[Verdict, ...]:
         """The current verdicts of an asset for a cohort, by check."""

@@ -6,7 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,12 @@ from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
-    from migration_assets.control import Cohort
+    from migration_assets.control import AssetStatus, Cohort
     from migration_assets.wiring.workspace import Workspace
 
 Report = Callable[[str], None]
+# What a load says of its cohort, and what is withdrawn when another cohort hands it rows.
+_ARRIVED = ("loaded_target", "reconciliation")
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -171,7 +173,24 @@ class Runner:
         summary.snapshot, summary.as_of = record.snapshot, record.as_of.isoformat()
         job = "cohort_dry_run" if (tags or {}).get(DRY_RUN) == "true" else "cohort_phase"
         summary.cohorts = self._each(job, self._wanted(cohorts, resume), tags or {}, report)
+        if job == "cohort_phase":
+            self._load_what_was_received(summary.cohorts, tags or {}, report)
         return summary
+
+    def _load_what_was_received(self, results: dict[str, PhaseResult], tags: Mapping[str, str], report: Step) -> None:
+        """Load cohorts again that others have handed rows to after they had passed: until none is left, or twice."""
+        for _ in range(2):
+            passed = [name for name, r in results.items() if r.ok]
+            # Whoever hands rows over withdraws what the receiver was found to be.
+            received = {s.cohort for s in self._standings(passed) if s.asset in _ARRIVED and s.state == "never"}
+            if not received:
+                return
+            again = self._in_lanes("cohort_arrival", [[n for n in passed if n in received]], tags, report)
+            results |= {name: _together(results[name], r) for name, r in again.items()}
+
+    def _standings(self, cohorts: Sequence[str]) -> Sequence[AssetStatus]:
+        now = datetime.now(UTC)
+        return self.workspace.control.status(self.workspace.frozen_basis(), cohorts, COHORT_STAGES, now)
 
     def _refuse_unknown(self, cohorts: Sequence[str]) -> None:
         """Before anything runs: the plan says which cohorts there are going to be."""
@@ -206,8 +225,7 @@ class Runner:
         known = control.cohorts(record)
         wanted = [c for c in known if not cohorts or c.name in cohorts]
         if resume:
-            now = datetime.now(UTC)
-            found = control.status(self.workspace.frozen_basis(), [c.name for c in wanted], COHORT_STAGES, now)
+            found = self._standings([c.name for c in wanted])
             open_ = {s.cohort for s in found if s.state not in ("passed", "waived")}
             wanted = [c for c in wanted if c.name in open_]
         return wanted
@@ -270,6 +288,15 @@ def in_waves(cohorts: Sequence[Cohort]) -> list[list[str]]:
     for c in cohorts:
         found.setdefault(c.wave, []).append(c.name)
     return [found[wave] for wave in sorted(found)]
+
+
+def _together(first: PhaseResult, again: PhaseResult) -> PhaseResult:
+    """How a cohort went that was loaded twice."""
+    return replace(
+        again,
+        rows_written=first.rows_written + again.rows_written,
+        rows_removed=first.rows_removed + again.rows_removed,
+    )
 
 
 def _held_back(failed: str) -> PhaseResult:

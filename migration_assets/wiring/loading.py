@@ -46,6 +46,10 @@ def load_rows(
     removed = f", {result.rows_removed} of them removed" if result.rows_removed else ""
     call.say(f"{result.rows_written} rows written{removed}{' and rolled back: dry run' if result.dry_run else ''}")
     if not result.dry_run:
+        if result.receivers:
+            # What they were found to be was before this; `--resume` takes them, and so does the run itself.
+            call.workspace.control.withdraw_verdicts(("loaded_target", "reconciliation"), result.receivers)
+            call.say(f"rows were handed to {', '.join(result.receivers)}, to be loaded after this")
         detail = {
             "rows_written": result.rows_written,
             "rows_removed": result.rows_removed,

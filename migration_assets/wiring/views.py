@@ -53,7 +53,10 @@ def print_summary(out: Console, summary: Summary) -> None:
         )
     out.print(table)
     if summary.rows_removed:
-        named = ", ".join(f"{name} {p.rows_removed:,}" for name, p in summary.cohorts.items() if p.rows_removed)
+        phases = {"reference data": first, **summary.cohorts}
+        named = ", ".join(
+            f"{name} {p.rows_removed:,}" for name, p in phases.items() if p is not None and p.rows_removed
+        )
         out.print(
             f"[yellow]{summary.rows_removed:,} rows were removed from the target[/], because this load does not have "
             f"them any more: they left the source, or are merged, rejected or excluded now ({named}). "

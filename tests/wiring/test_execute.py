@@ -39,7 +39,10 @@ class Recorded(Runner):
 def runner(strategy: str, *failing: tuple[str, str]) -> Recorded:
     record = SimpleNamespace(snapshot="s", as_of=datetime(2026, 6, 30, tzinfo=UTC))
     control = SimpleNamespace(
-        current_record=lambda _: record, real_record=lambda _: record, cohorts=lambda _: tuple(PLANNED)
+        current_record=lambda _: record,
+        real_record=lambda _: record,
+        cohorts=lambda _: tuple(PLANNED),
+        status=lambda *_: (),
     )
     rules = [SimpleNamespace(name=c.name, wave=c.wave, buckets=0) for c in PLANNED[:-1]]
     file, cohorts = SimpleNamespace(strategy=strategy), SimpleNamespace(cohorts=rules)
@@ -97,6 +100,28 @@ def test_a_named_cohort_moves_whatever_the_pilot_did() -> None:
     assert made.migrate(cohorts=["large"]).ok and moved(made) == ["large"]
 
 
+def test_a_cohort_that_others_handed_rows_to_is_loaded_once_more() -> None:
+    made = runner("phased")
+    states = iter([{"pilot": "never"}, {}])
+
+    def status(*_: Any) -> tuple[AssetStatus, ...]:
+        now = next(states)
+        return tuple(standing(c, s, now.get(c, "passed")) for c in names() for s in COHORT_STAGES)
+
+    made.workspace.control.status = status
+    summary = made.migrate()
+    assert made.asked[-1] == ("cohort_arrival", "pilot")
+    assert moved(made) == [*names(), "pilot"]
+    assert summary.ok and summary.cohorts["pilot"].rows_written == 2 * 7
+
+
+def test_a_cohort_that_did_not_pass_is_not_loaded_again() -> None:
+    made = runner("phased", ("cohort_phase", "north"))
+    made.workspace.control.status = lambda *_: tuple(standing("north", s, "failed") for s in COHORT_STAGES)
+    made.migrate()
+    assert moved(made) == names()
+
+
 def test_a_big_bang_prepares_everybody_before_it_loads_anybody() -> None:
     made = runner("big_bang")
     assert made.migrate().ok
@@ -122,8 +147,12 @@ def test_a_dry_run_never_reconciles(strategy: str) -> None:
 
 def test_when_the_pilot_has_passed_before_no_later_wave_holds_back_the_next() -> None:
     made = runner("phased", ("cohort_phase", "north"))
-    stages = [standing(c, s, "passed" if c == "pilot" else "never") for c in names() for s in COHORT_STAGES]
-    made.workspace.control.status = lambda *_: tuple(stages)
+
+    def status(*_: Any) -> tuple[AssetStatus, ...]:
+        done = {"pilot", *moved(made)}
+        return tuple(standing(c, s, "passed" if c in done else "never") for c in names() for s in COHORT_STAGES)
+
+    made.workspace.control.status = status
     made.migrate(resume=True)
     assert moved(made) == ["north", "south", "large", "unassigned"]
 

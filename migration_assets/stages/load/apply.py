@@ -21,6 +21,7 @@ import psycopg
 from psycopg import sql
 
 from migration_assets.connectors.postgres_target import Connection, copy_in, write_csv
+from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.customers import Membership
@@ -95,13 +96,15 @@ class TableResult:
 @dataclass(frozen=True)
 class LoadResult:
     """What a load did. `crosswalk` counts rows of the record, `tables` those of the target itself, parents first;
-    `handed_over` are rows of the record that changed cohort or key, this one's or another's."""
+    `handed_over` are rows of the record that changed cohort or key, this one's or another's; `receivers` the other
+    cohorts that were given rows, and have to be loaded after this one."""
 
     cohort: str
     tables: tuple[TableResult, ...]
     crosswalk: TableResult
     dry_run: bool = False
     handed_over: int = 0
+    receivers: tuple[str, ...] = ()
 
     @property
     def rows_written(self) -> int:
@@ -207,6 +210,7 @@ class _Load:
     deleted: Counter[str] = field(default_factory=Counter)
     spared: Counter[str] = field(default_factory=Counter)
     led: Counter[str] = field(default_factory=Counter)
+    receivers: set[str] = field(default_factory=set)
 
     def run(self) -> LoadResult:
         make_spared(self.connection)
@@ -223,15 +227,27 @@ class _Load:
         self.connection.execute("SET LOCAL enable_nestloop = off")
         found = {t.table: self._found(t) for t in self.load.tables}
         self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
-        tables = tuple(self._counted(t, found[t.table]) for t in done)
+        tables = (*(self._counted(t, found[t.table]) for t in done), *self._led_elsewhere())
         self._record([t for t in (*tables, crosswalk) if t.written])
-        handed_over = self.handover.moved if self.handover else 0
-        return LoadResult(self.order.cohort, tables, crosswalk, self.order.dry_run, handed_over)
+        given = self.receivers | (self.handover.receivers if self.handover else set())
+        return LoadResult(
+            self.order.cohort,
+            tables,
+            crosswalk,
+            self.order.dry_run,
+            self.handover.moved if self.handover else 0,
+            tuple(sorted(given - {self.order.cohort})),
+        )
 
     def _counted(self, result: TableResult, found: int) -> TableResult:
         """The result of a table with what happened to it after its own rows were written."""
         name = result.table
         return replace(result, deleted=self.deleted[name], found=found, spared=self.spared[name], led=self.led[name])
+
+    def _led_elsewhere(self) -> list[TableResult]:
+        """Results of tables that this load has no rows for and in which it led references on."""
+        own = {t.table for t in self.load.tables}
+        return [TableResult(name, 0, 0, 0, 0, led=n) for name, n in sorted(self.led.items()) if n and name not in own]
 
     def _known_entities(self) -> set[str]:
         """Entities of which the crosswalk has rows of this cohort."""
@@ -318,22 +334,46 @@ class _Load:
             return
         if self.handover is not None:
             self.handover.leave(gone)
-        self._lead_to_survivors(entity, gone, crosswalk)
-        spared = spare_what_is_needed(self.connection, self.plan.target, self.order.cohort, entity, gone)
+        self._lead_on(tables, gone, crosswalk)
+        kept = spare_what_is_needed(self.connection, self.plan.target, self.order.cohort, entity, gone)
+        self.receivers |= set(kept)
         for t in reversed(tables):
             self.deleted[t.table] += self._delete(t, gone)
-            self.spared[t.table] += spared
+            self.spared[t.table] += kept[self.order.cohort]
 
-    def _lead_to_survivors(self, entity: str, gone: sql.Identifier, crosswalk: sql.Identifier) -> None:
-        """Rows of other cohorts that point at one which is merged by now. This cohort's own do not any more."""
-        pairs = sql.SQL(
-            "SELECT g.target_id AS old, s.target_id AS new FROM {} g JOIN {} s ON {} WHERE s.status = 'merged'"
-        )
-        led = pairs.format(gone, crosswalk, same_key("g", "s", CROSSWALK_KEY))
+    def _lead_on(self, tables: list[TableRows], gone: sql.Identifier, crosswalk: sql.Identifier) -> None:
+        """Rows that point at one which is going: to its survivor, where it is merged by now (this cohort's own do not
+        point at it any more); reference data to what has its unique value now, such as a user's e-mail address: that is
+        the same user under another number, and both cannot stand there."""
+        entity = tables[0].entity
+        pairs = [
+            sql.SQL(
+                "SELECT g.target_id AS old, s.target_id AS new FROM {} g JOIN {} s ON {} WHERE s.status = 'merged'"
+            ).format(gone, crosswalk, same_key("g", "s", CROSSWALK_KEY))
+        ]
+        if ENTITIES[entity].stage == "reference_data":
+            pairs += [self._same_thing(t, columns, gone) for t in tables for columns in self._unique(t)]
+        led = sql.SQL(" UNION ").join(pairs)
         for table, column in references_to(self.plan.target, entity):
             key = key_column(self.plan.target.tables[table])
             target = sql.Identifier(self.plan.target.schema_name, table)
             self.led[table] += self.writes.lead(table, target, key, column, led, gone)
+
+    def _unique(self, table: TableRows) -> tuple[tuple[str, ...], ...]:
+        return self.plan.target.tables[table.table].unique
+
+    def _same_thing(self, table: TableRows, columns: tuple[str, ...], gone: sql.Identifier) -> sql.Composed:
+        """Pairs of a row that is going and a staged one with the same values in these columns."""
+        return sql.SQL(
+            "SELECT g.target_id AS old, n.{key} AS new FROM {gone} g JOIN {target} t ON t.{key} = g.target_id "
+            "JOIN {stage} n ON {same} AND n.{key} <> t.{key}"
+        ).format(
+            key=sql.Identifier(table.key),
+            gone=gone,
+            target=sql.Identifier(self.plan.target.schema_name, table.table),
+            stage=stage_name(table.table),
+            same=same_key("n", "t", columns),
+        )
 
     def _delete(self, table: TableRows, gone: sql.Identifier) -> int:
         key = sql.Identifier("t", table.key)

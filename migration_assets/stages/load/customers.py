@@ -214,6 +214,7 @@ class Customers:
         )
         self._moves.run(cleared, RECORD, stand, same_key("x", "s", SOURCE))
         self._moves.moved += self._moves.run(sql.SQL("INSERT INTO {} SELECT * FROM {}"), RECORD, whole)
+        self._moves.receivers |= {c.cohort for c in changed if c.cohort != c.row.cohort}
         self._moves.run(sql.SQL("INSERT INTO {} SELECT target_id, entity, cohort FROM {}"), HANDED, whole)
 
     def _cohorts_of(self, borne: Mapping[str, str]) -> Mapping[str, str]:

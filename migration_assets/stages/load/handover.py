@@ -55,6 +55,11 @@ class Handover:
         """Rows of the record that changed cohort or key."""
         return self._moves.moved
 
+    @property
+    def receivers(self) -> set[str]:
+        """Cohorts that were given rows of the record."""
+        return self._moves.receivers
+
     def settle(self) -> ir.Table:
         """Give the record of every customer that came to this cohort, left it, or was in one that is no longer planned,
         and of all that is theirs, to the cohort that has them now. What is left of cohorts that are no longer planned
@@ -66,7 +71,10 @@ class Handover:
         self._hand_over_belongings()
         left = sql.SQL("UPDATE {} SET cohort = {} WHERE cohort <> ALL({})")
         planned = sorted({*self._membership.cohorts, UNASSIGNED})
-        self._moves.moved += self._moves.run(left, RECORD, sql.Literal(UNASSIGNED), sql.Literal(planned))
+        stray = self._moves.run(left, RECORD, sql.Literal(UNASSIGNED), sql.Literal(planned))
+        if stray:
+            self._moves.moved += stray
+            self._moves.receivers.add(UNASSIGNED)
         if self._membership.left_out is not None and self._cohort != UNASSIGNED:
             # What belongs to nobody takes nothing: where a customer is missing by mistake, its cohort is to stop.
             self._take_over_left_out(self._membership.left_out)

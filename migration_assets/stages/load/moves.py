@@ -25,11 +25,12 @@ MOVES = sql.Identifier("pg_temp", "handover_moves")
 
 class Moves:
     """Moves of one load. MOVES has CROSSWALK_KEY and the cohort each row goes to; `moved` counts rows of the record
-    that changed cohort or key since the load began."""
+    that changed cohort or key since the load began, `receivers` are the cohorts that were given any."""
 
     def __init__(self, engine: DuckDBEngine, connection: Connection, folder: Path) -> None:
         self.engine, self.connection, self.folder = engine, connection, folder
         self.moved = 0
+        self.receivers: set[str] = set()
 
     def run(self, statement: sql.SQL, *parts: sql.Composable, **named: sql.Composable) -> int:
         """Execute a statement; how many rows it touched."""
@@ -60,6 +61,8 @@ class Moves:
         self.run(sql.SQL("ANALYZE {}"), MOVES)
         update = sql.SQL("UPDATE {} x SET cohort = m.cohort FROM {} m WHERE {}")
         self.moved += self.run(update, RECORD, MOVES, same_key("x", "m", CROSSWALK_KEY))
+        given = self.connection.execute(sql.SQL("SELECT DISTINCT cohort FROM {}").format(MOVES)).fetchall()
+        self.receivers |= {cohort for (cohort,) in given}
 
     def move(self, placed: ir.Table) -> None:
         """Give these rows (CROSSWALK_KEY, cohort) their cohort in the record."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -27,9 +28,9 @@ def make_spared(connection: Connection) -> None:
 
 def spare_what_is_needed(
     connection: Connection, schema: TargetSchema, cohort: str, entity: str, gone: sql.Identifier
-) -> int:
+) -> Counter[str]:
     """Take out of `gone` (rows of one entity that this cohort is about to remove) what rows of another cohort still
-    point at, over one another if need be; returns how many of them stay its own.
+    point at, over one another if need be; how many, by the cohort that has each now.
 
     The other cohort is given the record, and removes them when nothing of its own needs them any more. Reference data,
     which no other cohort would look after, stays its own and goes with a later load, when nothing points at it at all.
@@ -39,11 +40,11 @@ def spare_what_is_needed(
         for table, column in references_to(schema, entity)
         if ENTITIES[schema.tables[table].entity].origin != "catalog"
     ]
-    kept = 0
+    kept: Counter[str] = Counter()
     # What is kept points on at others.
-    while found := sum(connection.execute(statement).rowcount for statement in statements):
-        kept += found
-    return kept if _stays(entity) else 0
+    while found := [c for statement in statements for (c,) in connection.execute(statement).fetchall()]:
+        kept.update([cohort] * len(found) if _stays(entity) else found)
+    return kept
 
 
 def _stays(entity: str) -> bool:
@@ -53,7 +54,7 @@ def _stays(entity: str) -> bool:
 def _spare(
     schema: TargetSchema, table: str, column: str, cohort: str, entity: str, gone: sql.Identifier
 ) -> sql.Composed:
-    """One step over one reference; as many rows as it takes out of `gone` it changes."""
+    """One step over one reference: for each row that it takes out of `gone`, whose cohort's row points at it."""
     if _stays(entity):
         # This cohort's own rows too: the load of reference data does not touch them.
         whose: sql.Composable = sql.SQL("true")
@@ -70,7 +71,8 @@ def _spare(
         "WITH kept AS (SELECT g.target_id, min(x.cohort) AS cohort FROM {gone} g JOIN {table} c "
         "ON c.{column} = g.target_id JOIN {record} x ON x.target_id = c.{key} AND x.entity = {child} "
         "AND x.status = 'loaded' AND {whose} GROUP BY g.target_id), "
-        "done AS ({keep}) DELETE FROM {gone} g USING kept k WHERE g.target_id = k.target_id"
+        "done AS ({keep}) DELETE FROM {gone} g USING kept k WHERE g.target_id = k.target_id "
+        "RETURNING k.cohort"
     ).format(
         gone=gone,
         table=sql.Identifier(schema.schema_name, table),

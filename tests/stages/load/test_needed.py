@@ -23,7 +23,9 @@ WITH_USERS = TARGET.model_copy(
     update={
         "tables": {
             **TARGET.tables,
-            "users": TargetTable(entity="user", columns={"user_id": "user_id", "name": "name"}),
+            "users": TargetTable(
+                entity="user", columns={"user_id": "user_id", "name": "name", "email": "email"}, unique=(("email",),)
+            ),
             "customers": _CUSTOMERS.model_copy(update={"columns": _CUSTOMERS.columns | {"seller": "owner_user_id"}}),
         }
     }
@@ -50,7 +52,7 @@ def load(engine: DuckDBEngine, empty_target: PostgresTarget) -> Callable[..., Lo
 
 
 def user(number: int) -> dict[str, Any]:
-    return sourced("crm.users", number, "user_id", name=f"Seller {number}", status="active")
+    return sourced("crm.users", number, "user_id", name=f"Seller {number}", email=f"{number}@x.test", status="active")
 
 
 def customer(number: int, **fields: Any) -> dict[str, Any]:
@@ -86,6 +88,19 @@ def test_a_seller_whom_nobody_has_goes_at_once(load: Callable[..., LoadResult], 
     assert users(empty_target) == ["Seller 2"]
 
 
+def test_a_seller_with_a_new_number_and_the_same_address_takes_the_place_of_the_old_one(
+    load: Callable[..., LoadResult], empty_target: PostgresTarget
+) -> None:
+    load("unassigned", {"user": [user(1), user(2)]})
+    load("pilot", {"customer": [customer(1, owner_user_id="crm.users:1"), customer(2, owner_user_id="crm.users:2")]})
+    left = load("unassigned", {"user": [user(2), user(3) | {"email": "1@x.test"}]})
+    (counts,) = (t for t in left.tables if t.table == "users")
+    assert (counts.inserted, counts.deleted, counts.spared) == (1, 1, 0)
+    assert left.rows_written == 3, "the two users, and the customer that was led from one to the other"
+    sellers = "SELECT u.name FROM billing.customers c JOIN billing.users u ON u.user_id = c.seller ORDER BY 1"
+    assert ask(empty_target, sellers) == [("Seller 2",), ("Seller 3",)]
+
+
 def test_a_chain_of_parents_that_all_left_stays_for_the_child_of_the_last(
     engine: DuckDBEngine, load: Callable[..., LoadResult], empty_target: PostgresTarget
 ) -> None:
@@ -97,7 +112,9 @@ def test_a_chain_of_parents_that_all_left_stays_for_the_child_of_the_last(
     assert first.rows_removed == 0
     held = "SELECT source_id FROM cutover.crosswalk WHERE cohort = 'base' ORDER BY 1"
     assert ask(empty_target, held) == [("1",), ("2",), ("3",), ("5",)]
+    assert first.receivers == ("base",), "base has to be loaded after this"
     then = load("base", {"customer": [customer(5)]}, membership=now)
+    assert then.receivers == ()
     assert then.rows_removed == 3
     assert ask(empty_target, "SELECT count(*) FROM billing.customers") == [(2,)]
 
@@ -200,6 +217,28 @@ def test_a_seller_whom_only_a_leftover_names_does_not_stop_the_reference_data(
     whole = {"user": [user(2)], "customer": []}
     assert load("unassigned", whole, membership=now).rows_removed == 2
     assert users(empty_target) == ["Seller 2"]
+
+
+def test_a_rejected_contract_that_was_kept_for_others_goes_when_its_cohort_is_loaded_again(
+    engine: DuckDBEngine, target: PostgresTarget, without_contract: Callable[..., Membership]
+) -> None:
+    """The positions still lie with the old cohort, so the contract stays until that one has let go of them."""
+    plan, before = tiny_plan(), world(range(1, 3))
+    before.records["customer"][1]["parent_id"] = None
+    load_cohort(engine, target, plan, order("pilot"), of(before, 1).canonical(engine))
+    load_cohort(engine, target, plan, order("base"), of(before, 2).canonical(engine))
+    now = without_contract("base")
+    assert now.left_out is not None
+    now = replace(now, left_out=now.left_out.filter(now.left_out["source_table"] == "contracts"))
+    base = of(before, 2).canonical(engine)
+    first = load_cohort(engine, target, plan, order("base"), base, membership=now)
+    assert first.receivers == ("pilot",), "the contract is kept for its positions"
+    alone = of(before, 1)
+    alone.records = {e: rs if e == "customer" else [] for e, rs in alone.records.items()}
+    then = load_cohort(engine, target, plan, order("pilot"), alone.canonical(engine), membership=now)
+    assert then.receivers == ("base",)
+    load_cohort(engine, target, plan, order("base"), base, membership=now)
+    assert ask(target, "SELECT count(*) FROM billing.subscriptions") == [(1,)]
 
 
 def of(whole: World, number: int) -> World:
