@@ -185,7 +185,7 @@ class Runner:
             received = {s.cohort for s in self._standings(passed) if s.asset in _ARRIVED and s.state == "never"}
             if not received:
                 return
-            again = self._in_lanes("cohort_arrival", [[n for n in passed if n in received]], tags, report)
+            again = self._in_lanes([_runs("cohort_arrival", [n for n in passed if n in received], tags)], report)
             results |= {name: _together(results[name], r) for name, r in again.items()}
 
     def _standings(self, cohorts: Sequence[str]) -> Sequence[AssetStatus]:
@@ -217,7 +217,7 @@ class Runner:
         self._refuse_unknown(cohorts)
         wanted = self._wanted(cohorts, resume=False)
         # Nothing is moved, so that no cohort has to wait for another one.
-        return self._in_lanes("reconcile_again", [[c.name for c in wanted]], {}, report)
+        return self._in_lanes([_runs("reconcile_again", [c.name for c in wanted], {})], report)
 
     def _wanted(self, cohorts: Sequence[str], resume: bool) -> list[Cohort]:
         control = self.workspace.control
@@ -240,37 +240,50 @@ class Runner:
         waves = {c.wave for c in planned if c.name != UNASSIGNED}
         # A later wave holds nobody back, whichever comes first in this run.
         pilot = len(waves) > 1 and any(c.wave == min(waves) for c in cohorts)
-        return self._in_lanes(job, in_waves(cohorts), tags, report, pilot_first=pilot)
+        steps = [_runs(job, wave, tags) for wave in in_waves(cohorts)]
+        if job == "cohort_phase" and len(steps) > 1 and steps[-1] == _runs(job, [UNASSIGNED], tags):
+            # Only its load has to wait for all others.
+            steps[-2] += _runs("cohort_preparation", [UNASSIGNED], tags)
+            steps[-1] = _runs("cohort_arrival", [UNASSIGNED], tags)
+        return self._in_lanes(steps, report, pilot_first=pilot)
 
     def _big_bang(self, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Step) -> dict[str, PhaseResult]:
         """Nothing is loaded before everything of every cohort has been transformed and has passed its checks."""
-        ready = self._in_lanes("cohort_preparation", [[c.name for c in cohorts]], tags, report)
+        ready = self._in_lanes([_runs("cohort_preparation", [c.name for c in cohorts], tags)], report)
         failed = ", ".join(name for name, r in ready.items() if not r.ok)
         if failed:
             return {name: _held_back(failed) if r.ok else r for name, r in ready.items()}
         names = [c.name for c in cohorts if c.name != UNASSIGNED]
         last = [c.name for c in cohorts if c.name == UNASSIGNED]
-        return self._in_lanes("cohort_arrival", [names, last], tags, report)
+        return self._in_lanes([_runs("cohort_arrival", wave, tags) for wave in (names, last)], report)
 
     def _in_lanes(
-        self,
-        job: str,
-        waves: Sequence[Sequence[str]],
-        tags: Mapping[str, str],
-        report: Step,
-        pilot_first: bool = False,
+        self, waves: Sequence[Sequence[CohortRun]], report: Step, pilot_first: bool = False
     ) -> dict[str, PhaseResult]:
-        begun, total = itertools.count(1), sum(len(wave) for wave in waves)
+        """Runs of a wave side by side, wave after wave. A cohort that has a run in two waves goes on only if the first
+        was good."""
+        cohorts = dict.fromkeys(r.cohort for wave in waves for r in wave)
+        begun = itertools.count(1)
+
+        def started(run: CohortRun) -> None:
+            if run.cohort not in results:
+                report(run.cohort, next(begun), len(cohorts))
+
         lanes = Lanes(self.run, self.beside, _lost)
         results: dict[str, PhaseResult] = {}
         for number, wave in enumerate(waves):
             if pilot_first and number == 1 and not all(r.ok for r in results.values()):
                 failed = ", ".join(name for name, r in results.items() if not r.ok)
-                return results | {name: _held_back(failed) for later in waves[1:] for name in later}
-            runs = [CohortRun(job, name, tags) for name in wave]
-            found = lanes.run(runs, started=lambda r: report(r.cohort, next(begun), total))
-            results |= dict(zip(wave, found, strict=True))
-        return results
+                later = {r.cohort for wave in waves[1:] for r in wave}
+                return {name: _held_back(failed) if name in later else results[name] for name in cohorts}
+            runs = [r for r in wave if r.cohort not in results or results[r.cohort].ok]
+            found = dict(zip((r.cohort for r in runs), lanes.run(runs, started), strict=True))
+            results |= {n: _together(results[n], r) if n in results else r for n, r in found.items()}
+        return {name: results[name] for name in cohorts}
+
+
+def _runs(job: str, cohorts: Sequence[str], tags: Mapping[str, str]) -> list[CohortRun]:
+    return [CohortRun(job, name, tags) for name in cohorts]
 
 
 def open_instance() -> dg.DagsterInstance:

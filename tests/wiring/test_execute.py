@@ -56,7 +56,8 @@ def runner(strategy: str, *failing: tuple[str, str]) -> Recorded:
 
 
 def moved(made: Recorded) -> list[str | None]:
-    return [cohort for _, cohort in made.asked if cohort is not None]
+    """Cohorts in the order in which each was first taken up."""
+    return list(dict.fromkeys(cohort for _, cohort in made.asked if cohort is not None))
 
 
 def test_cohorts_of_a_wave_go_together_and_what_belongs_to_nobody_after_all_others() -> None:
@@ -69,7 +70,19 @@ def test_waves_follow_each_other_and_every_cohort_moves_once() -> None:
     made = runner("phased")
     summary = made.migrate()
     assert moved(made) == ["pilot", "north", "south", "large", "unassigned"]
-    assert summary.ok and summary.rows_written == 7 * 6
+    assert summary.ok and list(summary.cohorts) == names()
+    whole = [("cohort_phase", n) for n in names()[:-1]]
+    assert made.asked[1:-2] == whole
+    # What belongs to nobody is made ready beside the last wave, and loaded when all others are.
+    assert made.asked[-2:] == [("cohort_preparation", "unassigned"), ("cohort_arrival", "unassigned")]
+    assert summary.rows_written == 7 * 7
+
+
+def test_what_belongs_to_nobody_is_not_loaded_when_it_could_not_be_made_ready() -> None:
+    made = runner("phased", ("cohort_preparation", "unassigned"))
+    summary = made.migrate()
+    assert made.asked[-1] == ("cohort_preparation", "unassigned")
+    assert [name for name, phase in summary.cohorts.items() if not phase.ok] == ["unassigned"]
 
 
 def test_a_pilot_that_does_not_pass_holds_the_others_back() -> None:
@@ -111,7 +124,7 @@ def test_a_cohort_that_others_handed_rows_to_is_loaded_once_more() -> None:
     made.workspace.control.status = status
     summary = made.migrate()
     assert made.asked[-1] == ("cohort_arrival", "pilot")
-    assert moved(made) == [*names(), "pilot"]
+    assert moved(made) == names()
     assert summary.ok and summary.cohorts["pilot"].rows_written == 2 * 7
 
 
