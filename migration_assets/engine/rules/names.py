@@ -29,6 +29,8 @@ _LEGAL_FORMS = {
 }  # fmt: skip
 # Written without points these are also words (Day Spa, Ag, As): only points or full upper case make them a form.
 _WORDS_TOO = frozenset({"ag", "as", "ab", "se", "sa", "sl", "spa", "sas", "kg", "ug", "bv", "nv", "kk"})
+# `GmbH & Co. KG`: what stands between two legal forms, or in place of one.
+_PARTNERS = frozenset({"&", "co", "company", "cie"})
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -140,6 +142,15 @@ def company(name: str) -> str:
         at -= 1
         words[at] = _form(words[at]) or words[at]
         words[at - 1] = words[at - 1].rstrip(",") or words[at - 1]
+    return " ".join(words)
+
+
+def trading_name(name: str) -> str:
+    """The name without its trailing legal forms, which one company writes in many ways; never empty."""
+    words = tidy(name).split(" ")
+    while len(words) > 1 and (_form(words[-1]) or _bare(words[-1]) in _PARTNERS):
+        words.pop()
+        words[-1] = words[-1].rstrip(",") or words[-1]
     return " ".join(words)
 
 

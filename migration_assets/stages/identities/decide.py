@@ -1,0 +1,130 @@
+"""Which likely pairs are merged by machine, which wait for a person, and why. A pure rule over member numbers.
+
+Members are numbered by their standing (the founder of an identity is its lowest number). What a source itself declares
+(links) is the same customer whatever else holds; everything else is likeness, and likeness alone must not bring
+together what costs somebody money or access when it is wrong (I20, I22).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+# Why a person has to look. `unsure`: below the plan's `merge_at`. The others would be merged if it went by likeness:
+# `two_payers` have both been billed, `same_plan_twice` both have an active subscription to one plan, `two_tax_ids`
+# have different verified numbers of one country.
+Reason = Literal["unsure", "two_payers", "same_plan_twice", "two_tax_ids"]
+
+
+@dataclass(frozen=True)
+class Likely:
+    """Two members that look like one customer: how probable it is, and the rule that says so (a key, or `likeness`)."""
+
+    a: int
+    b: int
+    probability: float
+    rule: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a merge by machine has to mind, by member.
+
+    `billed`: members that have been sent an invoice or have paid. `plans`: plans a member has an active subscription
+    to. `tax_ids`: country -> verified number. `apart`: members that are like nobody (erased, or named by the plan).
+    """
+
+    billed: frozenset[int] = frozenset()
+    plans: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    tax_ids: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    apart: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A pair for a person to decide."""
+
+    pair: Likely
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`merged`: pairs to be tied, in the order in which they were decided; `doubts`, the likeliest first."""
+
+    merged: tuple[Likely, ...]
+    doubts: tuple[Doubt, ...]
+
+
+def decided(
+    size: int, linked: Iterable[tuple[int, int]], likely: Iterable[Likely], facts: Facts, merge_at: float
+) -> Decision:
+    """Decide every likely pair, the likeliest first, minding what has been merged before it.
+
+    `linked`: pairs of the `size` members that a source declares to be one. A pair of which either end is apart, or
+    whose ends are one already, is left out. The outcome does not depend on the order in which the pairs are given.
+    """
+    groups = _Groups(size, facts)
+    for a, b in linked:
+        groups.join(a, b)
+    merged, doubts = [], []
+    for pair in sorted(likely, key=lambda p: (-p.probability, min(p.a, p.b), max(p.a, p.b), p.rule)):
+        if groups.is_apart(pair.a) or groups.is_apart(pair.b) or groups.same(pair.a, pair.b):
+            continue
+        reason = "unsure" if pair.probability < merge_at else groups.against(pair.a, pair.b)
+        if reason is None:
+            groups.join(pair.a, pair.b)
+            merged.append(pair)
+        else:
+            doubts.append(Doubt(pair, reason))
+    # What a later, surer way has brought together needs nobody's eyes any more.
+    return Decision(tuple(merged), tuple(d for d in doubts if not groups.same(d.pair.a, d.pair.b)))
+
+
+class _Groups:
+    """Members that are one customer so far, and what is known of them together."""
+
+    def __init__(self, size: int, facts: Facts) -> None:
+        self._parent = list(range(size))
+        self._billed, self._apart = set(facts.billed), set(facts.apart)
+        self._plans = {n: set(plans) for n, plans in facts.plans.items()}
+        self._tax_ids = {n: {c: {number} for c, number in ids.items()} for n, ids in facts.tax_ids.items()}
+
+    def same(self, a: int, b: int) -> bool:
+        return self._root(a) == self._root(b)
+
+    def is_apart(self, member: int) -> bool:
+        return self._root(member) in self._apart
+
+    def against(self, a: int, b: int) -> Reason | None:
+        """What speaks against tying the groups of two members, if anything."""
+        one, other = self._root(a), self._root(b)
+        if {one, other} <= self._billed:
+            return "two_payers"
+        if self._plans.get(one, set()) & self._plans.get(other, set()):
+            return "same_plan_twice"
+        mine, theirs = self._tax_ids.get(one, {}), self._tax_ids.get(other, {})
+        if any(mine[country] != theirs[country] for country in mine.keys() & theirs.keys()):
+            return "two_tax_ids"
+        return None
+
+    def join(self, a: int, b: int) -> None:
+        low, high = sorted((self._root(a), self._root(b)))
+        if low == high:
+            return
+        self._parent[high] = low
+        for known in (self._billed, self._apart):
+            if high in known:
+                known.add(low)
+        if high in self._plans:
+            self._plans.setdefault(low, set()).update(self._plans[high])
+        for country, numbers in self._tax_ids.get(high, {}).items():
+            self._tax_ids.setdefault(low, {}).setdefault(country, set()).update(numbers)
+
+    def _root(self, member: int) -> int:
+        parent = self._parent
+        while parent[member] != member:
+            parent[member] = parent[parent[member]]
+            member = parent[member]
+        return member

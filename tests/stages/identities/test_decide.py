@@ -1,0 +1,117 @@
+"""Likeness merges what is sure and harmless; whatever could cost money or access waits for a person."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migration_assets.stages.identities.components import components
+from migration_assets.stages.identities.decide import Decision, Facts, Likely, decided
+
+NOTHING = Facts()
+
+
+def alike(a: int, b: int, probability: float = 0.999) -> Likely:
+    return Likely(a, b, probability, "likeness")
+
+
+def merged(decision: Decision) -> list[tuple[int, int]]:
+    return [(p.a, p.b) for p in decision.merged]
+
+
+def doubts(decision: Decision) -> list[tuple[int, int, str]]:
+    return [(d.pair.a, d.pair.b, d.reason) for d in decision.doubts]
+
+
+def test_sure_pairs_merge_and_the_rest_wait() -> None:
+    done = decided(4, [], [alike(0, 1, 0.99), alike(2, 3, 0.9899)], NOTHING, merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([(0, 1)], [(2, 3, "unsure")])
+
+
+def test_two_that_were_both_billed_wait_whatever_they_look_like() -> None:
+    done = decided(3, [], [alike(0, 1, 1.0), alike(0, 2)], Facts(billed=frozenset({0, 1})), merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([(0, 2)], [(0, 1, "two_payers")])
+
+
+def test_one_that_was_never_billed_does_not_bring_two_payers_together() -> None:
+    facts = Facts(billed=frozenset({0, 2}))
+    done = decided(3, [], [alike(0, 1, 0.999), alike(1, 2, 0.995)], facts, merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([(0, 1)], [(1, 2, "two_payers")])
+
+
+def test_the_debtor_that_a_link_ties_to_an_account_speaks_for_it() -> None:
+    done = decided(4, [(0, 2), (1, 3)], [alike(0, 1)], Facts(billed=frozenset({2, 3})), merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([], [(0, 1, "two_payers")])
+
+
+def test_active_subscriptions_to_one_plan_wait_and_to_two_plans_do_not() -> None:
+    facts = Facts(plans={0: frozenset({"basic"}), 1: frozenset({"basic", "plus"}), 2: frozenset({"other"})})
+    done = decided(3, [], [alike(0, 1, 1.0), alike(1, 2)], facts, merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([(1, 2)], [(0, 1, "same_plan_twice")])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "waits"),
+    [
+        ({"DE": "1"}, {"DE": "2"}, True),
+        ({"DE": "1"}, {"DE": "1"}, False),
+        ({"DE": "1"}, {"FR": "2"}, False),
+        ({"DE": "1", "FR": "8"}, {"DE": "1", "FR": "9"}, True),
+        ({"DE": "1"}, {}, False),
+    ],
+)
+def test_verified_tax_numbers_contradict_each_other_within_a_country(
+    one: dict[str, str], other: dict[str, str], waits: bool
+) -> None:
+    done = decided(2, [], [alike(0, 1)], Facts(tax_ids={0: one, 1: other}), merge_at=0.99)
+    assert doubts(done) == ([(0, 1, "two_tax_ids")] if waits else [])
+
+
+def test_who_is_apart_is_like_nobody_and_neither_is_what_a_link_ties_to_them() -> None:
+    pairs = [alike(0, 1, 1.0), alike(1, 2, 0.6), alike(2, 3)]
+    done = decided(4, [(0, 1)], pairs, Facts(apart=frozenset({0})), merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([(2, 3)], [])
+
+
+def test_nobody_is_asked_about_two_that_surer_pairs_have_brought_together() -> None:
+    pairs = [alike(0, 2, 0.7), alike(0, 1, 0.995), alike(1, 2, 0.995)]
+    assert doubts(decided(3, [], pairs, NOTHING, merge_at=0.99)) == []
+
+
+MEMBERS = 8
+PAIRS = st.lists(
+    st.builds(alike, st.integers(0, MEMBERS - 1), st.integers(0, MEMBERS - 1), st.sampled_from([0.5, 0.9, 0.99, 1.0])),
+    max_size=20,
+)
+SOME = st.frozensets(st.integers(0, MEMBERS - 1), max_size=4)
+PLANS = st.dictionaries(st.integers(0, MEMBERS - 1), st.frozensets(st.sampled_from("pq"), min_size=1), max_size=5)
+LINKS = st.lists(st.tuples(st.integers(0, MEMBERS - 1), st.integers(0, MEMBERS - 1)), max_size=3)
+
+
+@given(PAIRS, LINKS, SOME, PLANS, SOME, st.randoms(use_true_random=False))
+def test_no_merge_by_machine_brings_together_what_must_not_be(
+    pairs: list[Likely],
+    links: list[tuple[int, int]],
+    billed: frozenset[int],
+    plans: dict[int, frozenset[str]],
+    apart: frozenset[int],
+    chance: random.Random,
+) -> None:
+    facts = Facts(billed=billed, plans=plans, apart=apart)
+    done = decided(MEMBERS, links, pairs, facts, merge_at=0.99)
+    before = components(MEMBERS, links)
+    after = components(MEMBERS, [*links, *merged(done)])
+    for root in set(after):
+        groups = {before[m] for m in range(MEMBERS) if after[m] == root}
+        held = [{m for m in range(MEMBERS) if before[m] == group} for group in groups]
+        assert sum(bool(g & billed) for g in held) <= 1
+        taken = [set().union(*(plans.get(m, frozenset()) for m in g)) for g in held]
+        assert sum(map(len, taken)) == len(set().union(*taken))
+        assert len(held) == 1 or not any(g & apart for g in held)
+    for doubt in done.doubts:
+        assert after[doubt.pair.a] != after[doubt.pair.b]
+    shuffled = chance.sample(pairs, len(pairs))
+    assert decided(MEMBERS, links, shuffled, facts, merge_at=0.99) == done
