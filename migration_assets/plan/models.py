@@ -124,17 +124,34 @@ class IdentityLink(Model):
     reason: str
 
 
+class Matching(Model):
+    """Look for customers that are alike, people and companies apart. Pairs whose probability is at least `merge_at` are
+    merged by machine, unless both were billed, both have the same plan, or have different verified tax numbers; those,
+    and pairs from `review_from`, wait for a person. Below, they are two customers."""
+
+    merge_at: Annotated[float, Field(gt=0.5, le=1)] = 0.99
+    review_from: Annotated[float, Field(ge=0.1, lt=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Matching:
+        if self.review_from > self.merge_at:
+            raise ValueError("review_from is at most merge_at")
+        return self
+
+
 class Identity(Model):
     """Which rows are surely the same customer. `priority`: systems in the order in which their values win.
 
     `never_merge`: rows where one of these holds are merged with nobody they are like (`keys`), and neither is what
-    `links` tie to them; the links themselves hold, because a declared reference is the same customer.
+    `links` tie to them; the links themselves hold, because a declared reference is the same customer. `matching`
+    absent means that only keys and links tie.
     """
 
     keys: tuple[IdentityKey, ...] = ()
     links: tuple[IdentityLink, ...] = ()
     priority: tuple[str, ...] = ()
     never_merge: tuple[Predicate, ...] = ()
+    matching: Matching | None = None
 
 
 class Target(Model):

@@ -14,7 +14,7 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.cohorts.families import members
 from migration_assets.stages.cohorts.layout import Layout
-from migration_assets.stages.cohorts.owners import Owners
+from migration_assets.stages.owners import Owners
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import CohortRule, Plan
-    from migration_assets.stages.cohorts.owners import Owners
+    from migration_assets.stages.owners import Owners
 
 
 def members(engine: DuckDBEngine, plan: Plan, customers: ir.Table, identities: ir.Table, owners: Owners) -> ir.Table:

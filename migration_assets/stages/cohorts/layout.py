@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.stages.cohorts.owners import Owners
     from migration_assets.stages.feeds import RawTables
+    from migration_assets.stages.owners import Owners
 
 
 class Layout:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import dagster as dg
+import pyarrow as pa
 
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.feeds import Mapping
+from migration_assets.stages.identities.facts import facts_of
+from migration_assets.stages.identities.kits import COMPANY, PERSON
+from migration_assets.stages.identities.likeness import PAIRS, scored
+from migration_assets.stages.identities.records import records
 from migration_assets.stages.identities.resolve import resolve_identities
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, mapping_lineage
 from migration_assets.wiring.metadata import markdown_table, row_counts
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.workspace import Workspace
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.plan.models import Matching
+
+# What the model samples its chance agreements with: the same rows give the same pairs.
+_SEED = 1
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:
@@ -72,10 +88,21 @@ def _changes(call: StageCall, tables: dict) -> dict[str, object]:
 
 
 def _identify(call: StageCall) -> StageOutput:
-    customers = call.rows("standardized_parties", "customer")
-    found = resolve_identities(call.engine, call.plan.file.identity, customers, call.golden())
-    file = call.file("customer_identities", "identities")
-    rows = call.engine.write(found, file, order_by=["customer_id"])
+    customers, identity = call.rows("standardized_parties", "customer"), call.plan.file.identity
+    feeds = Mapping(call.engine, call.plan, call.golden(), call.as_of)
+    registrations = _party(call, "tax_registration")
+    found = resolve_identities(
+        call.engine,
+        identity,
+        customers,
+        call.golden(),
+        ask=lambda asked: facts_of(feeds, registrations, asked),
+        alike=_alike(call, customers, identity.matching) if identity.matching else None,
+        merge_at=identity.matching.merge_at if identity.matching else 1.0,
+    )
+    file, doubts = call.file("customer_identities", "identities"), call.file("customer_identities", "doubts")
+    rows = call.engine.write(found.identities, file, order_by=["customer_id"])
+    call.engine.write(found.doubts, doubts)
     kept = call.engine.read(file)
     sizes = kept.group_by("members").aggregate(rows=kept.count()).order_by("members")
     by_size = [(r["members"], r["rows"] // r["members"]) for r in call.engine.arrow(sizes).to_pylist()]
@@ -84,5 +111,33 @@ def _identify(call: StageCall) -> StageOutput:
         "customers": sum(n for _, n in by_size),
         "rows merged into another": rows - sum(n for _, n in by_size),
         "identities by size": markdown_table(("rows of one customer", "customers"), by_size),
+        **_waiting(call, doubts),
     }
-    return StageOutput({"identities": file, "customer": call.file("standardized_parties", "customer")}, metadata)
+    return StageOutput(
+        {"identities": file, "doubts": doubts, "customer": call.file("standardized_parties", "customer")}, metadata
+    )
+
+
+def _party(call: StageCall, entity: str) -> ir.Table | None:
+    fed = entity in call.plan.entities_of("cleansed_customers")
+    return call.rows("standardized_parties", entity) if fed else None
+
+
+def _alike(call: StageCall, customers: ir.Table, matching: Matching) -> pa.Table:
+    """Likely pairs (likeness.PAIRS) of people, and of companies."""
+    addresses, found = _party(call, "address"), []
+    for kit in (PERSON, COMPANY):
+        call.say(f"looking for {kit.name} records that are alike")
+        compared = records(call.engine, kit.name, customers, addresses)
+        found.append(scored(compared, kit, floor=matching.review_from, seed=_SEED).pairs.select(list(PAIRS)))
+    return pa.concat_tables(found)
+
+
+def _waiting(call: StageCall, doubts: Path) -> dict[str, object]:
+    rows = call.engine.read(doubts)
+    counted = rows.group_by(["reason", "rule"]).aggregate(pairs=rows.count()).order_by(["reason", "rule"])
+    listed = [(r["reason"], r["rule"], r["pairs"]) for r in call.engine.arrow(counted).to_pylist()]
+    return {
+        "pairs that wait for a person": sum(n for *_, n in listed),
+        "why they wait": markdown_table(("reason", "evidence", "pairs"), listed),
+    }

@@ -19,7 +19,8 @@ Reason = Literal["unsure", "two_payers", "same_plan_twice", "two_tax_ids"]
 
 @dataclass(frozen=True)
 class Likely:
-    """Two members that look like one customer: how probable it is, and the rule that says so (a key, or `likeness`)."""
+    """Two members, `a` before `b`, that look like one customer: how probable it is, and the rule that says so (a key, or
+    `likeness`)."""
 
     a: int
     b: int
@@ -32,12 +33,12 @@ class Facts:
     """What a merge by machine has to mind, by member.
 
     `billed`: members that have been sent an invoice or have paid. `plans`: plans a member has an active subscription
-    to. `tax_ids`: country -> verified number. `apart`: members that are like nobody (erased, or named by the plan).
+    to. `tax_ids`: country -> verified numbers. `apart`: members that are like nobody (erased, or named by the plan).
     """
 
     billed: frozenset[int] = frozenset()
     plans: Mapping[int, frozenset[str]] = field(default_factory=dict)
-    tax_ids: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    tax_ids: Mapping[int, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     apart: frozenset[int] = frozenset()
 
 
@@ -68,8 +69,9 @@ def decided(
     groups = _Groups(size, facts)
     for a, b in linked:
         groups.join(a, b)
-    merged, doubts = [], []
-    for pair in sorted(likely, key=lambda p: (-p.probability, min(p.a, p.b), max(p.a, p.b), p.rule)):
+    merged: list[Likely] = []
+    doubts: dict[tuple[int, int], Doubt] = {}
+    for pair in sorted(likely, key=lambda p: (-p.probability, p.a, p.b, p.rule)):
         if groups.is_apart(pair.a) or groups.is_apart(pair.b) or groups.same(pair.a, pair.b):
             continue
         reason = "unsure" if pair.probability < merge_at else groups.against(pair.a, pair.b)
@@ -77,9 +79,10 @@ def decided(
             groups.join(pair.a, pair.b)
             merged.append(pair)
         else:
-            doubts.append(Doubt(pair, reason))
+            # The surest evidence for a pair is what a person is shown.
+            doubts.setdefault((pair.a, pair.b), Doubt(pair, reason))
     # What a later, surer way has brought together needs nobody's eyes any more.
-    return Decision(tuple(merged), tuple(d for d in doubts if not groups.same(d.pair.a, d.pair.b)))
+    return Decision(tuple(merged), tuple(d for d in doubts.values() if not groups.same(d.pair.a, d.pair.b)))
 
 
 class _Groups:
@@ -89,7 +92,7 @@ class _Groups:
         self._parent = list(range(size))
         self._billed, self._apart = set(facts.billed), set(facts.apart)
         self._plans = {n: set(plans) for n, plans in facts.plans.items()}
-        self._tax_ids = {n: {c: {number} for c, number in ids.items()} for n, ids in facts.tax_ids.items()}
+        self._tax_ids = {n: {c: set(numbers) for c, numbers in ids.items()} for n, ids in facts.tax_ids.items()}
 
     def same(self, a: int, b: int) -> bool:
         return self._root(a) == self._root(b)
@@ -105,7 +108,7 @@ class _Groups:
         if self._plans.get(one, set()) & self._plans.get(other, set()):
             return "same_plan_twice"
         mine, theirs = self._tax_ids.get(one, {}), self._tax_ids.get(other, {})
-        if any(mine[country] != theirs[country] for country in mine.keys() & theirs.keys()):
+        if any(mine[country].isdisjoint(theirs[country]) for country in mine.keys() & theirs.keys()):
             return "two_tax_ids"
         return None
 

@@ -1,21 +1,24 @@
-"""Exact identities: rows that agree on a key the plan names, or that the plan's links tie together, are one customer.
+"""Who is who: customer rows that the plan's links, its keys, or their likeness tie together are one customer.
 
-A key is likeness, a link is what a source itself declares. `never_merge` stops likeness only: what a link ties to an
-erased row is that person still, under the name that must not come back (I22), and is kept apart from look-alikes too.
-
-Fuzzy matching will take this place; what it hands on stays the same: `identities`, one row for each customer row.
+A link is what a source itself declares and holds in any case. A key and likeness are evidence: `decide` says what a
+machine may make of it, and what waits for a person. `never_merge` stops evidence only: what a link ties to an erased
+row is that person still, under the name that must not come back (I22), and is kept apart from look-alikes too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from migration_assets.engine.predicates import holds
 from migration_assets.stages.identities.components import components
+from migration_assets.stages.identities.decide import Decision, Facts, Likely, decided
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,43 +26,130 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Identity, IdentityKey, IdentityLink
     from migration_assets.stages.feeds import RawTables
+    from migration_assets.stages.identities.facts import FactRows
 
 # Two rows of one customer, by their standing, and the key or link that says so.
 _PAIRS = pa.schema({"a": pa.int64(), "b": pa.int64(), "rule": pa.string()})
+# Pairs that wait for a person, the likeliest first. Key: a, b (customer_id; a stands before b) and rule, which is a key
+# of the plan or `likeness`. `reason`: decide.Reason.
+DOUBTS = pa.schema(
+    {"a": pa.string(), "b": pa.string(), "rule": pa.string(), "probability": pa.float64(), "reason": pa.string()}
+)
+
+# Gives the facts of some customer rows (table with customer_id).
+AskFacts = Callable[["ir.Table"], "FactRows"]
+LIKENESS = "likeness"
 
 
-def resolve_identities(engine: DuckDBEngine, identity: Identity, customers: ir.Table, raw: RawTables) -> ir.Table:
-    """Table `identities`, one row for each customer row.
+@dataclass(frozen=True)
+class Resolved:
+    """`identities`, one row for each customer row: customer_id (key), identity_id (the founder's customer_id), rule
+    (names of the keys and links that tied the row to another, sorted, separated by spaces; empty for a row that stands
+    alone), members. `doubts` (DOUBTS): pairs that wait for a person.
 
-    Columns: customer_id (key), identity_id (the founder's customer_id), rule (names of the keys and links that tied
-    the row to another, sorted, separated by spaces; empty for a row that stands alone), members.
     The founder is the member whose system comes first in the plan's priority, then the lowest canonical key.
     """
+
+    identities: ir.Table
+    doubts: ir.Table
+
+
+def resolve_identities(
+    engine: DuckDBEngine,
+    identity: Identity,
+    customers: ir.Table,
+    raw: RawTables,
+    ask: AskFacts,
+    alike: pa.Table | None = None,
+    merge_at: float = 1.0,
+) -> Resolved:
+    """Tie customer rows together, or say why not. `alike`: pairs with their probability (likeness.PAIRS), of which a
+    machine may merge those at or above `merge_at`; `ask` is asked for facts only of rows that evidence ties to others.
+    """
     ranked = engine.cached(_by_standing(identity, customers))
+    keys = engine.arrow(ranked.select("_standing", "customer_id").order_by("_standing"))["customer_id"]
+    keys = keys.cast(pa.string()).combine_chunks()
     linked = _collected(engine, [_pairs_by_link(ranked, link, raw(link.table)) for link in identity.links])
-    members = engine.arrow(ranked.select("_standing", "customer_id").order_by("_standing"))
-    may_merge = ranked.anti_join(_kept_apart(engine, identity, ranked, linked), "_standing")
-    alike = _collected(engine, [_pairs_by_key(may_merge, key) for key in identity.keys])
-    return _identities(engine, members["customer_id"], pa.concat_tables([linked, alike]))
+    sure = _collected(engine, [_pairs_by_key(ranked, key) for key in identity.keys])
+    likely = [Likely(a, b, 1.0, rule) for a, b, rule in _rows(sure)]
+    likely += _by_likeness(keys, alike) if alike is not None else []
+    links = [(a, b) for a, b, _ in _rows(linked)]
+    facts = _facts(engine, keys, links, likely, ask, _kept_apart(engine, identity, ranked))
+    decision = decided(len(keys), links, likely, facts, merge_at)
+    return Resolved(_identities(engine, keys, linked, decision), engine.table(_doubts(keys, decision)))
 
 
-def _kept_apart(engine: DuckDBEngine, identity: Identity, ranked: ir.Table, linked: pa.Table) -> ir.Table:
-    """Table with one column `_standing`: the rows that `never_merge` names, and all that links tie to one of them."""
+def _rows(pairs: pa.Table) -> list[tuple[int, int, str]]:
+    return list(zip(*(pairs[c].to_pylist() for c in _PAIRS.names), strict=True))
+
+
+def _by_likeness(keys: pa.StringArray, alike: pa.Table) -> list[Likely]:
+    a, b = (pc.index_in(alike[c].cast(pa.string()), keys).to_pylist() for c in ("a", "b"))
+    return [
+        Likely(min(x, y), max(x, y), p, LIKENESS)
+        for x, y, p in zip(a, b, alike["probability"].to_pylist(), strict=True)
+    ]
+
+
+def _kept_apart(engine: DuckDBEngine, identity: Identity, ranked: ir.Table) -> frozenset[int]:
+    """Standings of the rows that `never_merge` names."""
     named = reduce(lambda a, p: a | holds(ranked, (p,)), identity.never_merge, ibis.literal(False))
-    apart = engine.arrow(ranked.filter(named).select("_standing"))["_standing"].to_pylist()
-    if apart and linked.num_rows:
-        founders = components(engine.count(ranked), _ends(linked))
-        tainted = {founders[i] for i in apart}
-        apart = [i for i, founder in enumerate(founders) if founder in tainted]
-    return engine.table(pa.table({"_standing": pa.array(apart, pa.int64())}))
+    return frozenset(engine.arrow(ranked.filter(named).select("_standing"))["_standing"].to_pylist())
+
+
+def _facts(
+    engine: DuckDBEngine,
+    keys: pa.StringArray,
+    links: list[tuple[int, int]],
+    likely: list[Likely],
+    ask: AskFacts,
+    apart: frozenset[int],
+) -> Facts:
+    """Facts of all rows that evidence might bring together, and of what links tie to them."""
+    if not likely:
+        return Facts(apart=apart)
+    group = components(len(keys), links)
+    named = {group[n] for pair in likely for n in (pair.a, pair.b)}
+    asked = [n for n in range(len(keys)) if group[n] in named]
+    found = ask(engine.table(pa.table({"customer_id": keys.take(pa.array(asked, pa.int64()))})))
+    plans: dict[int, set[str]] = {}
+    for n, plan in _told(engine, keys, found.plans, "plan_code"):
+        plans.setdefault(n, set()).add(plan)
+    tax_ids: dict[int, dict[str, set[str]]] = {}
+    for n, country, number in _told(engine, keys, found.tax_ids, "country", "tax_number"):
+        tax_ids.setdefault(n, {}).setdefault(country, set()).add(number)
+    return Facts(
+        billed=frozenset(n for (n,) in _told(engine, keys, found.billed)),
+        plans={n: frozenset(held) for n, held in plans.items()},
+        tax_ids={n: {c: frozenset(numbers) for c, numbers in ids.items()} for n, ids in tax_ids.items()},
+        apart=apart,
+    )
+
+
+def _told(engine: DuckDBEngine, keys: pa.StringArray, rows: ir.Table, *columns: str) -> list[tuple]:
+    """Rows of facts with the customer's standing in place of the key, in a fixed order."""
+    table = engine.arrow(rows.order_by(["customer_id", *columns]))
+    standing = pc.index_in(table["customer_id"].cast(pa.string()), keys)
+    return list(zip(standing.to_pylist(), *(table[c].to_pylist() for c in columns), strict=True))
+
+
+def _doubts(keys: pa.StringArray, decision: Decision) -> pa.Table:
+    names = keys.to_pylist()
+    rows = [
+        {
+            "a": names[d.pair.a],
+            "b": names[d.pair.b],
+            "rule": d.pair.rule,
+            "probability": d.pair.probability,
+            "reason": d.reason,
+        }
+        for d in decision.doubts
+    ]
+    return pa.Table.from_pylist(rows, schema=DOUBTS)
 
 
 def _collected(engine: DuckDBEngine, parts: list[ir.Table]) -> pa.Table:
     return engine.arrow(engine.union(parts)).cast(_PAIRS) if parts else _PAIRS.empty_table()
-
-
-def _ends(pairs: pa.Table) -> list[tuple[int, int]]:
-    return list(zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True))
 
 
 def _by_standing(identity: Identity, customers: ir.Table) -> ir.Table:
@@ -98,18 +188,18 @@ def _typed(pairs: ir.Table) -> ir.Table:
     return pairs.select(a=pairs.a.cast("int64"), b=pairs.b.cast("int64"), rule=pairs.rule.cast("string"))
 
 
-def _identities(engine: DuckDBEngine, keys: pa.ChunkedArray, pairs: pa.Table) -> ir.Table:
-    ends = _ends(pairs)
-    founders = components(len(keys), ends)
+def _identities(engine: DuckDBEngine, keys: pa.StringArray, linked: pa.Table, decision: Decision) -> ir.Table:
+    tied = [*_rows(linked), *((p.a, p.b, p.rule) for p in decision.merged)]
+    founders = components(len(keys), [(a, b) for a, b, _ in tied])
     rules: dict[int, set[str]] = {}
-    for (a, b), rule in zip(ends, pairs["rule"].to_pylist(), strict=True):
+    for a, b, rule in tied:
         rules.setdefault(a, set()).add(rule)
         rules.setdefault(b, set()).add(rule)
     frame = engine.table(
         pa.table(
             {
-                "customer_id": keys.cast(pa.string()),
-                "identity_id": keys.take(pa.array(founders, pa.int64())).cast(pa.string()),
+                "customer_id": keys,
+                "identity_id": keys.take(pa.array(founders, pa.int64())),
                 "rule": pa.array([" ".join(sorted(rules.get(i, ()))) for i in range(len(keys))], pa.string()),
             }
         )

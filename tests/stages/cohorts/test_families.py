@@ -15,7 +15,7 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import CohortRule, Feed, MappingRow
 from migration_assets.stages.cohorts.assign import bucket
 from migration_assets.stages.cohorts.families import members
-from migration_assets.stages.cohorts.owners import Owners
+from migration_assets.stages.owners import Owners
 
 Row = dict[str, Any]
 Placed = dict[str, Row]

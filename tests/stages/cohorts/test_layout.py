@@ -15,7 +15,7 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import SourceTable
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.layout import Layout
-from migration_assets.stages.cohorts.owners import Owners
+from migration_assets.stages.owners import Owners
 
 Row = dict[str, Any]
 LayOut = Callable[..., Layout]

@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.models import Identity, IdentityKey, IdentityLink
+from migration_assets.stages.identities.facts import FactRows
 from migration_assets.stages.identities.resolve import resolve_identities
 
 IDENTITY = Identity(
@@ -18,8 +19,16 @@ def resolved(engine, canonical, customers, accounts):
     """customer_id -> (identity_id, rule); `accounts`: what each ERP row declares, in the order of the rows given."""
     numbers = [i for i, c in enumerate(customers, start=1) if c["customer_id"].startswith("erp.c:")]
     raw = engine.table(pa.table({"_row": numbers, "account": pa.array(accounts, pa.string())}))
-    found = resolve_identities(engine, IDENTITY, canonical("customer", *customers), lambda _: raw)
-    return {r["customer_id"]: (r["identity_id"], r["rule"]) for r in engine.arrow(found).to_pylist()}
+    rows = canonical("customer", *customers)
+    found = resolve_identities(engine, IDENTITY, rows, lambda _: raw, ask=lambda _: no_facts(engine))
+    return {r["customer_id"]: (r["identity_id"], r["rule"]) for r in engine.arrow(found.identities).to_pylist()}
+
+
+def no_facts(engine):
+    def rows(*columns):
+        return engine.table(pa.schema(dict.fromkeys(("customer_id", *columns), pa.string())).empty_table())
+
+    return FactRows(billed=rows(), plans=rows("plan_code"), tax_ids=rows("country", "tax_number"))
 
 
 def customer(key, **given):

@@ -1,0 +1,83 @@
+"""What a merge by machine has to mind of each customer row: who was billed, who subscribes to what, whose number is
+verified. Read from the golden copy, for the rows that are asked about only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import ibis
+
+from migration_assets.stages.owners import Owners
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.stages.feeds import Mapping as Feeds
+
+# Tables accounted for by these entities show that somebody was billed.
+_BILLED = ("invoice", "payment")
+# A subscription in one of these states gives access, or will again.
+_GIVES_ACCESS = ("trialing", "active", "past_due", "paused")
+
+
+@dataclass(frozen=True)
+class FactRows:
+    """Facts as rows. `billed`: customer_id. `plans`: customer_id, plan_code. `tax_ids`: customer_id, country,
+    tax_number. Each row once; only customers that were asked about."""
+
+    billed: ir.Table
+    plans: ir.Table
+    tax_ids: ir.Table
+
+
+def facts_of(feeds: Feeds, registrations: ir.Table | None, asked: ir.Table) -> FactRows:
+    """Facts of the customer rows in `asked` (customer_id). `registrations`: tax registrations in standard form."""
+    engine = feeds.engine
+    asked = engine.cached(asked.select("customer_id").distinct())
+    return FactRows(
+        billed=engine.cached(_billed(feeds, asked)),
+        plans=engine.cached(_plans(feeds, asked)),
+        tax_ids=engine.cached(_verified(engine, registrations, asked)),
+    )
+
+
+def _billed(feeds: Feeds, asked: ir.Table) -> ir.Table:
+    """Whoever an invoice or a payment leads to: as its debtor, as the payer, as the customer of the contract."""
+    owners, parts = Owners(feeds.engine, feeds.plan, feeds.raw), []
+    for table in (t for t, d in feeds.plan.source_tables.items() if d.home in _BILLED):
+        named = owners.named_together(table)
+        ways = named if named is not None else owners.of_rows(table).select("_customer")
+        parts += [ways.select(customer_id=column) for column in ways.columns]
+    return _none(feeds.engine) if not parts else feeds.engine.union(parts).semi_join(asked, "customer_id").distinct()
+
+
+def _plans(feeds: Feeds, asked: ir.Table) -> ir.Table:
+    """Plans of subscriptions that give access. Only the rows of those asked about are mapped."""
+    tables = {f"{f.system}.{f.table}" for f in feeds.plan.feeds_of("subscription")}
+    owners = Owners(feeds.engine, feeds.plan, feeds.raw)
+
+    def theirs(table: str) -> ir.Table:
+        rows = feeds.raw(table)
+        if table not in tables:
+            return rows
+        mine = owners.of_rows(table).semi_join(asked, [("_customer", "customer_id")])
+        return rows.semi_join(mine, "_row")
+
+    if not tables:
+        return _none(feeds.engine, "plan_code")
+    rows = replace(feeds, raw=theirs).entity("subscription").rows
+    active = rows.filter(rows["status"].isin(_GIVES_ACCESS) & rows["plan_code"].notnull())
+    return active.select("customer_id", "plan_code").semi_join(asked, "customer_id").distinct()
+
+
+def _verified(engine: DuckDBEngine, registrations: ir.Table | None, asked: ir.Table) -> ir.Table:
+    if registrations is None:
+        return _none(engine, "country", "tax_number")
+    sure = registrations.filter(registrations["verified"].fill_null(False))
+    return sure.select("customer_id", "country", "tax_number").semi_join(asked, "customer_id").distinct()
+
+
+def _none(engine: DuckDBEngine, *columns: str) -> ir.Table:
+    return engine.table(ibis.schema(dict.fromkeys(("customer_id", *columns), "string")).to_pyarrow().empty_table())
