@@ -19,7 +19,7 @@ Reason = Literal["unsure", "two_payers", "same_plan_twice", "two_tax_ids"]
 
 @dataclass(frozen=True)
 class Likely:
-    """Two members, `a` before `b`, that look like one customer: how probable it is, and the rule that says so (a key, or
+    """Two members, `a` before `b`, that look like one customer: how probable it is, and the rule that says so (a key or
     `likeness`)."""
 
     a: int
