@@ -29,7 +29,7 @@ _MADE = (
     "it up to date.\n"
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Identity, m.IdentityKey, m.IdentityLink,
+    "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Identity, m.IdentityKey, m.IdentityLink, m.Matching,
                   m.Target),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),

@@ -113,9 +113,9 @@ def _identify(call: StageCall) -> StageOutput:
         "identities by size": markdown_table(("rows of one customer", "customers"), by_size),
         **_waiting(call, doubts),
     }
-    return StageOutput(
-        {"identities": file, "doubts": doubts, "customer": call.file("standardized_parties", "customer")}, metadata
-    )
+    tables = {"identities": file, "doubts": doubts, "customer": call.file("standardized_parties", "customer")}
+    # Nobody may be in doubt.
+    return StageOutput(tables, metadata, may_be_empty={"doubts"})
 
 
 def _party(call: StageCall, entity: str) -> ir.Table | None:

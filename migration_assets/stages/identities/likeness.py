@@ -24,6 +24,10 @@ KEY = "unique_id"
 PAIRS = {"a": pa.string(), "b": pa.string(), "probability": pa.float64(), "weight": pa.float64()}
 # How many pairs chance agreement is estimated from; more is no better on any data set we have.
 _SAMPLED_PAIRS = 5_000_000
+# What Splink says of a chance that would be none, and of one that would be all.
+_CERTAIN = ("below the minimum allowed value", 'column "inf" not found')
+# How far what was learned is believed; how often true pairs agree on a field, as a rule; how rare a thing may be.
+_TRUST, _AGREE, _RAREST = 0.9, 0.9, 1e-7
 # Pairs that agree on a `sure` rule are so many of all true ones, more or less: the model is not sensitive to it.
 _SURE_RECALL = 0.7
 
@@ -47,21 +51,43 @@ def scored(records: pa.Table, kit: Kit, *, floor: float, seed: int, threads: int
     if records.num_rows < 2 or not own.fields or not own.blocks:
         return Scored(_no_pairs(own), {})
     import duckdb
+    from splink import Linker
     from splink.backends.duckdb import DuckDBAPI
 
+    ordered = records.sort_by(KEY)
     with duckdb.connect() as connection:
         connection.execute(f"SET threads = {int(threads)}")
-        linker = _trained(DuckDBAPI(connection=connection), records.sort_by(KEY), own, seed)
-        if linker is None:
-            return Scored(_no_pairs(own), {})
+        model = tempered(_learned(DuckDBAPI(connection=connection), ordered, own, seed))
+    with duckdb.connect() as connection:
+        connection.execute(f"SET threads = {int(threads)}")
+        api = DuckDBAPI(connection=connection)
+        linker = Linker(api.register(ordered), model, log_level=logging.ERROR)
         found = linker.inference.predict(threshold_match_probability=floor)
         frame = found.as_duckdbpyrelation().to_arrow_table()
-        model = linker.misc.save_model_to_json()
     return Scored(_pairs(frame, own), model)
 
 
-def _trained(api: Any, records: pa.Table, kit: Kit, seed: int) -> Linker | None:
-    """A model that has learned from the records, or None where they teach nothing."""
+def tempered(model: dict[str, Any]) -> dict[str, Any]:
+    """The model with what it learned held against what is usual, a little: so that nothing is certain, and a level of
+    which it saw no example still counts for what such a level says.
+
+    A level's chance among true pairs (m) is learned from pairs that agree on something, which may be all alike; the
+    usual one has nine of ten agree, and the rest share out what is left. A level that random pairs never show (u) is
+    taken to be as rare as one in ten million.
+    """
+    for comparison in model["comparisons"]:
+        levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
+        usual = [_AGREE, *[(1 - _AGREE) / (len(levels) - 1)] * (len(levels) - 1)]
+        learned = [level.get("m_probability") or 0.0 for level in levels]
+        total = sum(learned)
+        for level, default, m in zip(levels, usual, learned, strict=True):
+            level["m_probability"] = default if not total else _TRUST * m / total + (1 - _TRUST) * default
+            level["u_probability"] = max(level.get("u_probability") or 0.0, _RAREST)
+    return model
+
+
+def _learned(api: Any, records: pa.Table, kit: Kit, seed: int) -> dict[str, Any]:
+    """The model, with what it could learn from the records."""
     from splink import Linker, SettingsCreator
 
     settings = SettingsCreator(
@@ -71,23 +97,35 @@ def _trained(api: Any, records: pa.Table, kit: Kit, seed: int) -> Linker | None:
         retain_matching_columns=False,
         retain_intermediate_calculation_columns=True,
     )
-    linker = Linker(api.register(records), settings, log_level=logging.ERROR)
+    rows = api.register(records)
+    linker = Linker(rows, settings, log_level=logging.ERROR)
     if kit.sure:
         linker.training.estimate_probability_two_random_records_match([_block(r) for r in kit.sure], _SURE_RECALL)
     linker.training.estimate_u_using_random_sampling(max_pairs=_SAMPLED_PAIRS, seed=seed)
-    learned = [_learn(linker, rule) for rule in kit.lessons]
-    return linker if any(learned) else None
+    model = linker.misc.save_model_to_json()
+    expected = model["probability_two_random_records_match"]
+    for rule in kit.lessons:
+        # Each lesson has a linker of its own: one that breaks off leaves its linker without the fields of the rule.
+        model = _taught(Linker(rows, model, log_level=logging.ERROR), rule) or model
+    # A lesson is full of true pairs, and would have the model expect them everywhere.
+    return {**model, "probability_two_random_records_match": expected}
 
 
-def _learn(linker: Linker, rule: tuple[str, ...]) -> bool:
-    """Whether pairs that agree on the rule taught the model something; where there are none, they cannot."""
-    from splink.internals.exceptions import EMTrainingException
+def _taught(linker: Linker, rule: tuple[str, ...]) -> dict[str, Any] | None:
+    """What the model knows after a lesson from pairs that agree on the rule. None where there are none, or where they
+    are all alike or all different in some field: it would have to learn that something is certain."""
+    from splink.internals.exceptions import EMTrainingException, SplinkException
 
     try:
         linker.training.estimate_parameters_using_expectation_maximisation(_block(rule))
     except EMTrainingException:
-        return False
-    return True
+        return None
+    except (ValueError, SplinkException) as error:
+        if not any(sign in str(error) for sign in _CERTAIN):
+            raise
+        return None
+    taught: dict[str, Any] = linker.misc.save_model_to_json()
+    return taught
 
 
 def _block(rule: tuple[str, ...]) -> Any:
@@ -134,6 +172,9 @@ def _pairs(frame: pa.Table, kit: Kit) -> pa.Table:
 
 
 def _weight(frame: pa.Table, field: str) -> pa.ChunkedArray:
-    """What a field adds to the weight: how it compares, and how frequent the value is where that counts."""
+    """What a field adds to the weight: how it compares, and how frequent the value is where that counts. A field that
+    the model has learned nothing of adds nothing."""
+    if f"mw_{field}" not in frame.column_names:
+        return pa.chunked_array([pa.array([0.0] * frame.num_rows)])
     likeness, rarity = frame[f"mw_{field}"], f"mw_tf_adj_{field}"
     return pc.add(likeness, frame[rarity]) if rarity in frame.column_names else likeness

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from migration_assets.stages.identities.kits import COMPANY, PERSON, Kit, field_of
-from migration_assets.stages.identities.likeness import KEY, scored
+from migration_assets.stages.identities.likeness import KEY, scored, tempered
 
 GIVEN = "anna bruno clara david emil frida georg hanna ivan julia karl lena max nora otto paula quirin rosa sven tina"
 FAMILY = "adler becker conrad dietz ebert fuchs gruber haas imhof jansen keller lang maier nagel opitz pohl quast roth"
@@ -95,3 +95,39 @@ def test_a_kit_without_a_field_loses_what_names_it() -> None:
     assert set(own.fields) == {"given_name", "family_name", "birth_date"}
     assert ("birth_date",) in own.blocks and ("email",) not in own.blocks
     assert own.sure == (("given_name", "family_name", "birth_date"),)
+
+
+def test_exact_copies_teach_nothing_certain_and_strangers_stay_apart() -> None:
+    """Half of the records are there twice to the letter, and everybody lives in one city: nothing to learn from."""
+    names = [
+        f"{a}{b}" for a in ("maple", "cedar", "iris", "onyx") for b in (" foods", " paper", " labs", " bau", " tea")
+    ]
+    rows = [
+        {
+            "unique_id": f"{i:02}{copy}", "trading_name": name, "city": "austin", "country": "US",
+            "tax_id": f"{i * 7919:09}", "email": f"info@{name.replace(' ', '')}.example",
+        }
+        for i, name in enumerate(names)
+        for copy in ("a", "b")[: 2 - i % 2]
+    ]  # fmt: skip
+    found = scored(pa.Table.from_pylist(rows), COMPANY, floor=0.5, seed=1).pairs
+    sure = {(r["a"], r["b"]) for r in found.to_pylist() if r["probability"] >= 0.99}
+    assert sure == {(f"{i:02}a", f"{i:02}b") for i in range(0, len(names), 2)}
+
+
+def test_what_was_learned_is_tempered_by_what_is_usual() -> None:
+    levels = [
+        {"is_null_level": True},
+        {"m_probability": 1.0, "u_probability": 0.01},
+        {"u_probability": 0.09},
+        {"m_probability": 0.0},
+    ]
+    untaught = [{"u_probability": 0.5}, {"u_probability": 0.5}]
+    model = tempered({"comparisons": [{"comparison_levels": levels}, {"comparison_levels": untaught}]})
+    first, second = (
+        [(x.get("m_probability"), x.get("u_probability")) for x in c["comparison_levels"]] for c in model["comparisons"]
+    )
+    assert first[0] == (None, None)
+    assert [m for m, _ in first[1:]] == pytest.approx([0.99, 0.005, 0.005])
+    assert [u for _, u in first[1:]] == [0.01, 0.09, 1e-7]
+    assert [m for m, _ in second] == pytest.approx([0.9, 0.1])

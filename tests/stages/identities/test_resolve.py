@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from migration_assets.domain.predicates import Predicate
@@ -63,3 +65,52 @@ def test_without_erased_rows_links_and_keys_join_as_before(engine, canonical) ->
     found = resolved(engine, canonical, rows, ["1"])
     assert found["crm.a:2"] == ("crm.a:1", "mailbox")
     assert found["erp.c:7"] == ("crm.a:1", "account mailbox")
+
+
+def alike(*pairs):
+    columns = zip(*pairs, strict=True)
+    return pa.table(dict(zip(("a", "b", "probability"), map(list, columns), strict=True)))
+
+
+def decided(engine, canonical, customers, pairs, **facts):
+    """(customer_id -> identity_id, doubts as (a, b, rule, reason)); facts: table -> rows."""
+    known = no_facts(engine)
+    given = {n: getattr(known, n).union(engine.table(pa.Table.from_pylist(rows))) for n, rows in facts.items()}
+    asked = []
+
+    def ask(rows):
+        asked.extend(engine.arrow(rows)["customer_id"].to_pylist())
+        return replace(known, **given)
+
+    rows = canonical("customer", *customers)
+    raw = engine.table(pa.table({"_row": pa.array([], pa.int64()), "account": pa.array([], pa.string())}))
+    found = resolve_identities(engine, IDENTITY, rows, lambda _: raw, ask, alike(*pairs), merge_at=0.99)
+    identities = {r["customer_id"]: r["identity_id"] for r in engine.arrow(found.identities).to_pylist()}
+    doubts = [(r["a"], r["b"], r["rule"], r["reason"]) for r in engine.arrow(found.doubts).to_pylist()]
+    return identities, doubts, asked
+
+
+def test_likeness_merges_from_the_threshold_and_asks_below(engine, canonical) -> None:
+    rows = [customer(f"crm.a:{n}") for n in range(1, 6)]
+    pairs = [("crm.a:1", "crm.a:2", 0.99), ("crm.a:3", "crm.a:4", 0.98)]
+    identities, doubts, asked = decided(engine, canonical, rows, pairs)
+    assert identities == {f"crm.a:{n}": f"crm.a:{1 if n == 2 else n}" for n in range(1, 6)}
+    assert doubts == [("crm.a:3", "crm.a:4", "likeness", "unsure")]
+    assert asked == ["crm.a:1", "crm.a:2", "crm.a:3", "crm.a:4"], "facts of nobody else are read"
+
+
+def test_a_key_does_not_merge_two_that_were_both_billed(engine, canonical) -> None:
+    rows = [customer("crm.a:1", email="j@x.example"), customer("crm.a:2", email="j@x.example")]
+    billed = [{"customer_id": "crm.a:1"}, {"customer_id": "crm.a:2"}]
+    identities, doubts, _ = decided(engine, canonical, rows, [("crm.a:1", "crm.a:2", 0.7)], billed=billed)
+    assert identities["crm.a:2"] == "crm.a:2"
+    assert doubts == [("crm.a:1", "crm.a:2", "mailbox", "two_payers")]
+
+
+def test_plans_and_tax_numbers_speak_against_a_merge(engine, canonical) -> None:
+    rows = [customer(f"crm.a:{n}") for n in range(1, 5)]
+    pairs = [("crm.a:1", "crm.a:2", 1.0), ("crm.a:3", "crm.a:4", 1.0)]
+    plans = [{"customer_id": f"crm.a:{n}", "plan_code": "basic"} for n in (1, 2)]
+    tax_ids = [{"customer_id": f"crm.a:{n}", "country": "DE", "tax_number": f"DE{n}"} for n in (3, 4)]
+    _, doubts, _ = decided(engine, canonical, rows, pairs, plans=plans, tax_ids=tax_ids)
+    assert {d[3] for d in doubts} == {"same_plan_twice", "two_tax_ids"}
