@@ -368,6 +368,61 @@ def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> 
         print_rows(out, result)
 
 
+@main.group()
+def review() -> None:
+    """Pairs of customers that a machine may not merge by itself: look at them, decide them."""
+
+
+@review.command("list")
+@plan_option
+@click.option("--all", "everything", is_flag=True, help="Also those that are decided, or not found any more.")
+@json_option
+def review_list(plan: str | None, everything: bool, as_json: bool) -> None:
+    """Cases that wait for a person, the likeliest first."""
+    from migration_assets.wiring.review import cases_of, print_cases
+
+    with opened(ROOT, plan) as (workspace, _):
+        cases = cases_of(workspace, everything=everything)
+    if as_json:
+        click.echo(json.dumps({"ok": True, "cases": cases}, indent=2))
+    else:
+        print_cases(out, cases)
+
+
+@review.command("show")
+@plan_option
+@click.argument("case", type=int)
+@json_option
+def review_show(plan: str | None, case: int, as_json: bool) -> None:
+    """Both customers of a case side by side, with personal values; that you looked is logged."""
+    from migration_assets.wiring.review import both_of, print_both
+
+    with opened(ROOT, plan) as (workspace, _):
+        found = both_of(workspace, case, actor())
+    if as_json:
+        click.echo(json.dumps({"ok": True} | found, indent=2))
+    else:
+        print_both(out, found)
+
+
+@review.command("decide")
+@plan_option
+@click.argument("case", type=int)
+@click.argument("answer", type=click.Choice(["same", "apart", "open"]))
+@click.option("--reason", required=True, help="Why; it is kept in the audit log.")
+@json_option
+def review_decide(plan: str | None, case: int, answer: Any, reason: str, as_json: bool) -> None:
+    """Decide a case: one customer (`same`), two (`apart`), or take an answer back (`open`). The next run goes by it."""
+    from migration_assets.wiring.review import decide
+
+    with opened(ROOT, plan) as (workspace, _):
+        found = decide(workspace, case, answer, by=actor(), reason=reason)
+    if as_json:
+        click.echo(json.dumps({"ok": True} | found, indent=2))
+    else:
+        out.print(f"Case {case}: {answer}. `cutover run` goes by it.")
+
+
 def _migrate(
     runner: Runner, cohorts: tuple[str, ...], tags: dict[str, str], resume: bool, at_once: int, *, quiet: bool
 ) -> Summary:

@@ -25,15 +25,21 @@ def test_every_command_is_in_the_readme_and_no_other() -> None:
 @pytest.mark.parametrize("name", sorted(main.commands))
 def test_every_option_of_a_command_is_in_its_row(name: str) -> None:
     (row,) = [r for r in ROW.finditer(README) if r["command"] == name]
-    options = {o for p in main.commands[name].params if isinstance(p, click.Option) for o in p.opts}
+    options = {o for c in _all_of(main.commands[name]) for p in c.params if isinstance(p, click.Option) for o in p.opts}
     everywhere = {"--plan", "--json"}
     assert options - everywhere == set(re.findall(r"--[a-z-]+", row["rest"])) - everywhere
 
 
+def _all_of(command: click.Command) -> list[click.Command]:
+    """The command, and those below it."""
+    return [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+
+
 @pytest.mark.parametrize("name", sorted(main.commands))
 def test_every_command_says_what_it_does(name: str) -> None:
-    command = main.commands[name]
-    assert command.help and all(p.help for p in command.params if isinstance(p, click.Option) and p.name != "as_json")
+    for command in _all_of(main.commands[name]):
+        options = [p for p in command.params if isinstance(p, click.Option)]
+        assert command.help and all(p.help for p in options if p.name != "as_json")
 
 
 @pytest.mark.parametrize("name", sorted(reference_pages()))

@@ -18,16 +18,21 @@ from migration_assets.control.records import (
     Waiver,
     verdicts_of,
 )
+from migration_assets.control.reviews import Answer, Case, Doubted, ReviewQueue
 
 __all__ = [
+    "Answer",
     "AssetStatus",
     "AuditState",
     "Basis",
+    "Case",
     "Cohort",
     "ControlDatabase",
+    "Doubted",
     "FailedCheck",
     "MigrationRecord",
     "Outcome",
+    "ReviewQueue",
     "Standing",
     "Verdict",
     "Waiver",

@@ -34,6 +34,7 @@ _AUDIT = 7_301_004
 _VERDICTS = 7_301_005
 # First key of the two-key locks of single cohorts.
 _COHORT = 7_301_006
+# `reviews` has 7_301_007.
 
 
 class ControlDatabase:
@@ -292,6 +293,27 @@ class ControlDatabase:
             ) from error
         with connection:
             yield connection
+
+    @contextmanager
+    def begun(self, lock: int | None = None) -> Iterator[sa.Connection]:
+        """A transaction, for what has a module of its own here; `lock` is an advisory lock that it holds."""
+        with self._begin() as connection:
+            if lock is not None:
+                _lock(connection, lock)
+            yield connection
+
+    def audit_within(
+        self,
+        connection: sa.Connection,
+        actor: str,
+        action: str,
+        subject: str,
+        detail: Mapping[str, Any],
+        *,
+        now: datetime,
+    ) -> str:
+        """`audit`, as part of a transaction."""
+        return _append(connection, now, actor, action, subject, detail)
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:

@@ -100,3 +100,42 @@ AUDIT_LOG = sa.Table(
     sa.Column("previous_hash", sa.Text, nullable=False),
     sa.Column("hash", sa.Text, nullable=False),
 )
+
+# One pair of customers that a machine may not merge by itself; `open`: the last run still found it. Key: plan, a, b
+# (canonical customer keys, a < b).
+REVIEW_CASE = sa.Table(
+    "review_case",
+    METADATA,
+    sa.Column("case_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("a", sa.Text, nullable=False),
+    sa.Column("b", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("probability", sa.Double, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Column("first_seen", INSTANT, nullable=False),
+    sa.Column("last_seen", INSTANT, nullable=False),
+    sa.Column("open", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("plan", "a", "b", name="review_case_of_pair"),
+    sa.CheckConstraint("a < b", name="review_case_in_order"),
+)
+
+# One answer of one person about one pair; those that were replaced stay as history. `open`: taken back.
+REVIEW_DECISION = sa.Table(
+    "review_decision",
+    METADATA,
+    sa.Column("decision_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("a", sa.Text, nullable=False),
+    sa.Column("b", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("decided_at", INSTANT, nullable=False),
+    sa.Column("current", sa.Boolean, nullable=False),
+    sa.Index("review_decision_current", "plan", "a", "b", unique=True, postgresql_where=sa.text("current")),
+    sa.CheckConstraint("a < b", name="review_decision_in_order"),
+    sa.CheckConstraint("answer in ('same', 'apart', 'open')", name="review_decision_answer"),
+    sa.CheckConstraint("length(trim(reason)) > 0", name="review_decision_has_reason"),
+)

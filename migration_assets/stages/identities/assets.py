@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pyarrow as pa
 
+from migration_assets.control import Doubted, ReviewQueue
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.feeds import Mapping
 from migration_assets.stages.identities.facts import facts_of
@@ -90,7 +92,7 @@ def _changes(call: StageCall, tables: dict) -> dict[str, object]:
 def _identify(call: StageCall) -> StageOutput:
     customers, identity = call.rows("standardized_parties", "customer"), call.plan.file.identity
     feeds = Mapping(call.engine, call.plan, call.golden(), call.as_of)
-    registrations = _party(call, "tax_registration")
+    registrations, queue = _party(call, "tax_registration"), ReviewQueue(call.workspace.control, call.plan.name)
     found = resolve_identities(
         call.engine,
         identity,
@@ -99,6 +101,7 @@ def _identify(call: StageCall) -> StageOutput:
         ask=lambda asked: facts_of(feeds, registrations, asked),
         alike=_alike(call, customers, identity.matching) if identity.matching else None,
         merge_at=identity.matching.merge_at if identity.matching else 1.0,
+        answers=queue.decisions(),
     )
     file, doubts = call.file("customer_identities", "identities"), call.file("customer_identities", "doubts")
     rows = call.engine.write(found.identities, file, order_by=["customer_id"])
@@ -114,8 +117,15 @@ def _identify(call: StageCall) -> StageOutput:
         **_waiting(call, doubts),
     }
     tables = {"identities": file, "doubts": doubts, "customer": call.file("standardized_parties", "customer")}
+
+    def publish() -> dict[str, object]:
+        if not call.is_dry_run:
+            waiting = call.engine.arrow(call.engine.read(doubts)).to_pylist()
+            queue.put((Doubted(**pair) for pair in waiting), call.snapshot, datetime.now(UTC))
+        return {"review queue": f"{len(queue.cases())} open: `cutover review list`"}
+
     # Nobody may be in doubt.
-    return StageOutput(tables, metadata, may_be_empty={"doubts"})
+    return StageOutput(tables, metadata, may_be_empty={"doubts"}, publish=publish)
 
 
 def _party(call: StageCall, entity: str) -> ir.Table | None:

@@ -13,8 +13,12 @@ from typing import Literal
 
 # Why a person has to look. `unsure`: below the plan's `merge_at`. The others would be merged if it went by likeness:
 # `two_payers` have both been billed, `same_plan_twice` both have an active subscription to one plan, `two_tax_ids`
-# have different verified numbers of one country.
-Reason = Literal["unsure", "two_payers", "same_plan_twice", "two_tax_ids"]
+# have different verified numbers of one country. `contradicted`: persons have said of others, or the source has, what
+# cannot be true together with what a person said of these.
+Reason = Literal["unsure", "two_payers", "same_plan_twice", "two_tax_ids", "contradicted"]
+
+# The rule of a pair that a person has decided.
+ANSWER = "decision"
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,18 @@ class Likely:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a merge by machine has to mind, by member.
+    """What a merge has to mind, by member.
 
     `billed`: members that have been sent an invoice or have paid. `plans`: plans a member has an active subscription
     to. `tax_ids`: country -> verified numbers. `apart`: members that are like nobody (erased, or named by the plan).
+    `answers`: pairs (a before b) that a person has decided, and whether they are one customer.
     """
 
     billed: frozenset[int] = frozenset()
     plans: Mapping[int, frozenset[str]] = field(default_factory=dict)
     tax_ids: Mapping[int, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     apart: frozenset[int] = frozenset()
+    answers: Mapping[tuple[int, int], bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,15 +70,28 @@ def decided(
     """Decide every likely pair, the likeliest first, minding what has been merged before it.
 
     `linked`: pairs of the `size` members that a source declares to be one. A pair of which either end is apart, or
-    whose ends are one already, is left out. The outcome does not depend on the order in which the pairs are given.
+    whose ends are one already, is left out; so is one that a person has parted. What a person has tied is merged
+    whatever a machine would have to mind. The outcome does not depend on the order in which the pairs are given.
     """
     groups = _Groups(size, facts)
     for a, b in linked:
         groups.join(a, b)
     merged: list[Likely] = []
     doubts: dict[tuple[int, int], Doubt] = {}
+    for (a, b), same in sorted(facts.answers.items()):
+        if not same and not groups.part(a, b):
+            doubts[a, b] = Doubt(Likely(a, b, 1.0, ANSWER), "contradicted")
+    for (a, b), same in sorted(facts.answers.items()):
+        if same and not groups.same(a, b):
+            if groups.are_parted(a, b):
+                doubts[a, b] = Doubt(Likely(a, b, 1.0, ANSWER), "contradicted")
+            else:
+                groups.join(a, b)
+                merged.append(Likely(a, b, 1.0, ANSWER))
     for pair in sorted(likely, key=lambda p: (-p.probability, p.a, p.b, p.rule)):
         if groups.is_apart(pair.a) or groups.is_apart(pair.b) or groups.same(pair.a, pair.b):
+            continue
+        if groups.are_parted(pair.a, pair.b):
             continue
         reason = "unsure" if pair.probability < merge_at else groups.against(pair.a, pair.b)
         if reason is None:
@@ -81,8 +100,9 @@ def decided(
         else:
             # The surest evidence for a pair is what a person is shown.
             doubts.setdefault((pair.a, pair.b), Doubt(pair, reason))
-    # What a later, surer way has brought together needs nobody's eyes any more.
-    return Decision(tuple(merged), tuple(d for d in doubts.values() if not groups.same(d.pair.a, d.pair.b)))
+    # What a later, surer way has brought together needs nobody's eyes any more; a contradiction does.
+    waiting = (d for d in doubts.values() if d.reason == "contradicted" or not groups.same(d.pair.a, d.pair.b))
+    return Decision(tuple(merged), tuple(waiting))
 
 
 class _Groups:
@@ -91,8 +111,22 @@ class _Groups:
     def __init__(self, size: int, facts: Facts) -> None:
         self._parent = list(range(size))
         self._billed, self._apart = set(facts.billed), set(facts.apart)
+        self._parted: dict[int, set[tuple[int, int]]] = {}
         self._plans = {n: set(plans) for n, plans in facts.plans.items()}
         self._tax_ids = {n: {c: set(numbers) for c, numbers in ids.items()} for n, ids in facts.tax_ids.items()}
+
+    def part(self, a: int, b: int) -> bool:
+        """Let nothing bring the groups of two members together; False when they are one already."""
+        if self.same(a, b):
+            return False
+        for member in (a, b):
+            self._parted.setdefault(self._root(member), set()).add((a, b))
+        return True
+
+    def are_parted(self, a: int, b: int) -> bool:
+        """Whether a person has said of members of these groups that they are not one."""
+        ends = {self._root(a), self._root(b)}
+        return any({self._root(x), self._root(y)} == ends for x, y in self._parted.get(self._root(a), ()))
 
     def same(self, a: int, b: int) -> bool:
         return self._root(a) == self._root(b)
@@ -120,6 +154,8 @@ class _Groups:
         for known in (self._billed, self._apart):
             if high in known:
                 known.add(low)
+        if high in self._parted:
+            self._parted.setdefault(low, set()).update(self._parted[high])
         if high in self._plans:
             self._plans.setdefault(low, set()).update(self._plans[high])
         for country, numbers in self._tax_ids.get(high, {}).items():

@@ -7,8 +7,8 @@ row is that person still, under the name that must not come back (I22), and is k
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # Two rows of one customer, by their standing, and the key or link that says so.
 _PAIRS = pa.schema({"a": pa.int64(), "b": pa.int64(), "rule": pa.string()})
-# Pairs that wait for a person, the likeliest first. Key: a, b (customer_id; a stands before b) and rule, which is a key
-# of the plan or `likeness`. `reason`: decide.Reason.
+# Pairs that wait for a person, the likeliest first. Key: a, b (customer_id; a stands before b). `rule` is a key of the
+# plan, `likeness`, or `decision`; `reason`: decide.Reason.
 DOUBTS = pa.schema(
     {"a": pa.string(), "b": pa.string(), "rule": pa.string(), "probability": pa.float64(), "reason": pa.string()}
 )
@@ -62,9 +62,11 @@ def resolve_identities(
     ask: AskFacts,
     alike: pa.Table | None = None,
     merge_at: float = 1.0,
+    answers: Mapping[tuple[str, str], bool] | None = None,
 ) -> Resolved:
     """Tie customer rows together, or say why not. `alike`: pairs with their probability (likeness.PAIRS), of which a
-    machine may merge those at or above `merge_at`; `ask` is asked for facts only of rows that evidence ties to others.
+    machine may merge those at or above `merge_at`; `ask` is asked for facts only of rows that evidence ties to others;
+    `answers`: pairs of customer keys that a person has decided, and whether they are one.
     """
     ranked = engine.cached(_by_standing(identity, customers))
     keys = engine.arrow(ranked.select("_standing", "customer_id").order_by("_standing"))["customer_id"]
@@ -74,7 +76,11 @@ def resolve_identities(
     likely = [Likely(a, b, 1.0, rule) for a, b, rule in _rows(sure)]
     likely += _by_likeness(keys, alike) if alike is not None else []
     links = [(a, b) for a, b, _ in _rows(linked)]
-    facts = _facts(engine, keys, links, likely, ask, _kept_apart(engine, identity, ranked))
+    facts = replace(
+        _facts(engine, keys, links, likely, ask),
+        apart=_kept_apart(engine, identity, ranked),
+        answers=_answered(keys, answers or {}),
+    )
     decision = decided(len(keys), links, likely, facts, merge_at)
     return Resolved(_identities(engine, keys, linked, decision), engine.table(_doubts(keys, decision)))
 
@@ -103,11 +109,10 @@ def _facts(
     links: list[tuple[int, int]],
     likely: list[Likely],
     ask: AskFacts,
-    apart: frozenset[int],
 ) -> Facts:
     """Facts of all rows that evidence might bring together, and of what links tie to them."""
     if not likely:
-        return Facts(apart=apart)
+        return Facts()
     group = components(len(keys), links)
     named = {group[n] for pair in likely for n in (pair.a, pair.b)}
     asked = [n for n in range(len(keys)) if group[n] in named]
@@ -122,8 +127,18 @@ def _facts(
         billed=frozenset(n for (n,) in _told(engine, keys, found.billed)),
         plans={n: frozenset(held) for n, held in plans.items()},
         tax_ids={n: {c: frozenset(numbers) for c, numbers in ids.items()} for n, ids in tax_ids.items()},
-        apart=apart,
     )
+
+
+def _answered(keys: pa.StringArray, answers: Mapping[tuple[str, str], bool]) -> dict[tuple[int, int], bool]:
+    """Answers by standing; those about rows that the source no longer has wait for them to come back."""
+    pairs = list(answers)
+    a, b = (pc.index_in(pa.array([p[i] for p in pairs], pa.string()), keys).to_pylist() for i in (0, 1))
+    return {
+        (min(x, y), max(x, y)): answers[pair]
+        for x, y, pair in zip(a, b, pairs, strict=True)
+        if x is not None and y is not None
+    }
 
 
 def _told(engine: DuckDBEngine, keys: pa.StringArray, rows: ir.Table, *columns: str) -> list[tuple]:

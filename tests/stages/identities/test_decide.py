@@ -83,6 +83,25 @@ def test_nobody_is_asked_about_two_that_surer_pairs_have_brought_together() -> N
     assert doubts(decided(3, [], pairs, NOTHING, merge_at=0.99)) == []
 
 
+def test_what_a_person_has_tied_is_one_whatever_a_machine_would_mind() -> None:
+    facts = Facts(billed=frozenset({0, 1}), answers={(0, 1): True})
+    done = decided(2, [], [alike(0, 1, 0.7)], facts, merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([(0, 1)], [])
+
+
+def test_what_a_person_has_parted_is_never_asked_again_and_nothing_brings_it_together() -> None:
+    pairs = [alike(0, 1, 1.0), alike(1, 2, 1.0), alike(0, 2, 0.8)]
+    done = decided(3, [], pairs, Facts(answers={(0, 2): False}), merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([(0, 1)], [])
+
+
+def test_answers_that_contradict_each_other_or_the_source_come_back() -> None:
+    answers = {(0, 1): True, (1, 2): True, (0, 2): False}
+    assert doubts(decided(3, [], [], Facts(answers=answers), merge_at=0.99)) == [(1, 2, "contradicted")]
+    linked = decided(2, [(0, 1)], [], Facts(answers={(0, 1): False}), merge_at=0.99)
+    assert doubts(linked) == [(0, 1, "contradicted")]
+
+
 MEMBERS = 8
 PAIRS = st.lists(
     st.builds(
@@ -97,16 +116,17 @@ PLANS = st.dictionaries(st.integers(0, MEMBERS - 1), st.frozensets(st.sampled_fr
 LINKS = st.lists(st.tuples(st.integers(0, MEMBERS - 1), st.integers(0, MEMBERS - 1)), max_size=3)
 
 
-@given(PAIRS, LINKS, SOME, PLANS, SOME, st.randoms(use_true_random=False))
+@given(PAIRS, LINKS, SOME, PLANS, SOME, LINKS, st.randoms(use_true_random=False))
 def test_no_merge_by_machine_brings_together_what_must_not_be(
     pairs: list[Likely],
     links: list[tuple[int, int]],
     billed: frozenset[int],
     plans: dict[int, frozenset[str]],
     apart: frozenset[int],
+    parted: list[tuple[int, int]],
     chance: random.Random,
 ) -> None:
-    facts = Facts(billed=billed, plans=plans, apart=apart)
+    facts = Facts(billed=billed, plans=plans, apart=apart, answers={p: False for p in parted if p[0] < p[1]})
     done = decided(MEMBERS, links, pairs, facts, merge_at=0.99)
     before = components(MEMBERS, links)
     after = components(MEMBERS, [*links, *merged(done)])
@@ -118,6 +138,8 @@ def test_no_merge_by_machine_brings_together_what_must_not_be(
         assert sum(map(len, taken)) == len(set().union(*taken))
         assert len(held) == 1 or not any(g & apart for g in held)
     waiting = [(d.pair.a, d.pair.b) for d in done.doubts]
-    assert len(set(waiting)) == len(waiting) and all(after[a] != after[b] for a, b in waiting)
+    assert len(set(waiting)) == len(waiting)
+    assert all((after[a] != after[b]) != (before[a] == before[b]) for a, b in waiting)
+    assert all(after[a] != after[b] or before[a] == before[b] for a, b in facts.answers)
     shuffled = chance.sample(pairs, len(pairs))
     assert decided(MEMBERS, links, shuffled, facts, merge_at=0.99) == done

@@ -114,3 +114,16 @@ def test_plans_and_tax_numbers_speak_against_a_merge(engine, canonical) -> None:
     tax_ids = [{"customer_id": f"crm.a:{n}", "country": "DE", "tax_number": f"DE{n}"} for n in (3, 4)]
     _, doubts, _ = decided(engine, canonical, rows, pairs, plans=plans, tax_ids=tax_ids)
     assert {d[3] for d in doubts} == {"same_plan_twice", "two_tax_ids"}
+
+
+def test_what_a_person_decided_ties_and_parts_by_key_in_whatever_order(engine, canonical) -> None:
+    rows = canonical("customer", *(customer(f"crm.a:{n}", email="j@x.example" if n < 3 else None) for n in range(1, 5)))
+    raw = engine.table(pa.table({"_row": pa.array([], pa.int64()), "account": pa.array([], pa.string())}))
+    answers = {("crm.a:2", "crm.a:1"): False, ("crm.a:4", "crm.a:3"): True, ("crm.a:1", "crm.a:404"): True}
+    found = resolve_identities(engine, IDENTITY, rows, lambda _: raw, ask=lambda _: no_facts(engine), answers=answers)
+    identities = {r["customer_id"]: (r["identity_id"], r["rule"]) for r in engine.arrow(found.identities).to_pylist()}
+    assert identities == {
+        "crm.a:1": ("crm.a:1", ""), "crm.a:2": ("crm.a:2", ""),
+        "crm.a:3": ("crm.a:3", "decision"), "crm.a:4": ("crm.a:3", "decision"),
+    }  # fmt: skip
+    assert engine.count(found.doubts) == 0
