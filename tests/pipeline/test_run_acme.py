@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from telco_rows import telco_rows, write_telco
 from world import World, add_plan, asked, change, command, opened
 
+from migration_assets.control import ReviewQueue
 from migration_assets.demo import Legacy
 from migration_assets.wiring.execute import Summary
 
@@ -274,7 +276,8 @@ class Later:
 
     The CRM lost the account that `customer`, an ERP debtor, had been merged into; `theirs` counts what is the
     customer's. `seller` left after somebody else had taken over all that was his. `rebooked` invoices of one debtor
-    went to another, in another cohort; `before` is what was settled until then.
+    went to another, in another cohort; `before` is what was settled until then. `twins` are two accounts with invoices
+    that were given one tax number.
     """
 
     run: Summary
@@ -283,6 +286,7 @@ class Later:
     seller: str
     rebooked: int
     before: list[tuple[Any, ...]]
+    twins: list[str]
 
 
 SETTLED = (
@@ -326,8 +330,15 @@ def later(acme: World, acme_run: Summary) -> Later:
         f"update erp.invoices set customer_no = '{debtors['rest_01']}' where customer_no = '{debtors['pilot']}' "
         "returning 1",
     )
+    billed = acme.target(
+        "select x.source_id from cutover.crosswalk x join app.accounts a on a.account_id = x.target_id "
+        "join app.invoices using (account_id) where x.source_table = 'accounts' and x.status = 'loaded' "
+        f"and a.kind = 'company' and x.source_id <> '{account}' group by 1 order by 1 desc limit 2"
+    )
+    twins = [number for (number,) in billed]
+    asked(crm, f"update crm.accounts set tax_id = 'TWIN77' where account_id in ('{twins[0]}', '{twins[1]}')")
     before = acme.target(SETTLED)
-    return Later(acme.migrate(new_snapshot="true"), customer, theirs, seller, len(moved), before)
+    return Later(acme.migrate(new_snapshot="true"), customer, theirs, seller, len(moved), before, twins)
 
 
 def test_after_what_changes_in_a_year_every_cohort_passes_at_once(later: Later) -> None:
@@ -354,6 +365,23 @@ def test_payments_still_settle_invoices_that_were_rebooked_to_a_debtor_of_anothe
 ) -> None:
     assert later.rebooked > 0
     assert acme.target(SETTLED) == later.before, "each application is there, and each invoice has its contract"
+
+
+def test_two_that_were_both_billed_are_merged_when_a_person_says_so_and_parted_again(acme: World, later: Later) -> None:
+    queue, pair = ReviewQueue(acme.workspace.control, "acme"), {f"crm.accounts:{n}" for n in later.twins}
+    (case,) = [c for c in queue.cases() if {c.a, c.b} == pair]
+    assert (case.rule, case.reason) == ("company_by_tax_number", "two_payers")
+    assert len(_identities_of(acme, pair)) == 2
+    for answer, customers in (("same", 1), ("open", 2)):
+        queue.decide(case.case_id, answer, by="kim", reason="As the customer says.", now=datetime.now(UTC))
+        assert acme.runner.phase("global_phase").ok
+        assert len(_identities_of(acme, pair)) == customers
+    assert [c.case_id for c in queue.cases() if {c.a, c.b} == pair] == [case.case_id]
+
+
+def _identities_of(acme: World, keys: set[str]) -> set[str]:
+    rows = pq.read_table(acme.workspace.store.file("customer_identities", "_all", "identities")).to_pylist()
+    return {r["identity_id"] for r in rows if r["customer_id"] in keys}
 
 
 def test_list_price_for_the_contracted_one_and_swapped_dates_are_caught_by_the_control_totals(
