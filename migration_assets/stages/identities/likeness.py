@@ -172,9 +172,6 @@ def _pairs(frame: pa.Table, kit: Kit) -> pa.Table:
 
 
 def _weight(frame: pa.Table, field: str) -> pa.ChunkedArray:
-    """What a field adds to the weight: how it compares, and how frequent the value is where that counts. A field that
-    the model has learned nothing of adds nothing."""
-    if f"mw_{field}" not in frame.column_names:
-        return pa.chunked_array([pa.array([0.0] * frame.num_rows)])
+    """What a field adds to the weight: how it compares, and how frequent the value is where that counts."""
     likeness, rarity = frame[f"mw_{field}"], f"mw_tf_adj_{field}"
     return pc.add(likeness, frame[rarity]) if rarity in frame.column_names else likeness

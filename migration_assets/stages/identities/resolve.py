@@ -44,8 +44,8 @@ LIKENESS = "likeness"
 @dataclass(frozen=True)
 class Resolved:
     """`identities`, one row for each customer row: customer_id (key), identity_id (the founder's customer_id), rule
-    (names of the keys and links that tied the row to another, sorted, separated by spaces; empty for a row that stands
-    alone), members. `doubts` (DOUBTS): pairs that wait for a person.
+    (names of the keys and links, `likeness` or `decision`, that tied the row to another, sorted, separated by spaces;
+    empty for a row that stands alone), members. `doubts` (DOUBTS): pairs that wait for a person.
 
     The founder is the member whose system comes first in the plan's priority, then the lowest canonical key.
     """
@@ -76,11 +76,10 @@ def resolve_identities(
     likely = [Likely(a, b, 1.0, rule) for a, b, rule in _rows(sure)]
     likely += _by_likeness(keys, alike) if alike is not None else []
     links = [(a, b) for a, b, _ in _rows(linked)]
-    facts = replace(
-        _facts(engine, keys, links, likely, ask),
-        apart=_kept_apart(engine, identity, ranked),
-        answers=_answered(keys, answers or {}),
-    )
+    told = _answered(keys, answers or {})
+    # Who is one customer whatever the evidence says has one set of facts.
+    given = [*links, *(pair for pair, same in told.items() if same)]
+    facts = replace(_facts(engine, keys, given, likely, ask), apart=_kept_apart(engine, identity, ranked), answers=told)
     decision = decided(len(keys), links, likely, facts, merge_at)
     return Resolved(_identities(engine, keys, linked, decision), engine.table(_doubts(keys, decision)))
 
@@ -106,14 +105,14 @@ def _kept_apart(engine: DuckDBEngine, identity: Identity, ranked: ir.Table) -> f
 def _facts(
     engine: DuckDBEngine,
     keys: pa.StringArray,
-    links: list[tuple[int, int]],
+    given: list[tuple[int, int]],
     likely: list[Likely],
     ask: AskFacts,
 ) -> Facts:
-    """Facts of all rows that evidence might bring together, and of what links tie to them."""
+    """Facts of all rows that evidence might bring together, and of what links and answers (`given`) tie to them."""
     if not likely:
         return Facts()
-    group = components(len(keys), links)
+    group = components(len(keys), given)
     named = {group[n] for pair in likely for n in (pair.a, pair.b)}
     asked = [n for n in range(len(keys)) if group[n] in named]
     found = ask(engine.table(pa.table({"customer_id": keys.take(pa.array(asked, pa.int64()))})))

@@ -72,7 +72,7 @@ def alike(*pairs):
     return pa.table(dict(zip(("a", "b", "probability"), map(list, columns), strict=True)))
 
 
-def decided(engine, canonical, customers, pairs, **facts):
+def decided(engine, canonical, customers, pairs, answers=None, **facts):
     """(customer_id -> identity_id, doubts as (a, b, rule, reason)); facts: table -> rows."""
     known = no_facts(engine)
     given = {n: getattr(known, n).union(engine.table(pa.Table.from_pylist(rows))) for n, rows in facts.items()}
@@ -80,11 +80,13 @@ def decided(engine, canonical, customers, pairs, **facts):
 
     def ask(rows):
         asked.extend(engine.arrow(rows)["customer_id"].to_pylist())
-        return replace(known, **given)
+        return replace(known, **{n: told.semi_join(rows, "customer_id") for n, told in given.items()})
 
     rows = canonical("customer", *customers)
     raw = engine.table(pa.table({"_row": pa.array([], pa.int64()), "account": pa.array([], pa.string())}))
-    found = resolve_identities(engine, IDENTITY, rows, lambda _: raw, ask, alike(*pairs), merge_at=0.99)
+    found = resolve_identities(
+        engine, IDENTITY, rows, lambda _: raw, ask, alike(*pairs), merge_at=0.99, answers=answers
+    )
     identities = {r["customer_id"]: r["identity_id"] for r in engine.arrow(found.identities).to_pylist()}
     doubts = [(r["a"], r["b"], r["rule"], r["reason"]) for r in engine.arrow(found.doubts).to_pylist()]
     return identities, doubts, asked
@@ -105,6 +107,17 @@ def test_a_key_does_not_merge_two_that_were_both_billed(engine, canonical) -> No
     identities, doubts, _ = decided(engine, canonical, rows, [("crm.a:1", "crm.a:2", 0.7)], billed=billed)
     assert identities["crm.a:2"] == "crm.a:2"
     assert doubts == [("crm.a:1", "crm.a:2", "mailbox", "two_payers")]
+
+
+def test_what_a_person_tied_to_a_customer_speaks_for_it(engine, canonical) -> None:
+    rows = [customer(f"crm.a:{n}") for n in range(1, 4)]
+    billed = [{"customer_id": "crm.a:1"}, {"customer_id": "crm.a:3"}]
+    identities, doubts, asked = decided(
+        engine, canonical, rows, [("crm.a:2", "crm.a:3", 1.0)], {("crm.a:1", "crm.a:2"): True}, billed=billed
+    )
+    assert asked == ["crm.a:1", "crm.a:2", "crm.a:3"]
+    assert identities == {"crm.a:1": "crm.a:1", "crm.a:2": "crm.a:1", "crm.a:3": "crm.a:3"}
+    assert doubts == [("crm.a:2", "crm.a:3", "likeness", "two_payers")]
 
 
 def test_plans_and_tax_numbers_speak_against_a_merge(engine, canonical) -> None:
