@@ -30,7 +30,7 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 bench-identity: $(READY)
-	@$(BIN)/python -m benchmarks identity
+	@$(BIN)/python -m benchmarks identity lookalikes
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Cutover needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

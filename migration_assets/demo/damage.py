@@ -195,10 +195,11 @@ def _duplicate_accounts(bench: Bench) -> None:
     keys = bench.row_keys(table, rows)
     new = bench.append(table, pa.table(added))
     bench.note("duplicate_account", table, new, keys)
-    _copy_children(bench, rows, added["account_id"])
+    copy_children(bench, rows, added["account_id"])
 
 
-def _copy_children(bench: Bench, rows: Ints, owners: Column) -> None:
+def copy_children(bench: Bench, rows: Ints, owners: Column) -> None:
+    """Main contact and billing address of those accounts once more, for new owners."""
     contacts = bench.tables["crm.contacts"].take(pa.array(bench.people.first_contact[rows]))
     first = bench.tables["crm.contacts"].num_rows
     bench.append(

@@ -1,7 +1,8 @@
 """Plants known defects into clean tables and remembers each: what kind, where, and what stood there before.
 
-The workbench is `bench`; which texts are made dirty is in `dirt`, what breaks the structure in `damage`. Rows of one
-column never get two defects, so that the truth stays exact. A kind with a rate above 0 gets at least one row.
+The workbench is `bench`; which texts are made dirty is in `dirt`, what breaks the structure in `damage`, who looks like
+somebody else in `lookalikes`. Rows of one column never get two defects, so that the truth stays exact. A kind with a
+rate above 0 gets at least one row.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from migration_assets.demo import damage, dirt
+from migration_assets.demo import damage, dirt, lookalikes
 from migration_assets.demo.bench import Bench
 from migration_assets.demo.people import DELETED, ERASED, STALE_LEAD, TEST, People, account_ids
 from migration_assets.demo.world import Setup
@@ -35,6 +36,7 @@ def plant(setup: Setup, people: People, tables: dict[str, pa.Table]) -> tuple[di
     damage.break_contracts(bench)
     damage.break_billing(bench)
     damage.duplicate(bench)
+    lookalikes.plant(bench)
     found = {kind: bench.keys.get(kind, []) for kind in setup.rates}
     return bench.tables, Planted(found, bench.originals)
 

@@ -58,6 +58,16 @@ DEFAULT_RATES: Mapping[str, float] = MappingProxyType(
         "inverted_override": 0.005,
         "overlapping_override": 0.02,
         "unverified_method": 0.01,
+        "misspelt_person": 0.02,
+        "renamed_person": 0.008,
+        "moved_person": 0.008,
+        "renamed_company": 0.01,
+        "namesake": 0.008,
+        "twin": 0.008,
+        "parent_and_child": 0.008,
+        "shared_mailbox": 0.008,
+        "sister_company": 0.004,
+        "both_billed": 0.008,
     }
 )
 

@@ -68,6 +68,11 @@ class DuckDBEngine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def spill_to(self) -> Path | None:
+        """Folder of this engine for what does not fit in memory; it goes with the engine."""
+        return None if self._spill is None else self._spill.path
+
     def close(self) -> None:
         """Give back memory; tables of this engine are gone afterwards."""
         self.backend.disconnect()

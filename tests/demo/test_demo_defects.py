@@ -9,7 +9,7 @@ import ftfy
 import pytest
 from demo_query import Query
 
-from migration_assets.demo import DEFAULT_RATES, Legacy, generate
+from migration_assets.demo import DEFAULT_RATES, Legacy, generate, lookalikes
 from migration_assets.demo.people import account_ids
 from migration_assets.demo.places import PLACES
 
@@ -44,7 +44,6 @@ FIND = {
     "impossible_date": """
         SELECT account_id FROM crm.accounts WHERE try_strptime(created_on, ['%Y-%m-%d', '%d.%m.%Y']) IS NULL""",
     "formula_cell": "SELECT account_id FROM crm.accounts WHERE regexp_matches(notes, '^[=+@-]')",
-    "duplicate_account": "SELECT account_id FROM crm.accounts WHERE account_id > 'A-00001500'",
     "duplicate_external_id": """
         SELECT account_id FROM crm.accounts a WHERE EXISTS (SELECT 1 FROM crm.accounts b
         WHERE b.external_ref = a.external_ref AND b.account_id < a.account_id)""",
@@ -108,6 +107,23 @@ def test_duplicates_name_their_original(messy: Legacy, ask_messy: Query) -> None
     taxes = dict(ask_messy("SELECT customer_no, tax_no FROM erp.customers"))
     assert debtors
     assert all(taxes[copy] == taxes[original] for copy, original in debtors)
+
+
+def test_every_account_beyond_those_asked_for_was_made_from_another(messy: Legacy, ask_messy: Query) -> None:
+    kinds = ("duplicate_account", *lookalikes.DUPLICATES, *lookalikes.STRANGERS)
+    planted = [key.split("/")[1] for kind in kinds for key in messy.truth["originals"][kind]]
+    assert sorted(planted) == [r[0] for r in ask_messy("SELECT account_id FROM crm.accounts OFFSET 1500")]
+
+
+def test_whoever_was_billed_twice_has_debtors_with_invoices_under_both_accounts(
+    messy: Legacy, ask_messy: Query
+) -> None:
+    debtors = dict(ask_messy("SELECT crm_account_id, min(customer_no) FROM erp.customers GROUP BY 1"))
+    billed = {row[0] for row in ask_messy("SELECT DISTINCT customer_no FROM erp.subscriptions")}
+    pairs = messy.truth["originals"][lookalikes.BOTH_BILLED].items()
+    assert pairs
+    for pair in pairs:
+        assert {debtors[key.split("/")[1]] for key in pair} <= billed
 
 
 def test_mojibake_can_be_repaired_to_what_it_was(messy: Legacy, ask_messy: Query) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from migration_assets.engine.predicates import holds
 from migration_assets.stages.cohorts.assign import assign_families
-from migration_assets.stages.identities.components import components
+from migration_assets.stages.identities.components import connected
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -32,7 +32,7 @@ def members(engine: DuckDBEngine, plan: Plan, customers: ir.Table, identities: i
     pairs += [_reference_pairs(numbered, customers, field) for field in ("parent_id", "payer_id")]
     ends = engine.arrow(engine.union(pairs))
     keys = engine.arrow(numbered.order_by("_n"))
-    family = components(keys.num_rows, zip(ends["a"].to_pylist(), ends["b"].to_pylist(), strict=True))
+    family = connected(keys.num_rows, ends["a"].to_numpy(), ends["b"].to_numpy()).tolist()
     founders = sorted(set(family))
     position = {founder: i for i, founder in enumerate(founders)}
     of_member = [position[f] for f in family]

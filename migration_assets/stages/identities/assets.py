@@ -13,10 +13,9 @@ from migration_assets.control import Doubted, ReviewQueue
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.feeds import Mapping
 from migration_assets.stages.identities.facts import facts_of
-from migration_assets.stages.identities.kits import COMPANY, PERSON
-from migration_assets.stages.identities.likeness import PAIRS, scored
-from migration_assets.stages.identities.records import records
+from migration_assets.stages.identities.likely import Alike, likely_pairs
 from migration_assets.stages.identities.resolve import resolve_identities
+from migration_assets.stages.identities.standing import Standing
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, mapping_lineage
 from migration_assets.wiring.metadata import markdown_table, row_counts
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.plan.models import Matching
-
-# What the model samples its chance agreements with: the same rows give the same pairs.
-_SEED = 1
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:
@@ -93,13 +89,14 @@ def _identify(call: StageCall) -> StageOutput:
     customers, identity = call.rows("standardized_parties", "customer"), call.plan.file.identity
     feeds = Mapping(call.engine, call.plan, call.golden(), call.as_of)
     registrations, queue = _party(call, "tax_registration"), ReviewQueue(call.workspace.control, call.plan.name)
+    likeness = _Likeness(call, customers, identity.matching) if identity.matching else None
     found = resolve_identities(
         call.engine,
         identity,
         customers,
         call.golden(),
         ask=lambda asked: facts_of(feeds, registrations, asked),
-        alike=_alike(call, customers, identity.matching) if identity.matching else None,
+        alike=likeness.pairs if likeness else None,
         merge_at=identity.matching.merge_at if identity.matching else 1.0,
         answers=queue.decisions(),
     )
@@ -133,14 +130,26 @@ def _party(call: StageCall, entity: str) -> ir.Table | None:
     return call.rows("standardized_parties", entity) if fed else None
 
 
-def _alike(call: StageCall, customers: ir.Table, matching: Matching) -> pa.Table:
-    """Likely pairs (likeness.PAIRS) of people, and of companies."""
-    addresses, found = _party(call, "address"), []
-    for kit in (PERSON, COMPANY):
-        call.say(f"looking for {kit.name} records that are alike")
-        compared = records(call.engine, kit.name, customers, addresses)
-        found.append(scored(compared, kit, floor=matching.review_from, seed=_SEED).pairs.select(list(PAIRS)))
-    return pa.concat_tables(found)
+class _Likeness:
+    """Finds likely pairs when it is asked, and keeps what found them for the run's account."""
+
+    def __init__(self, call: StageCall, customers: ir.Table, matching: Matching) -> None:
+        self._call, self._customers, self._matching = call, customers, matching
+        self.found: Alike | None = None
+
+    def pairs(self, rows: Standing) -> pa.Table:
+        """likeness.PAIRS among the rows."""
+        call = self._call
+        self.found = likely_pairs(
+            call.engine,
+            self._customers,
+            _party(call, "address"),
+            rows,
+            floor=self._matching.review_from,
+            spill_to=call.engine.spill_to,
+            say=call.say,
+        )
+        return self.found.pairs
 
 
 def _waiting(call: StageCall, doubts: Path) -> dict[str, object]:

@@ -1,8 +1,13 @@
-"""Connected components by union-find: which members hang together, and who stands for them. Pure."""
+"""Connected components: which members hang together, and who stands for them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
 
 
 def components(size: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
@@ -11,18 +16,29 @@ def components(size: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     Members come in order of standing, so that the lowest is the founder; the result does not depend on the order of
     the pairs.
     """
-    parent = list(range(size))
-    for a, b in pairs:
-        low, high = sorted((_root(parent, a), _root(parent, b)))
-        parent[high] = low
-    return [_root(parent, i) for i in range(size)]
+    ends = np.array(list(pairs), dtype=np.int64).reshape(-1, 2)
+    found: list[int] = connected(size, ends[:, 0], ends[:, 1]).tolist()
+    return found
 
 
-def _root(parent: list[int], i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
+def connected(size: int, a: Ints, b: Ints) -> Ints:
+    """The same for pairs as two arrays, in a few passes over all of them."""
+    lowest = np.arange(size, dtype=np.int64)
+    while True:
+        one, other = lowest[a], lowest[b]
+        if np.array_equal(one, other):
+            return lowest
+        low = np.minimum(one, other)
+        np.minimum.at(lowest, one, low)
+        np.minimum.at(lowest, other, low)
+        lowest = _settled(lowest)
+
+
+def _settled(lowest: Ints) -> Ints:
+    """Everybody leads straight to whom their lowest leads to."""
+    while not np.array_equal(further := lowest[lowest], lowest):
+        lowest = further
+    return lowest
 
 
 def members_of_cycles(parent_of: Sequence[int | None]) -> set[int]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 # Why a person has to look. `unsure`: below the plan's `merge_at`. The others would be merged if it went by likeness:
-# `two_payers` have both been billed, `same_plan_twice` both have an active subscription to one plan, `two_tax_ids`
-# have different verified numbers of one country. `contradicted`: persons have said of others, or the source has, what
-# cannot be true together with what a person said of these.
-Reason = Literal["unsure", "two_payers", "same_plan_twice", "two_tax_ids", "contradicted"]
+# `told_apart` differ in just what tells members of a household or a group apart, `two_payers` have both been billed,
+# `same_plan_twice` both have an active subscription to one plan, `two_tax_ids` have different verified numbers of one
+# country. `contradicted`: persons have said of others, or the source has, what cannot be true together with what a
+# person said of these.
+Reason = Literal["unsure", "told_apart", "two_payers", "same_plan_twice", "two_tax_ids", "contradicted"]
 
 # The rule of a pair that a person has decided.
 ANSWER = "decision"
@@ -23,13 +24,14 @@ ANSWER = "decision"
 
 @dataclass(frozen=True)
 class Likely:
-    """Two members, `a` before `b`, that look like one customer: how probable it is, and the rule that says so (a key or
-    `likeness`)."""
+    """Two members, `a` before `b`, that look like one customer: how probable it is, the rule that says so (a key or
+    `likeness`), and whether they differ in what tells those apart who share all the rest."""
 
     a: int
     b: int
     probability: float
     rule: str
+    told_apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def decided(
             continue
         if groups.are_parted(pair.a, pair.b):
             continue
-        reason = "unsure" if pair.probability < merge_at else groups.against(pair.a, pair.b)
+        reason = _unsure(pair, merge_at) or groups.against(pair.a, pair.b)
         if reason is None:
             groups.join(pair.a, pair.b)
             merged.append(pair)
@@ -103,6 +105,12 @@ def decided(
     # What a later, surer way has brought together needs nobody's eyes any more; a contradiction does.
     waiting = (d for d in doubts.values() if d.reason == "contradicted" or not groups.same(d.pair.a, d.pair.b))
     return Decision(tuple(merged), tuple(waiting))
+
+
+def _unsure(pair: Likely, merge_at: float) -> Reason | None:
+    if pair.probability < merge_at:
+        return "unsure"
+    return "told_apart" if pair.told_apart else None
 
 
 class _Groups:

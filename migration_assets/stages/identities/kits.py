@@ -6,8 +6,11 @@ A field that a data set does not have, or has nowhere a value for, is left out w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from migration_assets.stages.identities.telling import Telling, near, told_apart
 
 # How a field is compared. `name`: spelling, and frequent names count less. `text`: the same for streets and cities.
 # `date`: typing slips, then days, months and years apart. `email`: the whole, then the part before the @. `number`:
@@ -20,13 +23,18 @@ class Kit:
     """One kind of party. `fields`: field -> how it is compared. `blocks`: pairs are compared when they agree on all
     parts of one of these (`field`, or `field[:n]` for its first characters). `lessons`: the model learns from pairs
     that agree on one of these. `sure`: pairs that agree so far are hardly ever different parties; how many there are
-    says how many duplicates to expect."""
+    says how many duplicates to expect. `telling`: what tells those apart who share all the rest, members of a household
+    or of a group of companies. `swapped`: two fields that people fill in the wrong way round."""
 
     name: str
     fields: dict[str, Method]
     blocks: tuple[tuple[str, ...], ...]
     lessons: tuple[tuple[str, ...], ...]
     sure: tuple[tuple[str, ...], ...]
+    telling: Mapping[str, Telling] = field(default_factory=dict)
+    swapped: tuple[str, str] | None = None
+    proof: tuple[str, ...] = ()
+    lasting: frozenset[str] = frozenset()
 
     def within(self, present: frozenset[str]) -> Kit:
         """The kit for a data set with values in these fields only."""
@@ -34,8 +42,29 @@ class Kit:
         def kept(rules: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
             return tuple(rule for rule in rules if all(field_of(part) in present for part in rule))
 
-        fields = {name: method for name, method in self.fields.items() if name in present}
-        return Kit(self.name, fields, kept(self.blocks), kept(self.lessons), kept(self.sure))
+        return replace(
+            self,
+            fields={name: method for name, method in self.fields.items() if name in present},
+            blocks=kept(self.blocks),
+            lessons=kept(self.lessons),
+            sure=kept(self.sure),
+            telling={name: how for name, how in self.telling.items() if name in present},
+            swapped=self.swapped if self.swapped and present.issuperset(self.swapped) else None,
+            proof=tuple(name for name in self.proof if name in present),
+        )
+
+    def tells_apart(self, one: Mapping[str, str | None], other: Mapping[str, str | None]) -> bool:
+        """Whether two records differ outright in what tells those apart who share all the rest."""
+        if any(one[name] and one[name] == other[name] for name in self.proof):
+            return False
+        turned = self.swapped if self.swapped and _turned(one, other, self.swapped) else ()
+        return any(told_apart(one[name], other[name], how) for name, how in self.telling.items() if name not in turned)
+
+
+def _turned(one: Mapping[str, str | None], other: Mapping[str, str | None], fields: tuple[str, str]) -> bool:
+    """Whether one record has in one field what the other has in the other."""
+    a, b = fields
+    return any(near(x, y) for x, y in ((one[a], other[b]), (one[b], other[a])) if x and y)
 
 
 def field_of(part: str) -> str:
@@ -84,6 +113,10 @@ PERSON = Kit(
         ("given_name", "street", "birth_date"),
         ("email", "family_name"),
     ),
+    telling={"given_name": "words", "birth_date": "date"},
+    swapped=("given_name", "family_name"),
+    proof=("tax_id",),
+    lasting=frozenset({"given_name", "birth_date", "tax_id"}),
 )
 
 COMPANY = Kit(
@@ -112,4 +145,7 @@ COMPANY = Kit(
     ),
     lessons=(("trading_name",), ("website",), ("postal_code", "street"), ("tax_id",)),
     sure=(("trading_name", "tax_id"), ("trading_name", "postal_code"), ("website", "trading_name")),
+    telling={"trading_name": "words", "country": "code"},
+    proof=("tax_id",),
+    lasting=frozenset({"trading_name", "tax_id"}),
 )

@@ -21,15 +21,33 @@ if TYPE_CHECKING:
 
 # Which of a customer's addresses is compared: the first kind there is.
 _ADDRESS_KINDS = ("billing", "service", "shipping")
+_COMPARED = (
+    "kind", "name", "given_name", "family_name", "birth_date", "email", "phone", "website", "country", "state", "tax_id"
+)  # fmt: skip
 _PLACE = ("line1", "line2", "city", "state", "postal_code")
 _NUMBER_FIRST, _NUMBER_LAST = r"^(?P<number>\d+\w?)[ ,]+(?P<street>.+)$", r"^(?P<street>.+?)[ ,]+(?P<number>\d+\w?)$"
 
 
-def records(engine: DuckDBEngine, kind: str, customers: ir.Table, addresses: ir.Table | None) -> pa.Table:
-    """Records of the persons (or companies) among the standardized customers, for `likeness.scored`.
+def speakers(customers: ir.Table, spoken_for: ir.Table) -> ir.Table:
+    """One customer for all rows that links tie together, under the founder's key: of each field the first present value
+    in their standing. `spoken_for`: customer_id, speaker, _standing."""
+    fields = [f for f in _COMPARED if f in customers.columns]
+    ranked = customers.select("customer_id", *fields).inner_join(spoken_for, "customer_id")
+    first = {f: ranked[f].argmin(ranked["_standing"], where=ranked[f].notnull()) for f in fields}
+    return ranked.group_by("speaker").aggregate(**first).rename(customer_id="speaker")
 
-    One row for each customer row that is in standard form, key `unique_id` (the canonical customer_id); the columns
-    are those that `kits` compares.
+
+def of_speakers(addresses: ir.Table, spoken_for: ir.Table) -> ir.Table:
+    """The addresses, each with the key of who speaks for its customer."""
+    owned = addresses.inner_join(spoken_for.select("customer_id", "speaker"), "customer_id")
+    return owned.drop("customer_id").rename(customer_id="speaker")
+
+
+def records(engine: DuckDBEngine, kind: str, customers: ir.Table, addresses: ir.Table | None) -> pa.Table:
+    """Records of the persons (or companies) among customers in standard form, for `likeness.scored`.
+
+    One row for each customer given, key `unique_id` (the canonical customer_id); the columns are those that `kits`
+    compares.
     """
     mine = customers.filter(customers["kind"] == kind)
     if addresses is not None:
@@ -40,10 +58,12 @@ def records(engine: DuckDBEngine, kind: str, customers: ir.Table, addresses: ir.
 
 
 def _one_address(addresses: ir.Table) -> ir.Table:
-    rank = ibis.cases(*((addresses["kind"] == k, i) for i, k in enumerate(_ADDRESS_KINDS)), else_=len(_ADDRESS_KINDS))
-    order = ibis.window(group_by="customer_id", order_by=[rank, addresses["address_id"]])
-    first = addresses.mutate(_nth=ibis.row_number().over(order)).filter(ibis._["_nth"] == 0)
-    return first.select(_customer="customer_id", **{f"_{c}": c for c in _PLACE})
+    """Of each customer the first address by kind, then key."""
+    kind = ibis.cases(*((addresses["kind"] == k, str(i)) for i, k in enumerate(_ADDRESS_KINDS)), else_="9")
+    rank = kind + addresses["address_id"]
+    place = ibis.struct({c: addresses[c] for c in _PLACE})
+    first = addresses.group_by("customer_id").aggregate(_place=place.argmin(rank))
+    return first.select(_customer="customer_id", **{f"_{c}": first["_place"][c] for c in _PLACE})
 
 
 def _person(table: pa.Table) -> pa.Table:

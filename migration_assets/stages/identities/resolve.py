@@ -3,33 +3,33 @@
 A link is what a source itself declares and holds in any case. A key and likeness are evidence: `decide` says what a
 machine may make of it, and what waits for a person. `never_merge` stops evidence only: what a link ties to an erased
 row is that person still, under the name that must not come back (I22), and is kept apart from look-alikes too.
+
+All rows pass through here, and few of them are in question: Python sees only those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import ibis
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration_assets.engine.predicates import holds
-from migration_assets.stages.identities.components import components
+from migration_assets.stages.identities.components import Ints, connected
 from migration_assets.stages.identities.decide import Decision, Facts, Likely, decided
+from migration_assets.stages.identities.standing import PAIRS, Standing, kept_apart, pairs_by_key, standing_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Identity, IdentityKey, IdentityLink
+    from migration_assets.plan.models import Identity
     from migration_assets.stages.feeds import RawTables
     from migration_assets.stages.identities.facts import FactRows
 
-# Two rows of one customer, by their standing, and the key or link that says so.
-_PAIRS = pa.schema({"a": pa.int64(), "b": pa.int64(), "rule": pa.string()})
 # Pairs that wait for a person, the likeliest first. Key: a, b (customer_id; a stands before b). `rule` is a key of the
 # plan, `likeness`, or `decision`; `reason`: decide.Reason.
 DOUBTS = pa.schema(
@@ -38,6 +38,8 @@ DOUBTS = pa.schema(
 
 # Gives the facts of some customer rows (table with customer_id).
 AskFacts = Callable[["ir.Table"], "FactRows"]
+# Gives pairs that look alike (likeness.PAIRS) among the rows.
+AskLikeness = Callable[[Standing], pa.Table]
 LIKENESS = "likeness"
 
 
@@ -47,7 +49,8 @@ class Resolved:
     (names of the keys and links, `likeness` or `decision`, that tied the row to another, sorted, separated by spaces;
     empty for a row that stands alone), members. `doubts` (DOUBTS): pairs that wait for a person.
 
-    The founder is the member whose system comes first in the plan's priority, then the lowest canonical key.
+    The founder is the member whose system comes first in the plan's priority, then the lowest canonical key. Evidence
+    and doubts name the founder of what links tie together, which speaks for all of it.
     """
 
     identities: ir.Table
@@ -60,62 +63,104 @@ def resolve_identities(
     customers: ir.Table,
     raw: RawTables,
     ask: AskFacts,
-    alike: pa.Table | None = None,
+    alike: AskLikeness | None = None,
     merge_at: float = 1.0,
     answers: Mapping[tuple[str, str], bool] | None = None,
 ) -> Resolved:
-    """Tie customer rows together, or say why not. `alike`: pairs with their probability (likeness.PAIRS), of which a
-    machine may merge those at or above `merge_at`; `ask` is asked for facts only of rows that evidence ties to others;
-    `answers`: pairs of customer keys that a person has decided, and whether they are one.
+    """Tie customer rows together, or say why not. `alike`: gives pairs with their probability, of which a machine may
+    merge those at or above `merge_at`; `ask` is asked for facts only of rows that evidence ties to others; `answers`:
+    pairs of customer keys that a person has decided, and whether they are one.
     """
-    ranked = engine.cached(_by_standing(identity, customers))
-    keys = engine.arrow(ranked.select("_standing", "customer_id").order_by("_standing"))["customer_id"]
-    keys = keys.cast(pa.string()).combine_chunks()
-    linked = _collected(engine, [_pairs_by_link(ranked, link, raw(link.table)) for link in identity.links])
-    sure = _collected(engine, [_pairs_by_key(ranked, key) for key in identity.keys])
-    likely = [Likely(a, b, 1.0, rule) for a, b, rule in _rows(sure)]
-    likely += _by_likeness(keys, alike) if alike is not None else []
-    links = [(a, b) for a, b, _ in _rows(linked)]
-    told = _answered(keys, answers or {})
-    # Who is one customer whatever the evidence says has one set of facts.
-    given = [*links, *(pair for pair, same in told.items() if same)]
-    facts = replace(_facts(engine, keys, given, likely, ask), apart=_kept_apart(engine, identity, ranked), answers=told)
-    decision = decided(len(keys), links, likely, facts, merge_at)
-    return Resolved(_identities(engine, keys, linked, decision), engine.table(_doubts(keys, decision)))
+    rows = standing_of(engine, identity, customers, raw)
+    likely = _by_keys(rows, pairs_by_key(engine, rows, identity.keys))
+    likely += _by_likeness(rows, alike(rows)) if alike is not None else []
+    told = _answered(rows, answers or {})
+    asked = _in_question(rows, likely, told)
+    facts = _facts(engine, asked, ask) if likely else Facts()
+    facts = replace(facts, apart=asked.numbers_of(kept_apart(engine, rows, identity)), answers=asked.answers(told))
+    decision = decided(len(asked.standings), asked.links(), asked.likely(likely), facts, merge_at)
+    merged = [(int(asked.standings[p.a]), int(asked.standings[p.b]), p.rule) for p in decision.merged]
+    return Resolved(_identities(engine, rows, merged), engine.table(_doubts(asked, decision)))
 
 
-def _rows(pairs: pa.Table) -> list[tuple[int, int, str]]:
-    return list(zip(*(pairs[c].to_pylist() for c in _PAIRS.names), strict=True))
+# --- evidence ------------------------------------------------------------------------------------------------------
 
 
-def _by_likeness(keys: pa.StringArray, alike: pa.Table) -> list[Likely]:
-    a, b = (pc.index_in(alike[c].cast(pa.string()), keys).to_pylist() for c in ("a", "b"))
-    return [
-        Likely(min(x, y), max(x, y), p, LIKENESS)
-        for x, y, p in zip(a, b, alike["probability"].to_pylist(), strict=True)
-    ]
+def _by_keys(rows: Standing, pairs: pa.Table) -> list[Likely]:
+    count = pairs.num_rows
+    return _spoken(rows, pairs["a"], pairs["b"], pairs["rule"].to_pylist(), [1.0] * count, [False] * count)
 
 
-def _kept_apart(engine: DuckDBEngine, identity: Identity, ranked: ir.Table) -> frozenset[int]:
-    """Standings of the rows that `never_merge` names."""
-    named = reduce(lambda a, p: a | holds(ranked, (p,)), identity.never_merge, ibis.literal(False))
-    return frozenset(engine.arrow(ranked.filter(named).select("_standing"))["_standing"].to_pylist())
+def _by_likeness(rows: Standing, alike: pa.Table) -> list[Likely]:
+    told = (alike[name].to_pylist() for name in ("probability", "told_apart"))
+    return _spoken(rows, rows.numbers(alike["a"]), rows.numbers(alike["b"]), [LIKENESS] * alike.num_rows, *told)
 
 
-def _facts(
-    engine: DuckDBEngine,
-    keys: pa.StringArray,
-    given: list[tuple[int, int]],
-    likely: list[Likely],
-    ask: AskFacts,
-) -> Facts:
-    """Facts of all rows that evidence might bring together, and of what links and answers (`given`) tie to them."""
-    if not likely:
-        return Facts()
-    group = components(len(keys), given)
-    named = {group[n] for pair in likely for n in (pair.a, pair.b)}
-    asked = [n for n in range(len(keys)) if group[n] in named]
-    found = ask(engine.table(pa.table({"customer_id": keys.take(pa.array(asked, pa.int64()))})))
+def _spoken(
+    rows: Standing, a: pa.Array, b: pa.Array, rules: list[str], probabilities: list[float], apart: list[bool]
+) -> list[Likely]:
+    """Pairs of those who speak for what links tie together; of each pair and rule the surest evidence."""
+    one, other = rows.group[a.to_numpy()], rows.group[b.to_numpy()]
+    low, high = np.minimum(one, other).tolist(), np.maximum(one, other).tolist()
+    pairs = (Likely(*given) for given in zip(low, high, probabilities, rules, apart, strict=True))
+    best: dict[tuple[int, int, str], Likely] = {}
+    for pair in sorted((p for p in pairs if p.a != p.b), key=lambda p: (p.probability, not p.told_apart)):
+        best[pair.a, pair.b, pair.rule] = pair
+    return list(best.values())
+
+
+def _answered(rows: Standing, answers: Mapping[tuple[str, str], bool]) -> dict[tuple[int, int], bool]:
+    """Answers by standing; those about rows that the source no longer has wait for them to come back."""
+    pairs = list(answers)
+    a, b = (rows.numbers(pa.array([p[i] for p in pairs], pa.string())).to_pylist() for i in (0, 1))
+    return {
+        (min(x, y), max(x, y)): answers[pair]
+        for x, y, pair in zip(a, b, pairs, strict=True)
+        if x is not None and y is not None
+    }
+
+
+# --- who is in question --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _InQuestion:
+    """Rows that evidence or an answer is about, with all that links tie to them, numbered anew in their standing."""
+
+    rows: Standing
+    standings: Ints
+
+    def number(self, standing: int) -> int:
+        return int(np.searchsorted(self.standings, standing))
+
+    def numbers_of(self, standings: Ints) -> frozenset[int]:
+        mine = standings[np.isin(standings, self.standings)]
+        return frozenset(np.searchsorted(self.standings, mine).tolist())
+
+    def links(self) -> list[tuple[int, int]]:
+        group = self.rows.group[self.standings]
+        ties = zip(group.tolist(), range(len(self.standings)), strict=True)
+        return [(self.number(low), member) for low, member in ties if self.standings[member] != low]
+
+    def likely(self, pairs: list[Likely]) -> list[Likely]:
+        return [replace(p, a=self.number(p.a), b=self.number(p.b)) for p in pairs]
+
+    def answers(self, told: dict[tuple[int, int], bool]) -> dict[tuple[int, int], bool]:
+        return {(self.number(a), self.number(b)): same for (a, b), same in told.items()}
+
+    def keys(self) -> pa.StringArray:
+        return self.rows.keys.take(pa.array(self.standings))
+
+
+def _in_question(rows: Standing, likely: list[Likely], told: dict[tuple[int, int], bool]) -> _InQuestion:
+    named = [n for p in likely for n in (p.a, p.b)] + [n for pair in told for n in pair]
+    groups = np.unique(rows.group[np.array(named, dtype=np.int64)])
+    return _InQuestion(rows, np.flatnonzero(np.isin(rows.group, groups)))
+
+
+def _facts(engine: DuckDBEngine, asked: _InQuestion, ask: AskFacts) -> Facts:
+    keys = asked.keys()
+    found = ask(engine.table(pa.table({"customer_id": keys})))
     plans: dict[int, set[str]] = {}
     for n, plan in _told(engine, keys, found.plans, "plan_code"):
         plans.setdefault(n, set()).add(plan)
@@ -129,26 +174,18 @@ def _facts(
     )
 
 
-def _answered(keys: pa.StringArray, answers: Mapping[tuple[str, str], bool]) -> dict[tuple[int, int], bool]:
-    """Answers by standing; those about rows that the source no longer has wait for them to come back."""
-    pairs = list(answers)
-    a, b = (pc.index_in(pa.array([p[i] for p in pairs], pa.string()), keys).to_pylist() for i in (0, 1))
-    return {
-        (min(x, y), max(x, y)): answers[pair]
-        for x, y, pair in zip(a, b, pairs, strict=True)
-        if x is not None and y is not None
-    }
-
-
 def _told(engine: DuckDBEngine, keys: pa.StringArray, rows: ir.Table, *columns: str) -> list[tuple]:
-    """Rows of facts with the customer's standing in place of the key, in a fixed order."""
+    """Rows of facts with the customer's number in place of the key, in a fixed order."""
     table = engine.arrow(rows.order_by(["customer_id", *columns]))
-    standing = pc.index_in(table["customer_id"].cast(pa.string()), keys)
-    return list(zip(standing.to_pylist(), *(table[c].to_pylist() for c in columns), strict=True))
+    number = pc.index_in(table["customer_id"].cast(pa.string()), keys)
+    return list(zip(number.to_pylist(), *(table[c].to_pylist() for c in columns), strict=True))
 
 
-def _doubts(keys: pa.StringArray, decision: Decision) -> pa.Table:
-    names = keys.to_pylist()
+# --- what comes of it ----------------------------------------------------------------------------------------------
+
+
+def _doubts(asked: _InQuestion, decision: Decision) -> pa.Table:
+    names = asked.keys().to_pylist()
     rows = [
         {
             "a": names[d.pair.a],
@@ -162,60 +199,25 @@ def _doubts(keys: pa.StringArray, decision: Decision) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=DOUBTS)
 
 
-def _collected(engine: DuckDBEngine, parts: list[ir.Table]) -> pa.Table:
-    return engine.arrow(engine.union(parts)).cast(_PAIRS) if parts else _PAIRS.empty_table()
-
-
-def _by_standing(identity: Identity, customers: ir.Table) -> ir.Table:
-    rank = (
-        ibis.cases(
-            *((customers["source_system"] == system, i) for i, system in enumerate(identity.priority)),
-            else_=len(identity.priority),
-        )
-        if identity.priority
-        else ibis.literal(0)
+def _identities(engine: DuckDBEngine, rows: Standing, merged: list[tuple[int, int, str]]) -> ir.Table:
+    a, b, rule = (list(column) for column in zip(*merged, strict=True)) if merged else ([], [], [])
+    tied = pa.concat_tables([rows.links, pa.table({"a": a, "b": b, "rule": rule}, schema=PAIRS)])
+    founder = connected(len(rows), tied["a"].to_numpy(), tied["b"].to_numpy())
+    frame = pa.table(
+        {
+            "_standing": pa.array(np.arange(len(rows))),
+            "customer_id": rows.keys,
+            "identity_id": rows.keys.take(pa.array(founder)),
+        }
     )
-    order = ibis.window(order_by=[rank, customers["customer_id"]])
-    return customers.mutate(_standing=ibis.row_number().over(order))
+    identities = engine.table(frame).left_join(_rules(engine, tied), "_standing").drop("_standing_right")
+    told = identities["rule"].fill_null("")
+    members = identities.count().over(ibis.window(group_by="identity_id"))
+    return identities.select("customer_id", "identity_id", rule=told, members=members)
 
 
-def _pairs_by_key(ranked: ir.Table, key: IdentityKey) -> ir.Table:
-    """Each row with the first row (in standing) that has the same values; rows missing one are left out."""
-    whole = ranked.filter([ranked[f].notnull() for f in key.fields])
-    first = whole["_standing"].min().over(ibis.window(group_by=list(key.fields)))
-    near = whole.select(a=first, b=whole["_standing"], rule=ibis.literal(key.name))
-    return _typed(near.filter(near.a != near.b))
-
-
-def _pairs_by_link(ranked: ir.Table, link: IdentityLink, raw: ir.Table) -> ir.Table:
-    system, _, table = link.table.partition(".")
-    to_system, _, to_table = link.to_table.partition(".")
-    here = ranked.filter((ranked.source_system == system) & (ranked.source_table == table))
-    there = ranked.filter((ranked.source_system == to_system) & (ranked.source_table == to_table))
-    tie = raw.select(_row=raw["_row"], _to=raw[link.column].cast("string"))
-    ours = here.select(b=here["_standing"], _row=here["source_row"]).inner_join(tie, "_row")
-    theirs = there.select(a=there["_standing"], _to=there["source_id"])
-    return _typed(ours.inner_join(theirs, "_to").select("a", "b", rule=ibis.literal(link.name)))
-
-
-def _typed(pairs: ir.Table) -> ir.Table:
-    return pairs.select(a=pairs.a.cast("int64"), b=pairs.b.cast("int64"), rule=pairs.rule.cast("string"))
-
-
-def _identities(engine: DuckDBEngine, keys: pa.StringArray, linked: pa.Table, decision: Decision) -> ir.Table:
-    tied = [*_rows(linked), *((p.a, p.b, p.rule) for p in decision.merged)]
-    founders = components(len(keys), [(a, b) for a, b, _ in tied])
-    rules: dict[int, set[str]] = {}
-    for a, b, rule in tied:
-        rules.setdefault(a, set()).add(rule)
-        rules.setdefault(b, set()).add(rule)
-    frame = engine.table(
-        pa.table(
-            {
-                "customer_id": keys,
-                "identity_id": keys.take(pa.array(founders, pa.int64())),
-                "rule": pa.array([" ".join(sorted(rules.get(i, ()))) for i in range(len(keys))], pa.string()),
-            }
-        )
-    )
-    return frame.mutate(members=frame.count().over(ibis.window(group_by="identity_id")))
+def _rules(engine: DuckDBEngine, tied: pa.Table) -> ir.Table:
+    """_standing (key) and the names of what ties the row to others."""
+    ends = engine.table(tied)
+    each = ends.select(_standing="a", rule="rule").union(ends.select(_standing="b", rule="rule")).distinct()
+    return each.group_by("_standing").aggregate(rule=each["rule"].group_concat(" ", order_by=each["rule"]))

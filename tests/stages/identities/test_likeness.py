@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from datetime import date, timedelta
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from migration_assets.stages.identities.kits import COMPANY, PERSON, Kit, field_of
-from migration_assets.stages.identities.likeness import KEY, scored, tempered
+from migration_assets.stages.identities.likeness import KEY, LARGEST_BLOCK, scored, tempered
 
 GIVEN = "anna bruno clara david emil frida georg hanna ivan julia karl lena max nora otto paula quirin rosa sven tina"
 FAMILY = "adler becker conrad dietz ebert fuchs gruber haas imhof jansen keller lang maier nagel opitz pohl quast roth"
@@ -123,11 +124,34 @@ def test_what_was_learned_is_tempered_by_what_is_usual() -> None:
         {"m_probability": 0.0},
     ]
     untaught = [{"u_probability": 0.5}, {"u_probability": 0.5}]
-    model = tempered({"comparisons": [{"comparison_levels": levels}, {"comparison_levels": untaught}]})
-    first, second = (
+    given = [
+        {"output_column_name": "birth_date", "comparison_levels": levels},
+        {"output_column_name": "city", "comparison_levels": copy.deepcopy(levels)},
+        {"output_column_name": "state", "comparison_levels": untaught},
+    ]
+    model = tempered({"comparisons": given}, frozenset({"birth_date"}))
+    kept, may_change, unknown = (
         [(x.get("m_probability"), x.get("u_probability")) for x in c["comparison_levels"]] for c in model["comparisons"]
     )
-    assert first[0] == (None, None)
-    assert [m for m, _ in first[1:]] == pytest.approx([0.99, 0.005, 0.005])
-    assert [u for _, u in first[1:]] == [0.01, 0.09, 1e-7]
-    assert [m for m, _ in second] == pytest.approx([0.9, 0.1])
+    assert kept[0] == (None, None)
+    assert [m for m, _ in kept[1:]] == pytest.approx([0.99, 0.005, 0.005])
+    assert [u for _, u in kept[1:]] == [0.01, 0.09, 1e-7]
+    assert [m for m, _ in may_change[1:]] == pytest.approx([0.875, 0.0625, 0.0625]), "people move"
+    assert [m for m, _ in unknown] == pytest.approx([0.75, 0.25])
+
+
+def test_a_value_that_too_many_share_leads_nobody_to_anybody() -> None:
+    crowd = [
+        {
+            KEY: f"{n:03}",
+            "given_name": f"g{n}",
+            "family_name": "smith",
+            "birth_date": f"19{n % 90 + 10}-01-01",
+            "city": "x",
+        }
+        for n in range(LARGEST_BLOCK + 20)
+    ]
+    twice = [{**crowd[5], KEY: "5b"}]
+    made = scored(pa.Table.from_pylist([*crowd, *twice]), PERSON, floor=0.5, seed=1)
+    assert made.crowded == {"city family_name": LARGEST_BLOCK + 21}
+    assert ("005", "5b") in {(r["a"], r["b"]) for r in made.pairs.to_pylist()}, "other values lead to the pair"

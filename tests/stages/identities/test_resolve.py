@@ -64,12 +64,13 @@ def test_without_erased_rows_links_and_keys_join_as_before(engine, canonical) ->
     rows = [customer("crm.a:1"), customer("crm.a:2", email="j@x.example"), customer("erp.c:7", email="j@x.example")]
     found = resolved(engine, canonical, rows, ["1"])
     assert found["crm.a:2"] == ("crm.a:1", "mailbox")
-    assert found["erp.c:7"] == ("crm.a:1", "account mailbox")
+    assert found["erp.c:7"] == ("crm.a:1", "account")
+    assert found["crm.a:1"] == ("crm.a:1", "account mailbox"), "the founder of what is linked speaks for all of it"
 
 
 def alike(*pairs):
-    columns = zip(*pairs, strict=True)
-    return pa.table(dict(zip(("a", "b", "probability"), map(list, columns), strict=True)))
+    rows = [dict(zip(("a", "b", "probability", "told_apart"), (*p, False)[:4], strict=True)) for p in pairs]
+    return pa.Table.from_pylist(rows)
 
 
 def decided(engine, canonical, customers, pairs, answers=None, **facts):
@@ -85,7 +86,7 @@ def decided(engine, canonical, customers, pairs, answers=None, **facts):
     rows = canonical("customer", *customers)
     raw = engine.table(pa.table({"_row": pa.array([], pa.int64()), "account": pa.array([], pa.string())}))
     found = resolve_identities(
-        engine, IDENTITY, rows, lambda _: raw, ask, alike(*pairs), merge_at=0.99, answers=answers
+        engine, IDENTITY, rows, lambda _: raw, ask, lambda _: alike(*pairs), merge_at=0.99, answers=answers
     )
     identities = {r["customer_id"]: r["identity_id"] for r in engine.arrow(found.identities).to_pylist()}
     doubts = [(r["a"], r["b"], r["rule"], r["reason"]) for r in engine.arrow(found.doubts).to_pylist()]
@@ -99,6 +100,13 @@ def test_likeness_merges_from_the_threshold_and_asks_below(engine, canonical) ->
     assert identities == {f"crm.a:{n}": f"crm.a:{1 if n == 2 else n}" for n in range(1, 6)}
     assert doubts == [("crm.a:3", "crm.a:4", "likeness", "unsure")]
     assert asked == ["crm.a:1", "crm.a:2", "crm.a:3", "crm.a:4"], "facts of nobody else are read"
+
+
+def test_likeness_does_not_merge_those_whom_just_one_thing_tells_apart(engine, canonical) -> None:
+    rows = [customer("crm.a:1"), customer("crm.a:2")]
+    identities, doubts, _ = decided(engine, canonical, rows, [("crm.a:1", "crm.a:2", 1.0, True)])
+    assert identities["crm.a:2"] == "crm.a:2"
+    assert doubts == [("crm.a:1", "crm.a:2", "likeness", "told_apart")]
 
 
 def test_a_key_does_not_merge_two_that_were_both_billed(engine, canonical) -> None:

@@ -1,0 +1,118 @@
+"""Customer rows in their standing, and which of them the source itself declares to be one customer.
+
+A row's standing is its number from 0: first the plan's priority of systems, then the canonical key. The lowest of an
+identity is its founder. Links hold whatever else does, so that what they tie together is looked at as one from here on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migration_assets.engine.predicates import holds
+from migration_assets.stages.identities.components import Ints, connected
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.models import Identity, IdentityKey, IdentityLink
+    from migration_assets.stages.feeds import RawTables
+
+# Two rows, by their standing, and the key or link that says they are one.
+PAIRS = pa.schema({"a": pa.int64(), "b": pa.int64(), "rule": pa.string()})
+_PLACE = ("source_system", "source_table", "source_row", "source_id")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`keys`: canonical customer_id by standing. `links`: PAIRS that the source declares; `group`: for each standing
+    the lowest one that links tie it to. `rows`: in the engine, one for each customer row; key `_standing`."""
+
+    keys: pa.StringArray
+    links: pa.Table
+    group: Ints
+    rows: ir.Table
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def numbers(self, customer_ids: pa.ChunkedArray | pa.Array) -> pa.Array:
+        """Standing of each key, null for one that no row has."""
+        found = pc.index_in(customer_ids.cast(pa.string()), self.keys)
+        return (found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found).cast(pa.int64())
+
+    def spoken_for(self, engine: DuckDBEngine) -> ir.Table:
+        """Each customer row and the founder of what links tie it to: customer_id (key), speaker, _standing."""
+        frame = {"customer_id": self.keys, "speaker": self.keys.take(pa.array(self.group))}
+        return engine.table(pa.table({**frame, "_standing": pa.array(np.arange(len(self)))}))
+
+
+def standing_of(engine: DuckDBEngine, identity: Identity, customers: ir.Table, raw: RawTables) -> Standing:
+    """Number the rows and follow the plan's links."""
+    read = {"customer_id", *_PLACE, *(f for key in identity.keys for f in key.fields)}
+    read |= {p.field for p in identity.never_merge}
+    ranked = engine.cached(_ranked(identity, customers.select(*sorted(read))))
+    keys = engine.arrow(ranked.select("_standing", "customer_id").order_by("_standing"))["customer_id"]
+    links = _collected(engine, [_by_link(ranked, link, raw(link.table)) for link in identity.links])
+    group = connected(len(keys), links["a"].to_numpy(), links["b"].to_numpy())
+    return Standing(keys.cast(pa.string()).combine_chunks(), links, group, ranked)
+
+
+def pairs_by_key(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey]) -> pa.Table:
+    """Each row with the first row (in standing) that has the same values of a key (PAIRS); rows missing one are left
+    out."""
+    return _collected(engine, [_by_key(rows.rows, key) for key in keys])
+
+
+def kept_apart(engine: DuckDBEngine, rows: Standing, identity: Identity) -> Ints:
+    """Standings of the rows that `never_merge` names."""
+    named = reduce(lambda a, p: a | holds(rows.rows, (p,)), identity.never_merge, ibis.literal(False))
+    found: Ints = engine.arrow(rows.rows.filter(named).select("_standing"))["_standing"].to_numpy()
+    return found
+
+
+def _ranked(identity: Identity, customers: ir.Table) -> ir.Table:
+    rank = (
+        ibis.cases(
+            *((customers["source_system"] == system, i) for i, system in enumerate(identity.priority)),
+            else_=len(identity.priority),
+        )
+        if identity.priority
+        else ibis.literal(0)
+    )
+    order = ibis.window(order_by=[rank, customers["customer_id"]])
+    return customers.mutate(_standing=ibis.row_number().over(order))
+
+
+def _by_key(ranked: ir.Table, key: IdentityKey) -> ir.Table:
+    whole = ranked.filter([ranked[f].notnull() for f in key.fields])
+    first = whole["_standing"].min().over(ibis.window(group_by=list(key.fields)))
+    near = whole.select(a=first, b=whole["_standing"], rule=ibis.literal(key.name))
+    return _typed(near.filter(near.a != near.b))
+
+
+def _by_link(ranked: ir.Table, link: IdentityLink, raw: ir.Table) -> ir.Table:
+    system, _, table = link.table.partition(".")
+    to_system, _, to_table = link.to_table.partition(".")
+    here = ranked.filter((ranked.source_system == system) & (ranked.source_table == table))
+    there = ranked.filter((ranked.source_system == to_system) & (ranked.source_table == to_table))
+    tie = raw.select(_row=raw["_row"], _to=raw[link.column].cast("string"))
+    ours = here.select(b=here["_standing"], _row=here["source_row"]).inner_join(tie, "_row")
+    theirs = there.select(a=there["_standing"], _to=there["source_id"])
+    return _typed(ours.inner_join(theirs, "_to").select("a", "b", rule=ibis.literal(link.name)))
+
+
+def _typed(pairs: ir.Table) -> ir.Table:
+    return pairs.select(a=pairs.a.cast("int64"), b=pairs.b.cast("int64"), rule=pairs.rule.cast("string"))
+
+
+def _collected(engine: DuckDBEngine, parts: list[ir.Table]) -> pa.Table:
+    return engine.arrow(engine.union(parts)).cast(PAIRS) if parts else PAIRS.empty_table()
