@@ -7,6 +7,7 @@ model comes back with them, so that a verdict can be explained later.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -156,8 +157,8 @@ def tempered(model: dict[str, Any], lasting: frozenset[str]) -> dict[str, Any]:
 
     A level's chance among true pairs (m) is learned from pairs that agree on something, which may be all alike; the
     usual one has nine of ten agree on what is lasting and three of four on what may change, and the rest share out what
-    is left. A level that random pairs never show (u) is
-    taken to be as rare as one in ten million.
+    is left. A level that random pairs never show (u) is taken to be as rare as one in ten million. And less alike never
+    says more: a level counts at most what the one above it does.
     """
     for comparison in model["comparisons"]:
         levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
@@ -166,9 +167,12 @@ def tempered(model: dict[str, Any], lasting: frozenset[str]) -> dict[str, Any]:
         usual = [agree, *[(1 - agree) / (len(levels) - 1)] * (len(levels) - 1)]
         learned = [level.get("m_probability") or 0.0 for level in levels]
         total = sum(learned)
+        most = math.inf
         for level, default, m in zip(levels, usual, learned, strict=True):
-            level["m_probability"] = default if not total else trust * m / total + (1 - trust) * default
+            chance = default if not total else trust * m / total + (1 - trust) * default
             level["u_probability"] = max(level.get("u_probability") or 0.0, _RAREST)
+            level["m_probability"] = min(chance, most * level["u_probability"])
+            most = level["m_probability"] / level["u_probability"]
     return model
 
 

@@ -121,7 +121,7 @@ def test_what_was_learned_is_tempered_by_what_is_usual() -> None:
         {"is_null_level": True},
         {"m_probability": 1.0, "u_probability": 0.01},
         {"u_probability": 0.09},
-        {"m_probability": 0.0},
+        {"m_probability": 0.0, "u_probability": 0.9},
     ]
     untaught = [{"u_probability": 0.5}, {"u_probability": 0.5}]
     given = [
@@ -135,23 +135,41 @@ def test_what_was_learned_is_tempered_by_what_is_usual() -> None:
     )
     assert kept[0] == (None, None)
     assert [m for m, _ in kept[1:]] == pytest.approx([0.99, 0.005, 0.005])
-    assert [u for _, u in kept[1:]] == [0.01, 0.09, 1e-7]
+    assert [u for _, u in kept[1:]] == [0.01, 0.09, 0.9]
     assert [m for m, _ in may_change[1:]] == pytest.approx([0.875, 0.0625, 0.0625]), "people move"
     assert [m for m, _ in unknown] == pytest.approx([0.75, 0.25])
 
 
+def test_less_alike_never_says_more() -> None:
+    levels = [{"m_probability": 0.3, "u_probability": 0.2}, {"m_probability": 0.7, "u_probability": 0.01}]
+    given = {"comparisons": [{"output_column_name": "city", "comparison_levels": levels}]}
+    (made,) = tempered(given, frozenset())["comparisons"]
+    exact, near = (level["m_probability"] / level["u_probability"] for level in made["comparison_levels"])
+    assert near == pytest.approx(exact)
+
+
+def test_what_random_pairs_never_show_is_rare_and_not_impossible() -> None:
+    levels = [{"m_probability": 1.0}, {"m_probability": 0.0, "u_probability": 1.0}]
+    (made,) = tempered({"comparisons": [{"output_column_name": "city", "comparison_levels": levels}]}, frozenset())[
+        "comparisons"
+    ]
+    assert [level["u_probability"] for level in made["comparison_levels"]] == [1e-7, 1.0]
+
+
 def test_a_value_that_too_many_share_leads_nobody_to_anybody() -> None:
+    rng = random.Random(4)
     crowd = [
         {
             KEY: f"{n:03}",
-            "given_name": f"g{n}",
+            "given_name": "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=8)),
             "family_name": "smith",
-            "birth_date": f"19{n % 90 + 10}-01-01",
-            "city": "x",
+            "birth_date": (date(1940, 1, 1) + timedelta(days=rng.randrange(20_000))).isoformat(),
+            "city": "bonn",
         }
         for n in range(LARGEST_BLOCK + 20)
     ]
-    twice = [{**crowd[5], KEY: "5b"}]
+    twice = [{**row, KEY: f"{row[KEY]}b"} for row in crowd[:10]]
     made = scored(pa.Table.from_pylist([*crowd, *twice]), PERSON, floor=0.5, seed=1)
-    assert made.crowded == {"city family_name": LARGEST_BLOCK + 21}
-    assert ("005", "5b") in {(r["a"], r["b"]) for r in made.pairs.to_pylist()}, "other values lead to the pair"
+    assert made.crowded == {"city family_name": LARGEST_BLOCK + 30}
+    found = [(r["a"], r["b"]) for r in made.pairs.to_pylist()]
+    assert sorted(found) == [(f"{n:03}", f"{n:03}b") for n in range(10)], "other values lead to those that are one"
