@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 # Why a machine does not decide, in words (stages.identities.decide.Reason).
 WHY = {
     "unsure": "alike, but not enough to be sure",
+    "told_apart": "alike, but for what tells people of one household, or companies of one group, apart",
     "two_payers": "both have been billed",
     "same_plan_twice": "both have an active subscription to one plan",
     "two_tax_ids": "their verified tax numbers differ",
+    "both_loaded": "two customers of the new system already, with ids of their own",
     "contradicted": "what was decided contradicts other decisions or the source",
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.feeds import Mapping
 from migration_assets.stages.identities.facts import facts_of
 from migration_assets.stages.identities.likely import Alike, likely_pairs
+from migration_assets.stages.identities.loaded import ids_in_target
 from migration_assets.stages.identities.resolve import resolve_identities
 from migration_assets.stages.identities.standing import Standing
 from migration_assets.wiring.call import StageCall
@@ -95,7 +98,7 @@ def _identify(call: StageCall) -> StageOutput:
         identity,
         customers,
         call.golden(),
-        ask=lambda asked: facts_of(feeds, registrations, asked),
+        ask=lambda asked: facts_of(feeds, registrations, asked, _ids_in_target(call)),
         alike=likeness.pairs if likeness else None,
         merge_at=identity.matching.merge_at if identity.matching else 1.0,
         answers=queue.decisions(),
@@ -123,6 +126,12 @@ def _identify(call: StageCall) -> StageOutput:
 
     # Nobody may be in doubt.
     return StageOutput(tables, metadata, may_be_empty={"doubts"}, publish=publish)
+
+
+def _ids_in_target(call: StageCall) -> Callable[[Iterable[str]], dict[str, str]]:
+    # Who is who comes before the target's schema in the graph: the first run may find no database there.
+    call.workspace.make_target_database()
+    return partial(ids_in_target, call.workspace.target)
 
 
 def _party(call: StageCall, entity: str) -> ir.Table | None:

@@ -14,12 +14,14 @@ from typing import Literal
 # Why a person has to look. `unsure`: below the plan's `merge_at`. The others would be merged if it went by likeness:
 # `told_apart` differ in just what tells members of a household or a group apart, `two_payers` have both been billed,
 # `same_plan_twice` both have an active subscription to one plan, `two_tax_ids` have different verified numbers of one
-# country. `contradicted`: persons have said of others, or the source has, what cannot be true together with what a
-# person said of these.
-Reason = Literal["unsure", "told_apart", "two_payers", "same_plan_twice", "two_tax_ids", "contradicted"]
+# country, `both_loaded` are two customers of the target already, whose ids are given. `contradicted`: persons have said
+# of others, or the source has, what cannot be true together with what a person said of these.
+Reason = Literal[
+    "unsure", "told_apart", "two_payers", "same_plan_twice", "two_tax_ids", "both_loaded", "contradicted"
+]  # fmt: skip
 
-# The rule of a pair that a person has decided.
-ANSWER = "decision"
+# The rules of a pair that a person has decided, and of one that only looks alike.
+ANSWER, LIKENESS = "decision", "likeness"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Facts:
 
     `billed`: members that have been sent an invoice or have paid. `plans`: plans a member has an active subscription
     to. `tax_ids`: country -> verified numbers. `apart`: members that are like nobody (erased, or named by the plan).
-    `answers`: pairs (a before b) that a person has decided, and whether they are one customer.
+    `answers`: pairs (a before b) that a person has decided, and whether they are one customer. `loaded`: the id in the
+    target of a member that is there already.
     """
 
     billed: frozenset[int] = frozenset()
@@ -48,6 +51,7 @@ class Facts:
     tax_ids: Mapping[int, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     apart: frozenset[int] = frozenset()
     answers: Mapping[tuple[int, int], bool] = field(default_factory=dict)
+    loaded: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def decided(
             continue
         if groups.are_parted(pair.a, pair.b):
             continue
-        reason = _unsure(pair, merge_at) or groups.against(pair.a, pair.b)
+        reason = groups.unsure(pair, merge_at) or groups.against(pair.a, pair.b)
         if reason is None:
             groups.join(pair.a, pair.b)
             merged.append(pair)
@@ -107,12 +111,6 @@ def decided(
     return Decision(tuple(merged), tuple(waiting))
 
 
-def _unsure(pair: Likely, merge_at: float) -> Reason | None:
-    if pair.probability < merge_at:
-        return "unsure"
-    return "told_apart" if pair.told_apart else None
-
-
 class _Groups:
     """Members that are one customer so far, and what is known of them together."""
 
@@ -122,6 +120,7 @@ class _Groups:
         self._parted: dict[int, set[tuple[int, int]]] = {}
         self._plans = {n: set(plans) for n, plans in facts.plans.items()}
         self._tax_ids = {n: {c: set(numbers) for c, numbers in ids.items()} for n, ids in facts.tax_ids.items()}
+        self._loaded = {n: {target_id} for n, target_id in facts.loaded.items()}
 
     def part(self, a: int, b: int) -> bool:
         """Let nothing bring the groups of two members together; False when they are one already."""
@@ -141,6 +140,19 @@ class _Groups:
 
     def is_apart(self, member: int) -> bool:
         return self._root(member) in self._apart
+
+    def unsure(self, pair: Likely, merge_at: float) -> Reason | None:
+        """Why likeness is not enough for a pair, if it is not. Who is one customer of the target already stays one for
+        as long as they look alike at all; who is two there stays two until a person says otherwise."""
+        if pair.rule == LIKENESS:
+            one, other = (self._loaded.get(self._root(end), set()) for end in (pair.a, pair.b))
+            if one & other:
+                return None
+            if one and other and pair.probability >= merge_at:
+                return "both_loaded"
+        if pair.probability < merge_at:
+            return "unsure"
+        return "told_apart" if pair.told_apart else None
 
     def against(self, a: int, b: int) -> Reason | None:
         """What speaks against tying the groups of two members, if anything."""
@@ -164,6 +176,8 @@ class _Groups:
                 known.add(low)
         if high in self._parted:
             self._parted.setdefault(low, set()).update(self._parted[high])
+        if high in self._loaded:
+            self._loaded.setdefault(low, set()).update(self._loaded[high])
         if high in self._plans:
             self._plans.setdefault(low, set()).update(self._plans[high])
         for country, numbers in self._tax_ids.get(high, {}).items():

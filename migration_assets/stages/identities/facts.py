@@ -3,7 +3,8 @@ verified. Read from the golden copy, for the rows that are asked about only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import ibis
@@ -25,21 +26,30 @@ _GIVES_ACCESS = ("trialing", "active", "past_due", "paused")
 @dataclass(frozen=True)
 class FactRows:
     """Facts as rows. `billed`: customer_id. `plans`: customer_id, plan_code. `tax_ids`: customer_id, country,
-    tax_number. Each row once; only customers that were asked about."""
+    tax_number. Each row once; only customers that were asked about. `loaded`: customer_id -> id in the target of those
+    that are there already."""
 
     billed: ir.Table
     plans: ir.Table
     tax_ids: ir.Table
+    loaded: Mapping[str, str] = field(default_factory=dict)
 
 
-def facts_of(feeds: Feeds, registrations: ir.Table | None, asked: ir.Table) -> FactRows:
-    """Facts of the customer rows in `asked` (customer_id). `registrations`: tax registrations in standard form."""
+def facts_of(
+    feeds: Feeds,
+    registrations: ir.Table | None,
+    asked: ir.Table,
+    ids_of: Callable[[Iterable[str]], Mapping[str, str]] = lambda _: {},
+) -> FactRows:
+    """Facts of the customer rows in `asked` (customer_id). `registrations`: tax registrations in standard form;
+    `ids_of`: gives the target's ids of canonical keys."""
     engine = feeds.engine
     asked = engine.cached(asked.select("customer_id").distinct())
     return FactRows(
         billed=engine.cached(_billed(feeds, asked)),
         plans=engine.cached(_plans(feeds, asked)),
         tax_ids=engine.cached(_verified(engine, registrations, asked)),
+        loaded=ids_of(engine.arrow(asked)["customer_id"].to_pylist()),
     )
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration_assets.stages.identities.components import Ints, connected
-from migration_assets.stages.identities.decide import Decision, Facts, Likely, decided
+from migration_assets.stages.identities.decide import LIKENESS, Decision, Facts, Likely, decided
 from migration_assets.stages.identities.standing import PAIRS, Standing, kept_apart, pairs_by_key, standing_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ DOUBTS = pa.schema(
 AskFacts = Callable[["ir.Table"], "FactRows"]
 # Gives pairs that look alike (likeness.PAIRS) among the rows.
 AskLikeness = Callable[[Standing], pa.Table]
-LIKENESS = "likeness"
 
 
 @dataclass(frozen=True)
@@ -171,6 +170,7 @@ def _facts(engine: DuckDBEngine, asked: _InQuestion, ask: AskFacts) -> Facts:
         billed=frozenset(n for (n,) in _told(engine, keys, found.billed)),
         plans={n: frozenset(held) for n, held in plans.items()},
         tax_ids={n: {c: frozenset(numbers) for c, numbers in ids.items()} for n, ids in tax_ids.items()},
+        loaded={n: found.loaded[key] for n, key in enumerate(keys.to_pylist()) if key in found.loaded},
     )
 
 

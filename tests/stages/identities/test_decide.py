@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,27 @@ def test_verified_tax_numbers_contradict_each_other_within_a_country(
     verified = {n: {c: frozenset(number.split()) for c, number in ids.items()} for n, ids in enumerate((one, other))}
     done = decided(2, [], [alike(0, 1)], Facts(tax_ids=verified), merge_at=0.99)
     assert doubts(done) == ([(0, 1, "two_tax_ids")] if waits else [])
+
+
+def test_one_customer_of_the_target_stays_one_while_its_rows_look_alike_at_all() -> None:
+    facts = Facts(loaded={0: "x", 1: "x"})
+    done = decided(2, [], [alike(0, 1, 0.6)], facts, merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([(0, 1)], [])
+    billed = decided(2, [], [alike(0, 1, 0.6)], replace(facts, billed=frozenset({0, 1})), merge_at=0.99)
+    assert doubts(billed) == [(0, 1, "two_payers")], "what speaks against it, still does"
+
+
+def test_likeness_does_not_make_one_of_two_customers_of_the_target() -> None:
+    facts = Facts(loaded={0: "x", 1: "y"})
+    assert doubts(decided(2, [], [alike(0, 1)], facts, merge_at=0.99)) == [(0, 1, "both_loaded")]
+    by_key = decided(2, [], [Likely(0, 1, 1.0, "tax_number")], facts, merge_at=0.99)
+    assert merged(by_key) == [(0, 1)], "a key of the plan does"
+
+
+def test_a_newcomer_joins_one_customer_of_the_target_and_does_not_tie_two() -> None:
+    facts = Facts(loaded={0: "x", 1: "y"})
+    done = decided(3, [], [alike(0, 2, 0.999), alike(1, 2, 0.995)], facts, merge_at=0.99)
+    assert (merged(done), doubts(done)) == ([(0, 2)], [(1, 2, "both_loaded")])
 
 
 def test_who_is_apart_is_like_nobody_and_neither_is_what_a_link_ties_to_them() -> None:
