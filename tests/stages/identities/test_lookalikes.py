@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import locale
+import time
+from collections.abc import Iterator
+
 import pytest
 
 from benchmarks.lookalikes import DUPLICATES, Verdicts, legacy_company, verdicts
@@ -43,6 +48,23 @@ def test_nobody_is_merged_who_was_entered_once(found: Verdicts) -> None:
     assert found.merged_wrongly() == set()
 
 
-def test_order_of_rows_and_threads_change_nothing(found: Verdicts, legacy: Legacy) -> None:
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another time zone and, where the machine has one, a locale that sorts and writes letters in its own way."""
+    before = locale.setlocale(locale.LC_ALL)
+    monkeypatch.setenv("TZ", "Pacific/Chatham")
+    time.tzset()
+    for name in ("tr_TR.UTF-8", "de_DE.UTF-8", "C"):
+        with contextlib.suppress(locale.Error):
+            locale.setlocale(locale.LC_ALL, name)
+            break
+    yield
+    locale.setlocale(locale.LC_ALL, before)
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_order_of_rows_threads_and_locale_change_nothing(found: Verdicts, legacy: Legacy) -> None:
     turned = verdicts(legacy, threads=1, shuffled=5)
     assert (turned.identity, turned.asked) == (found.identity, found.asked)
