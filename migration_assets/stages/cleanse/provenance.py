@@ -97,11 +97,11 @@ def _account(rows: ir.Table, contest: Contest, name: str, chosen: Chosen, differ
     part = there if contest.lead is None else there & agrees(rows, contest.lead)
     # Only whether values are equal counts, and comparing their hashes (64 bits) costs a third of comparing texts.
     made = {
-        f"_rows_{name}": part.sum().cast("int32"),
+        f"_rows_{name}": rows.count(where=part).cast("int32"),
         f"_values_{name}": different(rows[name].hash(), part).cast("int32"),
     }
     if contest.lead is not None:
-        made[f"_out_{name}"] = (there & ~agrees(rows, contest.lead)).sum().cast("int32")
+        made[f"_out_{name}"] = rows.count(where=there & ~agrees(rows, contest.lead)).cast("int32")
     if contest.rule.strategy == "manual":
         made[f"_chosen_{name}"] = (part & rows["customer_id"].isin(chosen.of(name))).any()
         if _CUSTOMER.field(name).type == "money":

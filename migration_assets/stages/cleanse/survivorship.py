@@ -58,11 +58,11 @@ def survivors(
     erased: ir.Table,
     chosen: Chosen = NOBODY,
 ) -> Survived:
-    """Bring valid customer rows together. `erased`: the identities with an erased member, from `erased_identities`;
-    `chosen`: what persons decided about these rows."""
+    """Bring valid customer rows together; `rows` are read several times. `erased`: the identities with an erased
+    member, from `erased_identities`; `chosen`: what persons decided about these rows."""
     contests = contests_of(identity.survivorship)
-    members = engine.cached(_ordered(ranked(rows, identities, identity.priority), contests, chosen))
-    beside = _beside_leads(engine, members, contests)
+    members = engine.cached(_placed(ranked(rows, identities, identity.priority), contests, chosen))
+    beside = _beside_leads(engine, rows, members, contests)
     single = engine.cached(_marked(_single(engine, beside, contests), erased))
     told = engine.cached(_marked(accounts(engine, beside, contests, chosen), erased))
     return Survived(
@@ -89,24 +89,26 @@ def merged(rows: ir.Table, identities: ir.Table, priority: tuple[str, ...]) -> i
     ).cast(DISPOSITIONS)
 
 
-def _ordered(rows: ir.Table, contests: Sequence[Contest], chosen: Chosen) -> ir.Table:
+def _placed(rows: ir.Table, contests: Sequence[Contest], chosen: Chosen) -> ir.Table:
+    """Which identity each row is of, its rank, and its place in every order that a rule puts rows into."""
     ruled = [c for c in contests if not (c.is_plain or c.follows)]
     made = {c.order: order_of(rows, c, chosen.of(c.fields[0])) for c in ruled}
-    return rows.mutate(**made) if made else rows
+    return rows.select("customer_id", "identity_id", "source_system", "_rank", **made)
 
 
-def _beside_leads(engine: DuckDBEngine, members: ir.Table, contests: Sequence[Contest]) -> ir.Table:
+def _beside_leads(engine: DuckDBEngine, rows: ir.Table, members: ir.Table, contests: Sequence[Contest]) -> ir.Table:
     """Every row beside what its identity got for the fields that lead others (`_lead_<field>`, and the rank of the row
     that gave it, `_giver_<field>`), and `_members`, how many rows the identity has."""
-    leads = [c for c in contests if c.fields[0] in {x.lead for x in contests}]
-    found: dict[str, Any] = {"_members": members.count()}
-    for contest in leads:
+    whole = rows.inner_join(members.drop("source_system"), "customer_id")
+    found: dict[str, Any] = {"_members": whole.count()}
+    for contest in (c for c in contests if c.fields[0] in {x.lead for x in contests}):
         (name,) = contest.fields
-        there, order = members[name].notnull(), order_in(members, contest)
-        found[f"_lead_{name}"] = members[name].argmin(order, where=there)
-        found[f"_giver_{name}"] = members["_rank"].argmin(order, where=there)
-    led = engine.cached(members.group_by("identity_id").aggregate(**found))
-    return members.inner_join(led, "identity_id")
+        there, order = whole[name].notnull(), order_in(whole, contest)
+        found[f"_lead_{name}"] = whole[name].argmin(order, where=there)
+        found[f"_giver_{name}"] = whole["_rank"].argmin(order, where=there)
+    led = whole.group_by("identity_id").aggregate(**found)
+    known = engine.cached(members.drop("source_system").inner_join(led, "identity_id"))
+    return rows.inner_join(known, "customer_id")
 
 
 def _single(engine: DuckDBEngine, beside: ir.Table, contests: Sequence[Contest]) -> ir.Table:
