@@ -10,6 +10,7 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -36,6 +37,23 @@ CREATE MACRO cutover_uuid5(namespace, name) AS
   || substring({_SHA1}, 18, 3) || '-' || substring({_SHA1}, 21, 12)"""
 
 
+# Division of whole numbers alone, in 128 bits: what Ibis makes of `//` goes over a float. Both parts truncate towards
+# zero, so that what is left has the sign of the whole, and halves go to the even neighbour on either side.
+_HALF_EVEN = """
+CREATE MACRO cutover_half_even(total, parts) AS (
+  total::HUGEINT // parts::HUGEINT
+  + CASE WHEN 2 * abs(total::HUGEINT % parts::HUGEINT) > parts::HUGEINT
+           OR (2 * abs(total::HUGEINT % parts::HUGEINT) = parts::HUGEINT
+               AND (total::HUGEINT // parts::HUGEINT) % 2 <> 0)
+         THEN sign(total::HUGEINT)::HUGEINT ELSE 0 END
+)::BIGINT"""
+
+
+@ibis.udf.scalar.builtin(name="cutover_half_even")  # type: ignore[untyped-decorator]
+def _half_even(total: Decimal, parts: int) -> int:  # type: ignore[empty-body]
+    """A whole number divided by a positive one, half a unit rounded to the even neighbour."""
+
+
 @ibis.udf.scalar.builtin(name="cutover_uuid5")  # type: ignore[untyped-decorator]
 def _uuid5(namespace: str, text: str) -> str:  # type: ignore[empty-body]
     """Version 5 is the 13th hex digit; the variant is the top two bits (10) of the 17th."""
@@ -58,6 +76,7 @@ class DuckDBEngine:
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute(_UUID5)
+        self.connection.execute(_HALF_EVEN)
         self._spill = None if spill_to is None else HeldFolder(spill_to)
         if self._spill is not None:
             self.connection.execute(f"SET temp_directory = '{_quoted(self._spill.path)}'")
@@ -173,6 +192,10 @@ class DuckDBEngine:
         """All rows of tables of equal columns (at least one table)."""
         first, *rest = tables
         return ibis.union(first, *rest) if rest else first
+
+    def half_even(self, total: ir.DecimalValue, parts: ir.IntegerValue) -> ir.IntegerValue:
+        """A whole `total` divided by positive `parts`, exactly; half a unit goes to the even neighbour."""
+        return _half_even(total, parts)
 
     def uuid5(self, namespace: UUID, text: ir.StringValue) -> ir.StringValue:
         """Name-based UUID (RFC 9562, version 5) of each text, as canonical lower-case text."""

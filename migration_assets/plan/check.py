@@ -18,6 +18,7 @@ from migration_assets.plan.checks.identity import identity_faults
 from migration_assets.plan.checks.references import reference_faults
 from migration_assets.plan.checks.rows import row_faults
 from migration_assets.plan.checks.sources import source_faults
+from migration_assets.plan.checks.survivorship import survivorship_faults
 from migration_assets.plan.checks.target import target_faults
 from migration_assets.plan.checks.view import PlanView
 from migration_assets.plan.load import load_plan
@@ -33,6 +34,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     cohort_faults,
     control_faults,
     identity_faults,
+    survivorship_faults,
     target_faults,
 )
 

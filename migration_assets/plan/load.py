@@ -24,6 +24,7 @@ from migration_assets.plan.wording import nearest, problems, shown
 from migration_assets.plan.yaml_file import read_yaml
 
 FEEDS = "mapping/feeds.csv"
+SURVIVORS = "decisions/survivors.csv"
 TOP_LEVEL = ("plan.yaml", "catalog.yaml", "cohorts.yaml", "target.yaml", "controls.csv", "geo.csv")
 # Fields that say where a row stands; they are no columns of its file.
 _PLACE = ("file", "row")
@@ -31,7 +32,7 @@ _PLACE = ("file", "row")
 T = TypeVar("T", bound=BaseModel)
 Cells = Mapping[str, Any]
 
-__all__ = ["FEEDS", "TOP_LEVEL", "load_plan", "names_in", "require_own_name", "resolve"]
+__all__ = ["FEEDS", "SURVIVORS", "TOP_LEVEL", "load_plan", "names_in", "require_own_name", "resolve"]
 
 
 def load_plan(folder: Path) -> m.Plan:
@@ -53,6 +54,7 @@ def load_plan(folder: Path) -> m.Plan:
         "codes": reader.codes(),
         "geo": reader.geo(),
         "controls": reader.controls(),
+        "survivor_decisions": reader.survivor_decisions(),
     }
     reader.strays()
     digest = reader.guard(lambda: plan_digest(folder))
@@ -105,6 +107,16 @@ class _Reader:
     def controls(self) -> tuple[m.Control, ...]:
         made = self._rows("controls.csv", m.Control, self._control)
         return tuple(sorted(made, key=lambda c: (c.measure, c.row)))
+
+    def survivor_decisions(self) -> tuple[m.SurvivorDecision, ...]:
+        """Decisions of persons; a plan that leaves nothing to them has no such file."""
+        for name in (f for f in self._files("decisions") if f != SURVIVORS):
+            remedy = f"call it {SURVIVORS}"
+            self.faults.append(Fault(name, 0, "", "is not a file of decisions: it would never be read", remedy))
+        if not (self.folder / SURVIVORS).exists():
+            return ()
+        made = self._rows(SURVIVORS, m.SurvivorDecision, lambda f, r: {**r.cells, "row": r.line})
+        return tuple(sorted(made, key=lambda d: (d.field, d.customer, d.row)))
 
     def strays(self) -> None:
         """Files that are read by nobody but look as if they were meant to be."""

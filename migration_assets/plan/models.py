@@ -7,6 +7,7 @@ canonical model and the rule registry is `plan.check`.
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -139,12 +140,42 @@ class Matching(Model):
         return self
 
 
+class SurvivorRule(Model):
+    """Whose value these fields of a customer get when several rows are one customer. A missing value never wins.
+
+    `priority`: the first row in the order of systems. `most_recent`: the row that its source changed last; a row
+    without that time counts as oldest. `most_complete`: the row with most values, among these fields, or in the whole
+    record when the rule names one field. `longest`: the longest text. `weighted_average`: of amounts, each row counted
+    as often as `weights` says of its system (once when it says nothing), half a unit rounded to the even one. `manual`:
+    a person decides, in decisions/survivors.csv; until then as `priority`, and the conflict is listed.
+
+    `systems`: an order of systems for these fields alone; systems it leaves out come after, in the plan's order. It
+    also settles ties; then the plan's order does, then the lowest key.
+    """
+
+    fields: Annotated[tuple[str, ...], Field(min_length=1)]
+    strategy: Literal["priority", "most_recent", "most_complete", "longest", "weighted_average", "manual"]
+    systems: tuple[str, ...] = ()
+    weights: dict[str, Annotated[int, Field(ge=1, le=1000)]] = Field(default_factory=dict)
+    reason: Annotated[str, Field(min_length=8)]
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> SurvivorRule:
+        if bool(self.weights) != (self.strategy == "weighted_average"):
+            raise ValueError("weights and the strategy weighted_average go together")
+        return self
+
+
 class Identity(Model):
     """Which rows are surely the same customer. `priority`: systems in the order in which their values win.
 
     `never_merge`: rows where one of these holds are merged with nobody they are like (`keys`), and neither is what
     `links` tie to them; the links themselves hold, because a declared reference is the same customer. `matching`
     absent means that only keys and links tie.
+
+    `survivorship`: which value wins, for the fields it names; of the others the first present value in the order of
+    `priority`. Whatever the rules, given and family name (and whether it is a person or a company) come with the name,
+    the state with its country, and a credit limit counts only in the currency that survived.
     """
 
     keys: tuple[IdentityKey, ...] = ()
@@ -152,6 +183,7 @@ class Identity(Model):
     priority: tuple[str, ...] = ()
     never_merge: tuple[Predicate, ...] = ()
     matching: Matching | None = None
+    survivorship: tuple[SurvivorRule, ...] = ()
 
 
 class Target(Model):
@@ -192,6 +224,24 @@ class PlanFile(Model):
         if isinstance(value, int | float):
             raise ValueError("must be an instant with its offset, such as 2026-01-01T00:00:00Z")
         return value
+
+
+# --- decisions ---------------------------------------------------------------------------------------------------
+
+
+class SurvivorDecision(Model):
+    """One row of decisions/survivors.csv (optional): whose value one field of one customer gets, where the plan leaves
+    it to a person (`manual`). `customer` and `value_from` are canonical keys (`crm.accounts:17`) of rows that are that
+    customer; the value itself stays where it is. A decision whose rows are no longer one customer is listed.
+    """
+
+    field: str
+    customer: Annotated[str, Field(min_length=1)]
+    value_from: Annotated[str, Field(min_length=1)]
+    reason: Sentence
+    approved_by: Sentence
+    approved_on: date
+    row: int = 0
 
 
 # --- mapping -----------------------------------------------------------------------------------------------------
@@ -435,7 +485,7 @@ class Plan(Model):
     """A whole plan as read by `plan.load`.
 
     `digest` is the SHA-256 over all its files by name and content; the order of rows in a CSV does not count.
-    Feeds, mapping, codes, geo rules and controls are sorted, so that sorting a file changes nothing here either.
+    Feeds, mapping, codes, geo rules, controls and decisions are sorted, so that sorting a file changes nothing here.
     `lines`: for each YAML file, the line of each entry by its dotted path, so that a fault can name it.
     """
 
@@ -450,6 +500,7 @@ class Plan(Model):
     cohorts: Cohorts
     controls: tuple[Control, ...]
     target: TargetSchema
+    survivor_decisions: tuple[SurvivorDecision, ...] = ()
     lines: dict[str, dict[str, int]] = Field(default_factory=dict, repr=False)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AwareDatetime, BaseModel
@@ -30,7 +31,7 @@ _MADE = (
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Identity, m.IdentityKey, m.IdentityLink,
-                  m.Matching, m.Target),
+                  m.Matching, m.SurvivorRule, m.Target),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),
@@ -38,6 +39,7 @@ _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "geo.csv": (m.GeoRow,),
     "cohorts.yaml": (m.Cohorts, m.CohortRule),
     "controls.csv": (m.Control,),
+    "decisions/survivors.csv": (m.SurvivorDecision,),
     "target.yaml": (m.TargetSchema, m.TargetTable, m.Compare, m.NoOverlap),
 }  # fmt: skip
 # Where an entry stands; the program writes it, not the author.
@@ -49,6 +51,7 @@ _WORDS: Mapping[Any, str] = {
     Predicate: "condition",
     Any: "anything",
     AwareDatetime: "instant with offset",
+    date: "day",
 }
 
 

@@ -13,8 +13,8 @@ import yaml
 
 from migration_assets.domain.errors import Fault, PlanFaults
 from migration_assets.plan.check import check_plan
-from migration_assets.plan.load import FEEDS, columns_of, load_plan
-from migration_assets.plan.models import CodeRow, Control, Feed, GeoRow, MappingRow, Plan
+from migration_assets.plan.load import FEEDS, SURVIVORS, columns_of, load_plan
+from migration_assets.plan.models import CodeRow, Control, Feed, GeoRow, MappingRow, Plan, SurvivorDecision
 
 Rows = list[dict[str, str]]
 SERVICES = "mapping/subscription_item.csv"
@@ -29,7 +29,7 @@ COLUMNS = {
     "crm.audit": {"id": "int64", "note": "string"},
 }  # fmt: skip
 
-_HEADERS = {FEEDS: Feed, "controls.csv": Control, "geo.csv": GeoRow}
+_HEADERS = {FEEDS: Feed, "controls.csv": Control, "geo.csv": GeoRow, SURVIVORS: SurvivorDecision}
 
 GIGABYTES = {"GB": "1000000000", "GiB": "1073741824"}
 

@@ -6,11 +6,11 @@ entitlements, billing, parity) is written against these names and types, once.
 
 from migration_assets.domain.canonical.billing import BILLING
 from migration_assets.domain.canonical.model import Entity, Field, FieldType, Stage
-from migration_assets.domain.canonical.party import PARTY
+from migration_assets.domain.canonical.party import PARTY, TOGETHER, Together
 from migration_assets.domain.canonical.reference import REFERENCE
 from migration_assets.domain.canonical.sales import SALES
 from migration_assets.domain.canonical.subscription import SUBSCRIPTION
 
 ENTITIES: dict[str, Entity] = {e.name: e for e in (*REFERENCE, *PARTY, *SUBSCRIPTION, *BILLING, *SALES)}
 
-__all__ = ["ENTITIES", "Entity", "Field", "FieldType", "Stage"]
+__all__ = ["ENTITIES", "TOGETHER", "Entity", "Field", "FieldType", "Stage", "Together"]

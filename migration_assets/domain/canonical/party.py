@@ -1,4 +1,6 @@
-"""Party entities: who the customers are, how to reach them, what they agreed to."""
+"""Party entities: who the customers are, how to reach them, what they agreed to; and what of them belongs together."""
+
+from dataclasses import dataclass
 
 from migration_assets.domain.canonical.model import (
     Entity,
@@ -129,6 +131,26 @@ TAX_REGISTRATION = Entity(
         boolean("exempt", "The customer is exempt from tax there."),
         instant("valid_from", "Since when."),
     ),
+)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Fields of a customer that mean something only beside one value of `lead`. All `fields` come from one row, and
+    only from a row that has the `lead` that survived. `ruled`: a plan may give them a rule of their own."""
+
+    lead: str
+    fields: tuple[str, ...]
+    ruled: bool = False
+
+
+# What has to be of one row when several rows become one customer: else somebody gets one row's given name and another's
+# family name, or 500 yen of credit because one row said 500 and another JPY.
+TOGETHER = (
+    Together("name", ("kind",)),
+    Together("name", ("given_name", "family_name")),
+    Together("country", ("state",), ruled=True),
+    Together("currency", ("credit_limit_minor",), ruled=True),
 )
 
 PARTY = (CUSTOMER, CONTACT, ADDRESS, CONSENT, SUPPRESSION, TAX_REGISTRATION)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import dagster as dg
 
 from migration_assets.engine.mapping import MappedFeed
+from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.canonical import write_stage
 from migration_assets.stages.cleanse.cohort import Parties, cleanse_cohort
 from migration_assets.stages.feeds import Mapping
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, same_columns
-from migration_assets.wiring.metadata import row_counts, stage_account
+from migration_assets.wiring.metadata import markdown_table, row_counts, stage_account
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.workspace import Workspace
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:
@@ -39,12 +47,62 @@ def _cleanse(call: StageCall) -> StageOutput:
     def standardized(entity: str) -> MappedFeed:
         return MappedFeed(call.rows("cohort_plan", f"party.{entity}"), notes.filter(notes["entity"] == entity))
 
-    parties = Parties(standardized, call.global_rows("customer_identities", "identities"))
+    identities = call.global_rows("customer_identities", "identities")
+    parties = Parties(standardized, identities, tells_of_lost=call.partition == UNASSIGNED)
     made = cleanse_cohort(feeds, parties, call.upstream("reference_data"))
     written = write_stage(call.engine, made, lambda t: call.file("cleansed_customers", t))
-    tables = {**call.files("reference_data"), **{t: call.file("cleansed_customers", t) for t in written}}
+    for table, (rows, order) in made.beside.items():
+        call.engine.write(rows, call.file("cleansed_customers", table), order_by=order)
+    ours = (*written, *made.beside)
+    tables = {**call.files("reference_data"), **{t: call.file("cleansed_customers", t) for t in ours}}
     metadata = {
         **row_counts(written, partitioned=True),
         **stage_account(call.engine, tables["notes"], tables["dispositions"]),
+        **_who_won(call.rows("cleansed_customers", "survivors"), call.engine),
+        **_undecided(call.rows("cleansed_customers", "conflicts"), call.engine),
+        **_agreed(call.rows("cleansed_customers", "consent_states"), call.engine),
     }
     return StageOutput(tables, metadata, may_be_empty=call.may_be_empty(tables))
+
+
+def _who_won(rows: ir.Table, engine: DuckDBEngine) -> dict[str, Any]:
+    by = ["field", "strategy", "source_system"]
+    counted = rows.group_by(by).aggregate(
+        values=rows.count(), differed=(rows["distinct_values"] > 1).sum(), rows=rows["candidates"].sum()
+    )
+    listed = engine.arrow(counted.order_by(by)).to_pylist()
+    return {
+        "who won, by field and rule": markdown_table(
+            ("field", "rule", "value of", "values", "where rows differ", "rows asked"),
+            [
+                (r["field"], r["strategy"], r["source_system"] or "several", r["values"], r["differed"], r["rows"])
+                for r in listed
+            ],
+        )
+    }
+
+
+def _undecided(rows: ir.Table, engine: DuckDBEngine) -> dict[str, Any]:
+    """The greatest first: by how many customers, then by the money between highest and lowest, per currency."""
+    by = ["field", "reason", "currency"]
+    counted = rows.group_by(by).aggregate(customers=rows.count(), apart=rows["difference_minor"].sum())
+    ranked = counted.order_by([counted["customers"].desc(), counted["apart"].desc(nulls_first=False), *by])
+    listed = [[r[c] for c in (*by, "customers", "apart")] for r in engine.arrow(ranked).to_pylist()]
+    return {
+        "values nobody has decided": sum(n for *_, n, _ in listed),
+        "what nobody has decided": markdown_table(
+            ("field", "why", "currency", "customers", "minor units between"),
+            [(f, why, currency or "", n, "" if apart is None else int(apart)) for f, why, currency, n, apart in listed],
+        ),
+    }
+
+
+def _agreed(rows: ir.Table, engine: DuckDBEngine) -> dict[str, Any]:
+    by = ["purpose", "channel", "allowed", "because"]
+    listed = engine.arrow(rows.group_by(by).aggregate(n=rows.count()).order_by(by)).to_pylist()
+    return {
+        "what was agreed to": markdown_table(
+            ("purpose", "channel", "allowed", "because", "customers and contacts"),
+            [(r["purpose"], r["channel"], "yes" if r["allowed"] else "no", r["because"], r["n"]) for r in listed],
+        )
+    }

@@ -3,17 +3,21 @@
 What is personal about an erased customer is left out, whichever system still holds it: contacts, addresses and tax
 registrations by the rule `erased_customer`, values of the customer itself by survivorship (I22). Consents stay, as
 evidence without a name; a suppression stays, because it follows its address and keeps anybody from writing to it (I23).
+
+Beside the canonical rows: `survivors` and `conflicts` (`provenance`), `consent_states` and `suppressed` (`consents`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import ibis
 
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.canonical import StageRows, Upstream, excluded_claims, of_home_tables, stage_rows
+from migration_assets.stages.cleanse.consents import consent_states, no_consents, no_suppressions, suppressed
+from migration_assets.stages.cleanse.decisions import decided
 from migration_assets.stages.cleanse.hierarchy import without_circles
 from migration_assets.stages.cleanse.survivorship import erased_identities, merged, survivors
 
@@ -30,20 +34,32 @@ _ABOUT_A_PERSON = ("contact", "address", "tax_registration")
 
 @dataclass(frozen=True)
 class Parties:
-    """What cleansing reads: standardized rows and notes of an entity for this cohort, and all identities."""
+    """What cleansing reads: standardized rows and notes of an entity for this cohort, and all identities.
+
+    `tells_of_lost`: this cohort is the one that tells of decisions about customers that are nowhere any more.
+    """
 
     standardized: Callable[[str], MappedFeed]
     identities: ir.Table
+    tells_of_lost: bool = False
 
 
-def cleanse_cohort(feeds: Feeds, parties: Parties, upstream: Upstream) -> StageRows:
+@dataclass
+class Cleansed(StageRows):
+    """What a stage makes, and the tables beside it, each with the columns it is in order by."""
+
+    beside: dict[str, tuple[ir.Table, list[str]]] = field(default_factory=dict)
+
+
+def cleanse_cohort(feeds: Feeds, parties: Parties, upstream: Upstream) -> Cleansed:
     """Canonical customers, contacts, addresses, consents, suppressions and tax registrations of one cohort."""
-    engine, priority = feeds.engine, feeds.plan.file.identity.priority
+    engine, identity = feeds.engine, feeds.plan.file.identity
     entities = feeds.plan.entities_of("cleansed_customers")
     customers = parties.standardized("customer").rows
     erased = engine.cached(erased_identities(customers, parties.identities))
     hierarchy_notes: list[ir.Table] = []
     erased_claims: list[ir.Table] = []
+    beside: dict[str, tuple[ir.Table, list[str]]] = {}
 
     def standardized(entity: str) -> MappedFeed:
         mapped = parties.standardized(entity)
@@ -58,7 +74,13 @@ def cleanse_cohort(feeds: Feeds, parties: Parties, upstream: Upstream) -> StageR
     def amend(entity: str, rows: ir.Table) -> ir.Table:
         if entity != "customer":
             return rows
-        single = without_circles(engine, engine.cached(survivors(rows, parties.identities, priority, erased)))
+        rows = engine.cached(rows)
+        decisions, known = feeds.plan.survivor_decisions, parties.identities
+        chosen = decided(engine, decisions, rows, known, also_lost=parties.tells_of_lost)
+        survived = survivors(engine, rows, known, identity, erased, chosen)
+        beside["survivors"] = survived.sources, ["customer_id", "field"]
+        beside["conflicts"] = survived.conflicts, ["customer_id", "field", "reason", "line"]
+        single = without_circles(engine, engine.cached(survived.rows))
         hierarchy_notes.extend(single.notes)
         return single.rows
 
@@ -66,9 +88,29 @@ def cleanse_cohort(feeds: Feeds, parties: Parties, upstream: Upstream) -> StageR
     made.notes += hierarchy_notes
     made.dispositions += erased_claims
     if "customer" in entities:
-        made.dispositions.append(merged(customers, parties.identities, priority))
+        made.dispositions.append(merged(customers, parties.identities, identity.priority))
     made.dispositions += _wholly_excluded(feeds)
-    return made
+    beside |= _agreed(feeds, made, parties)
+    return Cleansed(made.rows, made.notes, made.dispositions, made.fates, beside)
+
+
+def _agreed(feeds: Feeds, made: StageRows, parties: Parties) -> dict[str, tuple[ir.Table, list[str]]]:
+    """What was agreed to and what is suppressed, in the rows that go on, against the rows that were read."""
+    rows = made.rows
+    states = (
+        consent_states(feeds.engine, rows["consent"], parties.standardized("consent").rows)
+        if "consent" in rows
+        else no_consents(feeds.engine)
+    )
+    closed = (
+        suppressed(rows["suppression"], parties.standardized("suppression").rows)
+        if "suppression" in rows
+        else no_suppressions(feeds.engine)
+    )
+    return {
+        "consent_states": (states, ["customer_id", "contact_id", "purpose", "channel"]),
+        "suppressed": (closed, ["channel"]),
+    }
 
 
 def _erased_claims(gone: ir.Table) -> ir.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -110,6 +111,16 @@ def test_uuid5_is_the_standards(engine: Engine) -> None:
     table = engine.table(pa.table({"t": pa.array(texts)}))
     found = engine.arrow(table.select("t", id=engine.uuid5(NAMESPACE, table.t))).to_pylist()
     assert {r["t"]: r["id"] for r in found} == {t: t if t is None else str(uuid5(NAMESPACE, t)) for t in texts}
+
+
+def test_whole_numbers_are_divided_exactly_and_halves_go_to_the_even_neighbour(engine: Engine) -> None:
+    largest = 2**63 - 1
+    given = [(5, 2), (7, 2), (-5, 2), (-7, 2), (1, 3), (2, 3), (-2, 3), (0, 4), (largest * 1000, 1000), (-1, 2), (1, 2)]
+    given += [(largest * 3 - 1, 3), (9_007_199_254_740_993 * 2 + 1, 2), (None, 2)]
+    totals = pa.array([None if n is None else Decimal(n) for n, _ in given], pa.decimal128(38, 0))
+    table = engine.table(pa.table({"i": list(range(len(given))), "n": totals, "d": [d for _, d in given]}))
+    found = engine.arrow(table.select("i", q=engine.half_even(table.n, table.d)).order_by("i"))["q"].to_pylist()
+    assert found == [None if n is None else round(Fraction(n, d)) for n, d in given]
 
 
 def test_text_is_ordered_and_compared_by_its_bytes(engine: Engine) -> None:

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from migration_assets.engine.mapping import MappedFeed
+from migration_assets.plan.models import Identity
 from migration_assets.stages.canonical import Upstream
 from migration_assets.stages.cleanse.cohort import Parties, cleanse_cohort
 from migration_assets.stages.references import FATES, NOTES, empty
@@ -35,7 +36,8 @@ def cleansed(engine, canonical):
         pa.table({"customer_id": keys, "identity_id": founders, "rule": ["link", "link", ""], "members": [2, 2, 1]})
     )
     plan = SimpleNamespace(
-        file=SimpleNamespace(identity=SimpleNamespace(priority=("crm", "erp"))),
+        file=SimpleNamespace(identity=Identity(priority=("crm", "erp"))),
+        survivor_decisions=(),
         entities_of=lambda _: tuple(given),
         source_tables={t: SimpleNamespace(home=home, owner="customer_id") for t, home in HOMES.items()},
     )
