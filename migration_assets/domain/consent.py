@@ -1,7 +1,8 @@
 """Whether somebody agreed, from what they said over time (I23): the rule as people read it.
 
-The latest event with evidence decides. Two decisions at that instant are a tie, and a tie or an unknown is a no. What
-has no evidence cannot be shown to an authority: it decides nothing, and where nothing has evidence, the answer is no.
+The latest event with evidence decides. Two decisions at that instant are a tie, and a tie or an unknown is a no. A yes
+without evidence cannot be shown to an authority and decides nothing; a no needs none, for nobody has to prove that they
+want to be left alone.
 
 `stages/cleanse/consents.py` says the same of whole tables; a test holds the two together.
 """
@@ -43,7 +44,7 @@ class ConsentState:
 
 def consent_state(events: Collection[ConsentEvent]) -> ConsentState:
     """The state that events of one person (or customer), purpose and channel lead to. At least one event."""
-    shown = [e for e in events if (e.evidence or "").strip()]
+    shown = [e for e in events if e.decision != "granted" or (e.evidence or "").strip()]
     if not shown:
         return ConsentState(False, "no_evidence", max(e.decided_at for e in events), None, None)
     latest = max(e.decided_at for e in shown)

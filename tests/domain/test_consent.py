@@ -31,6 +31,12 @@ def test_an_unknown_is_a_no() -> None:
     assert (state.allowed, state.because) == (False, "unknown")
 
 
+def test_a_no_needs_no_evidence() -> None:
+    for word in ("withdrawn", "unknown"):
+        state = consent_state([event(1, "granted"), event(2, word, evidence=None, number=2)])
+        assert (state.allowed, state.because, state.consent_id) == (False, word, "c:2")
+
+
 def test_without_evidence_nothing_is_won_and_nothing_overridden() -> None:
     for blank in (None, "", "  "):
         assert consent_state([event(1, "granted", evidence=blank)]).because == "no_evidence"

@@ -67,7 +67,7 @@ def consent_states(engine: DuckDBEngine, kept: ir.Table, said: ir.Table) -> ir.T
 
 def state_of(events: ir.Table, by: tuple[str, ...]) -> ir.Table:
     """The state for each combination of `by`, with the columns of CONSENT_STATES but `allowed_before`."""
-    shown = events.mutate(_shown=(events["evidence"].fill_null("").strip() != ""))
+    shown = events.mutate(_shown=(events["decision"] != "granted") | (events["evidence"].fill_null("").strip() != ""))
     groups = ibis.window(group_by=list(by))
     latest = shown["decided_at"].max(where=shown["_shown"]).over(groups)
     dated = shown.mutate(_latest=latest)
