@@ -19,7 +19,7 @@ from migration_assets.plan.comparison import (
     unmapped_fields,
 )
 from migration_assets.plan.markdown import cell, table
-from migration_assets.plan.models import MappingRow, Plan
+from migration_assets.plan.models import Exclusion, MappingRow, Plan
 
 _MATRIX = (
     "field",
@@ -83,7 +83,7 @@ def _sources(plan: Plan) -> str:
 
 
 def _exclusions(plan: Plan) -> str:
-    rows = ((e.rule, e.table, conditions(e.where) or "every row", e.reason) for e in plan.file.exclusions)
+    rows = ((e.rule, e.table, left_out_when(e), e.reason) for e in plan.file.exclusions)
     return table(("rule", "table", "rows", "reason"), rows)
 
 
@@ -147,6 +147,18 @@ def _comparison_parts(plan: Plan, columns: Columns | None) -> Iterator[str]:
         yield f"Not known before the source is read: {', '.join(map(cell, unknown))}.\n"
     yield "## Left empty\n\nFields of the canonical model that no feed fills.\n"
     yield table(("entity", "field"), unmapped_fields(plan))
+
+
+def left_out_when(rule: Exclusion) -> str:
+    """Which rows an exclusion takes, as people write it."""
+    parts = [conditions(rule.where)] if rule.where else []
+    if rule.stale is not None:
+        parts.append(f"{rule.stale.column} is more than {rule.stale.months} months before T")
+    if rule.redundant is not None:
+        same = f"in {', '.join(rule.redundant.by)}" if rule.redundant.by else "but for its key and time stamp"
+        kept = "the lowest key" if rule.redundant.keep == "first" else "the latest change"
+        parts.append(f"a copy of another row {same}, which has {kept}")
+    return " and ".join(parts) or "every row"
 
 
 def conditions(where: tuple[Predicate, ...]) -> str:

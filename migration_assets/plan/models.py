@@ -93,16 +93,46 @@ class SourceSystem(Model):
         return self
 
 
+class Stale(Model):
+    """Rows whose `column` lies before the instant T less so many whole months; one without a value is not stale.
+
+    A day is compared with the day of that instant, a time without offset is taken for UTC, text is read as an ISO date
+    or time, and what is none is not stale either.
+    """
+
+    column: Column
+    months: Annotated[int, Field(ge=1, le=1200)]
+
+
+class Redundant(Model):
+    """Rows that say the same as another row of their table: equal in all columns of `by`, where missing equals missing.
+    One of them stays: the one whose key is lowest, or (`latest`) the one changed last.
+
+    `by` left out means every column but the key, `updated_at` and what is secret. Rows of two customers are no copies
+    of each other, and nothing is a copy of a row that another rule leaves out.
+    """
+
+    by: tuple[Column, ...] = ()
+    keep: Literal["first", "latest"] = "first"
+
+
 class Exclusion(Model):
     """A written rule that leaves rows out on purpose; each is counted in the reconciliation.
 
-    Without a predicate it leaves out every row of the table.
+    It takes the rows for which everything holds that it says: `where`, `stale`, `redundant`. One that says none of them
+    leaves out every row of the table.
     """
 
     rule: Name
     table: str
     where: tuple[Predicate, ...] = ()
+    stale: Stale | None = None
+    redundant: Redundant | None = None
     reason: Annotated[str, Field(min_length=8)]
+
+    @property
+    def takes_every_row(self) -> bool:
+        return not self.where and self.stale is None and self.redundant is None
 
 
 class IdentityKey(Model):

@@ -29,8 +29,8 @@ _MADE = (
     "it up to date.\n"
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Identity, m.IdentityKey, m.IdentityLink,
-                  m.Matching, m.Target),
+    "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Stale, m.Redundant, m.Identity,
+                  m.IdentityKey, m.IdentityLink, m.Matching, m.Target),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),
