@@ -65,6 +65,7 @@ def _mapping_parts(plan: Plan, target_tables: str) -> Iterator[str]:
     yield "## Fields\n"
     for entity in sorted({r.entity for r in plan.mapping}):
         yield from _entity_parts(plan, entity)
+    yield f"## Values added\n\n{_enrichment(plan)}"
     yield "## Code lists\n"
     for name, codes in sorted(plan.codes.items()):
         rows = ((c.code, c.target, c.reason) for c in codes)
@@ -85,6 +86,25 @@ def _sources(plan: Plan) -> str:
 def _exclusions(plan: Plan) -> str:
     rows = ((e.rule, e.table, left_out_when(e), e.reason) for e in plan.file.exclusions)
     return table(("rule", "table", "rows", "reason"), rows)
+
+
+def _enrichment(plan: Plan) -> str:
+    """Values no source has: who says so, how sure it is, and why it may be kept."""
+    names = ("rule", "field", "reads", "enricher", "source", "confidence", "lawful basis", "reason")
+    rows = (
+        (
+            e.rule,
+            f"{e.entity}.{e.field}",
+            ", ".join(f"{e.reads_of or e.entity}.{name}" for name in e.reads),
+            e.enricher,
+            e.source,
+            str(e.confidence),
+            e.lawful_basis.replace("_", " ") + (f" to {e.purpose}".replace("_", " ") if e.purpose else ""),
+            e.reason,
+        )
+        for e in plan.enrichment
+    )
+    return table(names, rows)
 
 
 def _feeds(plan: Plan) -> str:

@@ -1,18 +1,26 @@
-"""`cleansed_customers`: the cohort's canonical parties."""
+"""`cleansed_customers`: the cohort's canonical parties, and what is told of them beyond what the sources say."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from migration_assets.engine.mapping import MappedFeed
-from migration_assets.stages.canonical import write_stage
+from migration_assets.stages.canonical import StageRows, write_stage
 from migration_assets.stages.cleanse.cohort import Parties, cleanse_cohort
+from migration_assets.stages.cleanse.enrich import enriched
+from migration_assets.stages.cleanse.services import cleaners, opened_services, rules_table
 from migration_assets.stages.feeds import Mapping
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, same_columns
-from migration_assets.wiring.metadata import row_counts, stage_account
+from migration_assets.wiring.metadata import markdown_table, row_counts, stage_account
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.workspace import Workspace
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:
@@ -27,7 +35,10 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             suite=workspace.suites["cleansed_customers"],
             deps=[dg.AssetKey("profiled_source"), dg.AssetKey("cohort_plan"), dg.AssetKey("reference_data")],
             gates=["profiled_source", "cohort_plan", "reference_data"],
-            static_metadata={**entity_schema(entities), **same_columns(entities, "standardized_parties")},
+            static_metadata={
+                **entity_schema(entities),
+                **same_columns(entities, "standardized_parties", workspace.plan.enrichment),
+            },
         )
     ]
 
@@ -41,10 +52,42 @@ def _cleanse(call: StageCall) -> StageOutput:
 
     parties = Parties(standardized, call.global_rows("customer_identities", "identities"))
     made = cleanse_cohort(feeds, parties, call.upstream("reference_data"))
+    told = _enrich(call, made)
     written = write_stage(call.engine, made, lambda t: call.file("cleansed_customers", t))
-    tables = {**call.files("reference_data"), **{t: call.file("cleansed_customers", t) for t in written}}
+    files = {t: call.file("cleansed_customers", t) for t in (*written, *told)}
+    for name, rows in told.items():
+        call.engine.write(rows, files[name], order_by=rows.columns[:3])
+    tables = {**call.files("reference_data"), **files}
     metadata = {
         **row_counts(written, partitioned=True),
         **stage_account(call.engine, tables["notes"], tables["dispositions"]),
+        **_values_added(call, files["enrichment_rules"]),
     }
-    return StageOutput(tables, metadata, may_be_empty=call.may_be_empty(tables))
+    # A plan need not add any value.
+    return StageOutput(tables, metadata, may_be_empty={*call.may_be_empty(tables), *told})
+
+
+def _enrich(call: StageCall, made: StageRows) -> dict[str, ir.Table]:
+    """Put what the plan's rules tell into the rows; returns what is recorded of it, as tables of this stage."""
+    where = call.plan, call.workspace.store, call.snapshot, call.partition, call.workspace.environment.variables
+    with opened_services(*where) as services:
+        found = enriched(call.engine, call.plan, made.rows, call.as_of, cleaners(services))
+        made.rows.update(found.rows)
+        rules = call.engine.table(rules_table(found.rules, services))
+        return {"enrichments": call.engine.cached(found.values), "enrichment_rules": rules}
+
+
+def _values_added(call: StageCall, rules: Path) -> dict[str, object]:
+    """How many values each rule added and on whose word; of services, what became of questions, 4xx and 5xx apart."""
+    found = call.engine.arrow(call.engine.read(rules)).to_pylist()
+    told = ("entity", "field", "rule", "source", "confidence", "lawful_basis", "lacking", "told", "refused")
+    asked = ("rule", "kept", "answered", "unknown", "client_error", "server_error", "unreachable", "unreadable")
+    services = [[r[c] for c in (*asked, "not_asked")] for r in found if r["is_service"]]
+    metadata: dict[str, object] = {"values added": sum(r["told"] for r in found)}
+    if found:
+        metadata["values added, by rule"] = markdown_table(told, [[r[c] for c in told] for r in found])
+    if services:
+        metadata["questions to services"] = markdown_table((*asked, "not asked"), services)
+        metadata["service answers 4xx"] = sum(r["client_error"] for r in found)
+        metadata["service answers 5xx"] = sum(r["server_error"] for r in found)
+    return metadata
