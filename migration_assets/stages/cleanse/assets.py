@@ -70,7 +70,7 @@ def _cleanse(call: StageCall) -> StageOutput:
 def _enrich(call: StageCall, made: StageRows) -> dict[str, ir.Table]:
     """Put what the plan's rules tell into the rows; returns what is recorded of it, as tables of this stage."""
     where = call.plan, call.workspace.store, call.snapshot, call.partition, call.workspace.environment.variables
-    with opened_services(*where) as services:
+    with opened_services(*where, trial=call.is_dry_run) as services:
         found = enriched(call.engine, call.plan, made.rows, call.as_of, cleaners(services))
         made.rows.update(found.rows)
         rules = call.engine.table(rules_table(found.rules, services))

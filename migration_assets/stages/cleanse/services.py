@@ -116,12 +116,13 @@ def _text(value: Any) -> str | None:
 
 @contextmanager
 def opened_services(
-    plan: Plan, store: Store, snapshot: str, cohort: str, env: Mapping[str, str]
+    plan: Plan, store: Store, snapshot: str, cohort: str, env: Mapping[str, str], *, trial: bool = False
 ) -> Iterator[dict[str, AskedService]]:
     """The services of the plan's rules by rule, with the answers kept for the snapshot; what is new is kept at the end,
-    whatever happens."""
+    whatever happens. A `trial` deletes no answers: the plan may be another one only for now."""
     rules = {r.rule: ENRICHERS[r.enricher].parse(r.arguments) for r in plan.enrichment if r.enricher == "service"}
-    _forget_others(store, set(rules))
+    if not trial:
+        _forget_others(store, set(rules))
     folder, opened, asked = store.answers(snapshot), [], {}
     try:
         for name, service in rules.items():

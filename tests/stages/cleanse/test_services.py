@@ -99,6 +99,9 @@ def test_the_answers_of_a_rule_that_is_gone_are_gone(store: Store) -> None:
         assert len(list(store.root.rglob("*.old.json"))) == 2
         asked(store, stub, "b.example", name="fresh")
     assert sorted(p.name for p in store.root.rglob("*.json")) == ["pilot.fresh.json"]
+    with opened_services(PlanOf(), store, "S1", "pilot", {}, trial=True):  # type: ignore[arg-type]
+        pass
+    assert sorted(p.name for p in store.root.rglob("*.json")) == ["pilot.fresh.json"], "a trial takes nothing back"
     with opened_services(PlanOf(), store, "S1", "pilot", {}):  # type: ignore[arg-type]
         pass
     assert list(store.root.rglob("*.json")) == []
