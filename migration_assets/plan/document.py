@@ -165,7 +165,7 @@ def _comparison_parts(plan: Plan, columns: Columns | None) -> Iterator[str]:
         yield table(("table", "column", "type"), ((x.table, x.column, x.type) for x in left_behind(plan, columns)))
     if unknown:
         yield f"Not known before the source is read: {', '.join(map(cell, unknown))}.\n"
-    yield "## Left empty\n\nFields of the canonical model that no feed fills.\n"
+    yield "## Left empty\n\nFields of the canonical model that no feed fills and no rule tells.\n"
     yield table(("entity", "field"), unmapped_fields(plan))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from plan_folder import faults, load, load_faults, valid
 
+from migration_assets.plan.comparison import unmapped_fields
 from migration_assets.plan.dictionary import data_dictionary
 from migration_assets.plan.document import mapping_document
 
@@ -115,6 +116,7 @@ def test_an_address_has_nobody_else_to_read(tmp_path: Path) -> None:
 
 def test_the_documents_tell_on_whose_word_a_value_stands(tmp_path: Path) -> None:
     plan = load(tmp_path, files_with(ZONE))
+    assert ("customer", "time_zone") not in unmapped_fields(plan) and ("customer", "language") in unmapped_fields(plan)
     assert "where missing: customer.country by enricher time_zone (tz database)" in data_dictionary(plan)
     assert "| zone_of_country | customer.time_zone | customer.country | time_zone | tz database | 0.9 | contract |" in (
         mapping_document(plan)
