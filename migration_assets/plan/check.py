@@ -13,6 +13,8 @@ from migration_assets.plan.checks.catalog import catalog_faults
 from migration_assets.plan.checks.codes import code_faults
 from migration_assets.plan.checks.cohorts import cohort_faults
 from migration_assets.plan.checks.controls import control_faults
+from migration_assets.plan.checks.enrichment import enrichment_faults
+from migration_assets.plan.checks.exclusions import exclusion_faults
 from migration_assets.plan.checks.feeds import feed_faults
 from migration_assets.plan.checks.identity import identity_faults
 from migration_assets.plan.checks.references import reference_faults
@@ -35,6 +37,8 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     control_faults,
     identity_faults,
     survivorship_faults,
+    exclusion_faults,
+    enrichment_faults,
     target_faults,
 )
 

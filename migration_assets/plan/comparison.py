@@ -51,8 +51,8 @@ def compared_fields(plan: Plan, columns: Columns | None = None) -> tuple[FieldCo
 
 
 def unmapped_fields(plan: Plan) -> tuple[tuple[str, str], ...]:
-    """(entity, field) of fed entities that stay empty, since no feed maps them."""
-    mapped = {(r.entity, r.field) for r in plan.mapping}
+    """(entity, field) of fed entities that stay empty: no feed maps them, and no rule tells them."""
+    mapped = {(r.entity, r.field) for r in plan.mapping} | {(r.entity, r.field) for r in plan.enrichment}
     fed = sorted({f.entity for f in plan.feeds} & set(ENTITIES))
     fields = ((e, f) for e in fed for f in ENTITIES[e].fields if f.type != "key")
     return tuple((e, f.name) for e, f in fields if (e, f.name) not in mapped)

@@ -69,6 +69,9 @@ def _fed_by(plan: Plan, entity: Entity, field: Field, rows: list[MappingRow], co
     if field.type == "key":
         yield from (_key_of(plan, feed) for feed in feeds.values())
     yield from (_row_feeds(row, feeds.get(row.feed), columns) for row in rows)
+    for rule in (r for r in plan.enrichment if (r.entity, r.field) == (entity.name, field.name)):
+        read = ", ".join(f"{rule.reads_of or rule.entity}.{name}" for name in rule.reads)
+        yield f"where missing: {read} by enricher {rule.enricher} ({rule.source})"
 
 
 def _key_of(plan: Plan, feed: Feed) -> str:

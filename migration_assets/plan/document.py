@@ -19,7 +19,7 @@ from migration_assets.plan.comparison import (
     unmapped_fields,
 )
 from migration_assets.plan.markdown import cell, table
-from migration_assets.plan.models import MappingRow, Plan
+from migration_assets.plan.models import Exclusion, MappingRow, Plan
 
 _MATRIX = (
     "field",
@@ -65,6 +65,7 @@ def _mapping_parts(plan: Plan, target_tables: str) -> Iterator[str]:
     yield "## Fields\n"
     for entity in sorted({r.entity for r in plan.mapping}):
         yield from _entity_parts(plan, entity)
+    yield f"## Values added\n\n{_enrichment(plan)}"
     yield "## Code lists\n"
     for name, codes in sorted(plan.codes.items()):
         rows = ((c.code, c.target, c.reason) for c in codes)
@@ -83,8 +84,27 @@ def _sources(plan: Plan) -> str:
 
 
 def _exclusions(plan: Plan) -> str:
-    rows = ((e.rule, e.table, conditions(e.where) or "every row", e.reason) for e in plan.file.exclusions)
+    rows = ((e.rule, e.table, left_out_when(e), e.reason) for e in plan.file.exclusions)
     return table(("rule", "table", "rows", "reason"), rows)
+
+
+def _enrichment(plan: Plan) -> str:
+    """Values no source has: who says so, how sure it is, and why it may be kept."""
+    names = ("rule", "field", "reads", "enricher", "source", "confidence", "lawful basis", "reason")
+    rows = (
+        (
+            e.rule,
+            f"{e.entity}.{e.field}",
+            ", ".join(f"{e.reads_of or e.entity}.{name}" for name in e.reads),
+            e.enricher,
+            e.source,
+            str(e.confidence),
+            e.lawful_basis.replace("_", " ") + (f" to {e.purpose}".replace("_", " ") if e.purpose else ""),
+            e.reason,
+        )
+        for e in plan.enrichment
+    )
+    return table(names, rows)
 
 
 def _feeds(plan: Plan) -> str:
@@ -145,8 +165,20 @@ def _comparison_parts(plan: Plan, columns: Columns | None) -> Iterator[str]:
         yield table(("table", "column", "type"), ((x.table, x.column, x.type) for x in left_behind(plan, columns)))
     if unknown:
         yield f"Not known before the source is read: {', '.join(map(cell, unknown))}.\n"
-    yield "## Left empty\n\nFields of the canonical model that no feed fills.\n"
+    yield "## Left empty\n\nFields of the canonical model that no feed fills and no rule tells.\n"
     yield table(("entity", "field"), unmapped_fields(plan))
+
+
+def left_out_when(rule: Exclusion) -> str:
+    """Which rows an exclusion takes, as people write it."""
+    parts = [conditions(rule.where)] if rule.where else []
+    if rule.stale is not None:
+        parts.append(f"{rule.stale.column} is more than {rule.stale.months} months before T")
+    if rule.redundant is not None:
+        same = f"in {', '.join(rule.redundant.by)}" if rule.redundant.by else "but for its key and time stamp"
+        kept = "the lowest key" if rule.redundant.keep == "first" else "the latest change"
+        parts.append(f"a copy of another row {same}, which has {kept}")
+    return " and ".join(parts) or "every row"
 
 
 def conditions(where: tuple[Predicate, ...]) -> str:

@@ -25,7 +25,8 @@ from migration_assets.plan.yaml_file import read_yaml
 
 FEEDS = "mapping/feeds.csv"
 SURVIVORS = "decisions/survivors.csv"
-TOP_LEVEL = ("plan.yaml", "catalog.yaml", "cohorts.yaml", "target.yaml", "controls.csv", "geo.csv")
+TOP_LEVEL = ("plan.yaml", "catalog.yaml", "cohorts.yaml", "target.yaml", "controls.csv", "geo.csv",
+             "enrichment.yaml")  # fmt: skip
 # Fields that say where a row stands; they are no columns of its file.
 _PLACE = ("file", "row")
 
@@ -55,6 +56,7 @@ def load_plan(folder: Path) -> m.Plan:
         "geo": reader.geo(),
         "controls": reader.controls(),
         "survivor_decisions": reader.survivor_decisions(),
+        "enrichment": reader.enrichment(),
     }
     reader.strays()
     digest = reader.guard(lambda: plan_digest(folder))
@@ -103,6 +105,12 @@ class _Reader:
             return ()
         made = self._rows("geo.csv", m.GeoRow, lambda f, r: {**r.cells, "row": r.line})
         return tuple(sorted(made, key=lambda r: (r.product, r.region, r.row)))
+
+    def enrichment(self) -> tuple[m.EnrichmentRule, ...]:
+        if not (self.folder / "enrichment.yaml").exists():
+            return ()
+        found = self.yaml("enrichment.yaml", m.Enrichment)
+        return found.rules if found else ()
 
     def controls(self) -> tuple[m.Control, ...]:
         made = self._rows("controls.csv", m.Control, self._control)

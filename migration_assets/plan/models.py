@@ -94,16 +94,46 @@ class SourceSystem(Model):
         return self
 
 
+class Stale(Model):
+    """Rows whose `column` lies before the instant T less so many whole months; one without a value is not stale.
+
+    A day is compared with the day of that instant, a time without offset is taken for UTC, text is read as an ISO date
+    or time, and what is none is not stale either.
+    """
+
+    column: Column
+    months: Annotated[int, Field(ge=1, le=1200)]
+
+
+class Redundant(Model):
+    """Rows that say the same as another row of their table: equal in all columns of `by`, where missing equals missing.
+    One of them stays: the one whose key is lowest, or (`latest`) the one changed last.
+
+    `by` left out means every column but the key, `updated_at` and what is secret. Rows of two customers are no copies
+    of each other, and nothing is a copy of a row that another rule leaves out.
+    """
+
+    by: tuple[Column, ...] = ()
+    keep: Literal["first", "latest"] = "first"
+
+
 class Exclusion(Model):
     """A written rule that leaves rows out on purpose; each is counted in the reconciliation.
 
-    Without a predicate it leaves out every row of the table.
+    It takes the rows for which everything holds that it says: `where`, `stale`, `redundant`. One that says none of them
+    leaves out every row of the table.
     """
 
     rule: Name
     table: str
     where: tuple[Predicate, ...] = ()
+    stale: Stale | None = None
+    redundant: Redundant | None = None
     reason: Annotated[str, Field(min_length=8)]
+
+    @property
+    def takes_every_row(self) -> bool:
+        return not self.where and self.stale is None and self.redundant is None
 
 
 class IdentityKey(Model):
@@ -407,6 +437,50 @@ class Cohorts(Model):
     cohorts: Annotated[tuple[CohortRule, ...], Field(min_length=1)]
 
 
+# --- enrichment.yaml ---------------------------------------------------------------------------------------------
+
+
+class EnrichmentRule(Model):
+    """Fill one field where no source has a value; a value that a source has is never replaced, and no rule reads what
+    another one filled.
+
+    `reads`: fields in the order in which the enricher takes them, of the entity itself or, for customers, of the
+    entity `reads_of` (then a value counts only if all rows that are read agree). `where`: conditions on the rows that
+    are read. `source`, `confidence` (0 to 1) and `lawful_basis` say who says so, how sure that is, and why it may be
+    kept; they are recorded with every value, and so is T. Under `consent` only customers whose last word on `purpose`
+    is yes get a value. Taking the rule off takes its values back.
+    """
+
+    rule: Name
+    entity: Literal["customer", "contact", "address"]
+    field: str
+    enricher: str
+    reads: Annotated[tuple[str, ...], Field(min_length=1)]
+    reads_of: Literal["contact", "address"] | None = None
+    where: tuple[Predicate, ...] = ()
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    source: Sentence
+    confidence: Annotated[float, Field(gt=0, le=1)]
+    lawful_basis: Literal["consent", "contract", "legitimate_interest", "legal_obligation"]
+    purpose: Literal["marketing", "product_news", "profiling", "research"] | None = None
+    reason: Annotated[str, Field(min_length=8)]
+
+    @model_validator(mode="after")
+    def _purpose_goes_with_consent(self) -> EnrichmentRule:
+        if (self.lawful_basis == "consent") != (self.purpose is not None):
+            raise ValueError(
+                "`purpose` says what was consented to: it goes with lawful_basis consent, and only with it"
+            )
+        return self
+
+
+class Enrichment(Model):
+    """enrichment.yaml, which a plan need not have: values that no source has, from rules that name where they are
+    from."""
+
+    rules: tuple[EnrichmentRule, ...]
+
+
 # --- controls.csv ------------------------------------------------------------------------------------------------
 
 
@@ -501,6 +575,7 @@ class Plan(Model):
     controls: tuple[Control, ...]
     target: TargetSchema
     survivor_decisions: tuple[SurvivorDecision, ...] = ()
+    enrichment: tuple[EnrichmentRule, ...] = ()
     lines: dict[str, dict[str, int]] = Field(default_factory=dict, repr=False)
 
     @property

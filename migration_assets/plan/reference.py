@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
 from migration_assets.domain.predicates import Predicate
+from migration_assets.engine.enrichers import ENRICHERS
 from migration_assets.engine.rules import REGISTRY, Rule
 from migration_assets.engine.rules.arguments import Arguments
 from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE
@@ -30,14 +31,15 @@ _MADE = (
     "it up to date.\n"
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Identity, m.IdentityKey, m.IdentityLink,
-                  m.Matching, m.SurvivorRule, m.Target),
+    "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Stale, m.Redundant, m.Identity,
+                  m.IdentityKey, m.IdentityLink, m.Matching, m.SurvivorRule, m.Target),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),
     "catalog.yaml": (m.Catalog, m.Product, m.Grant, m.PlanOffer, m.Price, m.Feature),
     "geo.csv": (m.GeoRow,),
     "cohorts.yaml": (m.Cohorts, m.CohortRule),
+    "enrichment.yaml": (m.Enrichment, m.EnrichmentRule),
     "controls.csv": (m.Control,),
     "decisions/survivors.csv": (m.SurvivorDecision,),
     "target.yaml": (m.TargetSchema, m.TargetTable, m.Compare, m.NoOverlap),
@@ -56,8 +58,8 @@ _WORDS: Mapping[Any, str] = {
 
 
 def reference_pages() -> dict[str, str]:
-    """Every page by its file name without `.md`: `plan`, `rules`, `checks`."""
-    pages = {"plan": _plan_page(), "rules": _rules_page(), "checks": _checks_page()}
+    """Every page by its file name without `.md`: `plan`, `rules`, `enrichers`, `checks`."""
+    pages = {"plan": _plan_page(), "rules": _rules_page(), "enrichers": _enrichers_page(), "checks": _checks_page()}
     return {name: "\n".join(parts) for name, parts in pages.items()}
 
 
@@ -112,6 +114,23 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield f"- errors: {', '.join(f'`{e}`' for e in sorted(OF_RULE.get(rule.name, ()))) or 'none of its own'}\n"
     if set(rule.arguments.model_fields) - {"when"}:
         yield _keys(rule.arguments, skip=frozenset({"when"}), called="argument")
+
+
+# --- enrichers -----------------------------------------------------------------------------------------------------
+
+
+def _enrichers_page() -> Iterator[str]:
+    yield f"# Enrichers\n\n{_MADE}"
+    yield "A rule of `enrichment.yaml` names one of these, the fields it reads and its arguments. What an enricher"
+    yield "cannot tell stays missing.\n"
+    for enricher in ENRICHERS.values():
+        yield f"## {enricher.name}\n\n{enricher.doc}\n"
+        least, most = enricher.reads
+        yield f"- reads: {least if least == most else f'{least}-{most}'} field(s)"
+        yield f"- gives: {', '.join(sorted(enricher.produces))}\n"
+        if enricher.arguments.model_fields:
+            yield f"{_doc(enricher.arguments)}\n"
+            yield _keys(enricher.arguments, called="argument")
 
 
 # --- checks --------------------------------------------------------------------------------------------------------

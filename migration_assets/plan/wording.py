@@ -14,6 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from migration_assets.engine.enrichers.arguments import NoArguments
 from migration_assets.engine.rules.arguments import Arguments
 
 SHOWN = 60
@@ -110,6 +111,8 @@ def _sentence(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> tuple
 
 def _page(model: type[BaseModel]) -> str:
     """Where a model's keys are explained (`plan.reference` makes the pages)."""
+    if issubclass(model, NoArguments):
+        return "docs/enrichers.md"
     return "docs/rules.md" if issubclass(model, Arguments) else "docs/plan.md"
 
 

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import ibis
-
-from migration_assets.engine.mapping import FeedSpec, FieldRule, MappedFeed, map_feed, source_id
-from migration_assets.engine.predicates import holds
+from migration_assets.engine.mapping import FeedSpec, FieldRule, MappedFeed, map_feed
+from migration_assets.stages.exclusions import excluded_rows
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Exclusion, Feed, Plan
+    from migration_assets.plan.models import Feed, Plan
 
 # Gives the raw rows of `system.table`, with `_row`.
 RawTables = Callable[[str], "ir.Table"]
@@ -52,24 +50,7 @@ class Mapping:
 
     def excluded(self, table: str) -> ir.Table | None:
         """Rows of `system.table` that a rule leaves out, each once, under the first rule of the plan that takes it."""
-        raw, taken, parts = self.raw(table), None, []
-        for rule in (r for r in self.plan.file.exclusions if r.table == table):
-            hit = holds(raw, rule.where)
-            new = raw.filter(hit if taken is None else hit & ~taken)
-            parts.append(new.select(**self._excluded_row(table, new, rule)))
-            taken = hit if taken is None else taken | hit
-        return self.engine.union(parts) if parts else None
-
-    def _excluded_row(self, table: str, raw: ir.Table, rule: Exclusion) -> dict[str, object]:
-        system, _, name = table.partition(".")
-        return {
-            "source_system": ibis.literal(system),
-            "source_table": ibis.literal(name),
-            "source_row": raw["_row"],
-            "source_id": source_id(raw, self.plan.source_table(table).key),
-            "rule": ibis.literal(rule.rule),
-            "reason": ibis.literal(rule.reason),
-        }
+        return excluded_rows(self.engine, self.plan, table, self.raw(table), self.as_of)
 
 
 def feed_spec(plan: Plan, feed: Feed) -> FeedSpec:

@@ -38,6 +38,10 @@ class Store:
         """Folder of one snapshot of the golden copy."""
         return self.root / "golden_copy" / snapshot
 
+    def answers(self, snapshot: str) -> Path:
+        """Folder of what services answered about the rows of one snapshot."""
+        return self.root / "enrichment_answers" / snapshot
+
     def golden_file(self, snapshot: str, table: str) -> Path:
         """Golden-copy file of `system.table`."""
         return self.golden(snapshot) / f"{table}.parquet"

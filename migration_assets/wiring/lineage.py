@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.plan.models import Plan
+from migration_assets.plan.models import EnrichmentRule, Plan
 from migration_assets.wiring.metadata import markdown_table
 
 SCHEMA = "dagster/column_schema"
@@ -145,13 +145,19 @@ def _entitlement_lineage(entities: set[str]) -> dict[str, list[dg.TableColumnDep
     }
 
 
-def same_columns(entities: Iterable[str], upstream: str) -> dict[str, object]:
-    """Each canonical column comes from the column of the same name one stage earlier."""
+def same_columns(
+    entities: Iterable[str], upstream: str, enrichment: Iterable[EnrichmentRule] = ()
+) -> dict[str, object]:
+    """Each canonical column comes from the column of the same name one stage earlier, and from what a rule reads that
+    fills it where it is missing."""
     deps = {
         f"{name}.{f.name}": [dg.TableColumnDep(dg.AssetKey(upstream), f"{name}.{f.name}")]
         for name in entities
         for f in ENTITIES[name].fields
     }
+    for rule in enrichment:
+        read = [dg.TableColumnDep(dg.AssetKey(upstream), f"{rule.reads_of or rule.entity}.{f}") for f in rule.reads]
+        deps[f"{rule.entity}.{rule.field}"] += read
     return {LINEAGE: dg.TableColumnLineage(deps_by_column=deps), ORIGINS: _readable(deps)}
 
 

@@ -1,4 +1,4 @@
-"""Identity rules and exclusions: real fields, tables and systems, each rule named once."""
+"""Identity rules: real fields, tables and systems, each rule named once."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from migration_assets.plan.wording import nearest, shown
 
 
 def identity_faults(view: PlanView) -> Iterator[Fault]:
-    """Everything about `identity` and `exclusions` in plan.yaml."""
+    """Everything about `identity` in plan.yaml."""
     identity = view.plan.file.identity
-    yield from _repeats(view, ("identity", "keys"), [k.name for k in identity.keys])
-    yield from _repeats(view, ("identity", "links"), [x.name for x in identity.links])
+    yield from repeated_names(view, ("identity", "keys"), [k.name for k in identity.keys])
+    yield from repeated_names(view, ("identity", "links"), [x.name for x in identity.links])
     yield from _key_faults(view)
     for i, link in enumerate(identity.links):
         yield from _link_faults(view, i, link)
     yield from _priority_faults(view)
     yield from _never_merge_faults(view)
-    yield from _exclusion_faults(view)
 
 
-def _repeats(view: PlanView, path: tuple[str | int, ...], names: list[str]) -> Iterator[Fault]:
+def repeated_names(view: PlanView, path: tuple[str | int, ...], names: list[str]) -> Iterator[Fault]:
+    """Names of rules that stand twice in one list of plan.yaml."""
     for i, name in enumerate(names):
         if name in names[:i]:
             yield view.fault(PLAN, (*path, i), f"{shown(name)} stands here twice", "give each rule its own name")
@@ -78,16 +78,3 @@ def _never_merge_faults(view: PlanView) -> Iterator[Fault]:
             yield view.fault(PLAN, path, f"customer has no field {shown(predicate.field)}", remedy)
         elif wrong := predicate_problem(view, field, predicate):
             yield view.fault(PLAN, path, *wrong)
-
-
-def _exclusion_faults(view: PlanView) -> Iterator[Fault]:
-    exclusions = view.plan.file.exclusions
-    yield from _repeats(view, ("exclusions",), [e.rule for e in exclusions])
-    for i, exclusion in enumerate(exclusions):
-        if exclusion.table not in view.tables:
-            remedy = nearest(exclusion.table, view.tables, "name a declared `system.table`")
-            problem = f"{shown(exclusion.table)} is not a table of this plan"
-            yield view.fault(PLAN, ("exclusions", i, "table"), problem, remedy)
-            continue
-        here = view.fault(PLAN, ("exclusions", i, "where"), "", "")
-        yield from view.predicate_faults(exclusion.table, exclusion.where, here)

@@ -36,7 +36,7 @@ def table_path(name: str, *more: str | int) -> tuple[str | int, ...]:
 
 def wholly_excluded(view: PlanView, table: str) -> bool:
     """Whether a rule leaves out every row of the table."""
-    return any(e.table == table and not e.where for e in view.plan.file.exclusions)
+    return any(e.table == table and e.takes_every_row for e in view.plan.file.exclusions)
 
 
 def _place_faults(view: PlanView) -> Iterator[Fault]:

@@ -1,7 +1,8 @@
-"""`cleansed_customers`: the cohort's canonical parties."""
+"""`cleansed_customers`: the cohort's canonical parties, and what is told of them beyond what the sources say."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -9,7 +10,9 @@ import dagster as dg
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.canonical import write_stage
-from migration_assets.stages.cleanse.cohort import Parties, cleanse_cohort
+from migration_assets.stages.cleanse.cohort import Cleansed, Parties, cleanse_cohort
+from migration_assets.stages.cleanse.enrich import enriched
+from migration_assets.stages.cleanse.services import cleaners, opened_services, rules_table
 from migration_assets.stages.feeds import Mapping
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, same_columns
@@ -35,7 +38,10 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             suite=workspace.suites["cleansed_customers"],
             deps=[dg.AssetKey("profiled_source"), dg.AssetKey("cohort_plan"), dg.AssetKey("reference_data")],
             gates=["profiled_source", "cohort_plan", "reference_data"],
-            static_metadata={**entity_schema(entities), **same_columns(entities, "standardized_parties")},
+            static_metadata={
+                **entity_schema(entities),
+                **same_columns(entities, "standardized_parties", workspace.plan.enrichment),
+            },
         )
     ]
 
@@ -50,10 +56,13 @@ def _cleanse(call: StageCall) -> StageOutput:
     identities = call.global_rows("customer_identities", "identities")
     parties = Parties(standardized, identities, tells_of_lost=call.partition == UNASSIGNED)
     made = cleanse_cohort(feeds, parties, call.upstream("reference_data"))
+    told = _enrich(call, made)
     written = write_stage(call.engine, made, lambda t: call.file("cleansed_customers", t))
     for table, (rows, order) in made.beside.items():
         call.engine.write(rows, call.file("cleansed_customers", table), order_by=order)
-    ours = (*written, *made.beside)
+    for table, rows in told.items():
+        call.engine.write(rows, call.file("cleansed_customers", table), order_by=rows.columns[:3])
+    ours = (*written, *made.beside, *told)
     tables = {**call.files("reference_data"), **{t: call.file("cleansed_customers", t) for t in ours}}
     metadata = {
         **row_counts(written, partitioned=True),
@@ -61,8 +70,10 @@ def _cleanse(call: StageCall) -> StageOutput:
         **_who_won(call.rows("cleansed_customers", "survivors"), call.engine),
         **_undecided(call.rows("cleansed_customers", "conflicts"), call.engine),
         **_agreed(call.rows("cleansed_customers", "consent_states"), call.engine),
+        **_values_added(call, tables["enrichment_rules"]),
     }
-    return StageOutput(tables, metadata, may_be_empty=call.may_be_empty(tables))
+    # A plan need not add any value.
+    return StageOutput(tables, metadata, may_be_empty={*call.may_be_empty(tables), *told})
 
 
 def _who_won(rows: ir.Table, engine: DuckDBEngine) -> dict[str, Any]:
@@ -106,3 +117,29 @@ def _agreed(rows: ir.Table, engine: DuckDBEngine) -> dict[str, Any]:
             [(r["purpose"], r["channel"], "yes" if r["allowed"] else "no", r["because"], r["n"]) for r in listed],
         )
     }
+
+
+def _enrich(call: StageCall, made: Cleansed) -> dict[str, ir.Table]:
+    """Put what the plan's rules tell into the rows; returns what is recorded of it, as tables of this stage."""
+    where = call.plan, call.workspace.store, call.snapshot, call.partition, call.workspace.environment.variables
+    with opened_services(*where, trial=call.is_dry_run) as services:
+        found = enriched(call.engine, call.plan, made.rows, call.as_of, cleaners(services))
+        made.rows.update(found.rows)
+        rules = call.engine.table(rules_table(found.rules, services))
+        return {"enrichments": call.engine.cached(found.values), "enrichment_rules": rules}
+
+
+def _values_added(call: StageCall, rules: Path) -> dict[str, object]:
+    """How many values each rule added and on whose word; of services, what became of questions, 4xx and 5xx apart."""
+    found = call.engine.arrow(call.engine.read(rules)).to_pylist()
+    told = ("entity", "field", "rule", "source", "confidence", "lawful_basis", "lacking", "told", "refused")
+    asked = ("rule", "kept", "answered", "unknown", "client_error", "server_error", "unreachable", "unreadable")
+    services = [[r[c] for c in (*asked, "not_asked")] for r in found if r["is_service"]]
+    metadata: dict[str, object] = {"values added": sum(r["told"] for r in found)}
+    if found:
+        metadata["values added, by rule"] = markdown_table(told, [[r[c] for c in told] for r in found])
+    if services:
+        metadata["questions to services"] = markdown_table((*asked, "not asked"), services)
+        metadata["service answers 4xx"] = sum(r["client_error"] for r in found)
+        metadata["service answers 5xx"] = sum(r["server_error"] for r in found)
+    return metadata

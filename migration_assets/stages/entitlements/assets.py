@@ -47,10 +47,11 @@ def _transform(call: StageCall) -> StageOutput:
     written = write_stage(call.engine, made, lambda t: call.file("transformed_entitlements", t))
     tables = {
         **call.files("reference_data", "cleansed_customers"),
+        "enrichments": call.file("cleansed_customers", "enrichments"),
         **{t: call.file("transformed_entitlements", t) for t in written},
     }
     metadata = {
         **row_counts(written, partitioned=True),
         **stage_account(call.engine, tables["notes"], tables["dispositions"]),
     }
-    return StageOutput(tables, metadata, may_be_empty=call.may_be_empty(tables))
+    return StageOutput(tables, metadata, may_be_empty={*call.may_be_empty(tables), "enrichments"})

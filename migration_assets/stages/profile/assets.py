@@ -88,7 +88,8 @@ def actions(plan: Plan) -> dict[tuple[str, str], str]:
             words = f"rule `{row.rule}` makes {row.entity}.{row.field}, {verb}"
             said.setdefault((f"{row.system}.{row.table}", column), []).append(words)
     for rule in plan.file.exclusions:
-        for column in ("", *(p.field for p in rule.where)):
+        columns = [p.field for p in rule.where] + ([rule.stale.column] if rule.stale else [])
+        for column in ("", *columns, *(rule.redundant.by if rule.redundant else ())):
             said.setdefault((rule.table, column), []).append(f"rows under `{rule.rule}` are excluded")
     return {place: "; ".join(dict.fromkeys(words)) for place, words in said.items()}
 
