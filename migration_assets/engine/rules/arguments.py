@@ -54,25 +54,33 @@ def _known_directives(formats: tuple[str, ...]) -> tuple[str, ...]:
     return formats
 
 
-class Date(Arguments):
-    """Without order or formats, text is read as year, month, day."""
+Order = Literal["ymd", "dmy", "mdy", "infer"]
 
-    order: Literal["ymd", "dmy", "mdy"] | None = None
+
+def _order_or_formats(order: str | None, formats: tuple[str, ...]) -> None:
+    if order and formats:
+        raise ValueError("give order or formats, not both")
+
+
+class Date(Arguments):
+    """Without order or formats, text is read as year, month, day. `infer`: the whole column has to prove its order."""
+
+    order: Order | None = None
     formats: tuple[str, ...] = ()
 
     _formats = field_validator("formats")(_known_directives)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Date:
-        if self.order and self.formats:
-            raise ValueError("give order or formats, not both")
+        _order_or_formats(self.order, self.formats)
         return self
 
 
 class Timestamp(Arguments):
-    """`zone` is for values without an offset; a second column may name it row by row instead."""
+    """`zone` is for values without an offset; a second column may name it row by row instead. `order`: as of `date`."""
 
     zone: str = "UTC"
+    order: Order | None = None
     formats: tuple[str, ...] = ()
     end: Literal["exclusive", "inclusive_day", "inclusive_second", "inclusive_millisecond"] = "exclusive"
     overlap: Literal["earlier", "later"] | None = None
@@ -87,6 +95,11 @@ class Timestamp(Arguments):
         if not is_zone(zone):
             raise ValueError(f"{zone!r} is not an IANA time zone")
         return zone
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Timestamp:
+        _order_or_formats(self.order, self.formats)
+        return self
 
     def misfits(self, columns: int) -> list[str]:
         """The zone comes from a column or from here, never from both."""

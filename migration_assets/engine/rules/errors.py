@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 ERRORS: Mapping[str, str] = {
+    "ambiguous_order": "Day and month could change places, and the other dates of the column prove no order, or both; "
+    "name the `order`.",
     "blank_not_allowed": "The column is blank, and the condition under which a value may stand in does not hold.",
     "currency_missing": "The row has no currency, and an amount without one is no amount.",
     "finer_than_a_microsecond": "The time has more than six digits after the second.",
@@ -47,8 +49,15 @@ ERRORS: Mapping[str, str] = {
     "unknown_unit": "The unit has no factor in `factors`.",
 }
 
-_MOMENT = ("finer_than_a_microsecond", "no_such_date", "not_a_date")
+_MOMENT = ("ambiguous_order", "finer_than_a_microsecond", "no_such_date", "not_a_date")
 _LOCAL = ("local_time_ambiguous", "local_time_in_gap", "out_of_range", "unknown_time_zone")
+
+# What can be said of a value that stays.
+REMARKS: Mapping[str, str] = {
+    "domain_may_be_mistyped": "The address has a domain one slip away from one that very many have; the note has the "
+    "address that may be meant.",
+    "extension_left_out": "The number has an extension, which E.164 does not; it stands in the note alone.",
+}
 
 # A rule that is not here gives none of its own.
 OF_RULE: Mapping[str, tuple[str, ...]] = {

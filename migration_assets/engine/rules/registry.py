@@ -32,7 +32,8 @@ class Rule:
     expression is asked first and may decline by column type; then the cleaner runs over the distinct inputs.
     `cleans`: text in, text out, so that a changed value is noted as cleaned. `takes_missing`: also asked for missing
     input. `code`: several columns are one code, joined with `=`. `fallback` is asked last, for values that stand in for
-    blank ones.
+    blank ones. `learns` is asked first, for what only the whole column can tell: (engine, rows, columns, arguments) ->
+    `Context.learned`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Rule:
     takes_missing: bool = False
     code: bool = False
     fallback: str | None = None
+    learns: str | None = None
 
     def parse(self, given: Mapping[str, Any]) -> a.Arguments:
         """The arguments as a model; BadInput that names each wrong argument otherwise."""
@@ -111,12 +113,14 @@ def _rules() -> tuple[Rule, ...]:
              cleaner="text:text", cleans=True),
         Rule("repair", 1, 1, plain, TEXTS, "Mojibake repaired only where the repair round-trips, then `text`.",
              cleaner="text:repair", cleans=True),
-        Rule("date", 1, 1, a.Date, only({"date"}), "Text or date to date; a date that does not exist is an error.",
-             "dates:date_expression", "dates:date"),
+        Rule("date", 1, 1, a.Date, only({"date"}),
+             "Text or date to date; one that does not exist is an error, and so is one that an inferred order leaves "
+             "open.",
+             "dates:date_expression", "dates:date", learns="day_order:learn_order"),
         Rule("timestamp", 1, 2, a.Timestamp, only({"instant"}),
              "To an instant in UTC, from a fixed zone or a zone column; inside a DST gap is an error; inclusive ends "
              "become half-open.",
-             "dates:timestamp_expression", "dates:timestamp"),
+             "dates:timestamp_expression", "dates:timestamp", learns="day_order:learn_order"),
         Rule("integer", 1, 1, plain, numbers, "Whole number, never rounded.", "numbers:integer"),
         Rule("decimal", 1, 1, a.DecimalText, numbers, "Exact decimal; NaN and Infinity are errors.",
              "numbers:decimal_expression", "numbers:decimal"),
@@ -134,10 +138,13 @@ def _rules() -> tuple[Rule, ...]:
         Rule("default", 1, 1, a.Default, UNITLESS,
              "Stands in where the column is blank and `if` holds; each is noted; blank otherwise is an error.",
              "text:default", takes_missing=True),
-        Rule("phone", 1, 2, a.Phone, only({"phone", "text"}), "Number (and country column) to E.164.",
+        Rule("phone", 1, 2, a.Phone, only({"phone", "text"}),
+             "Number (and country column) to E.164; an extension is left out and noted.",
              cleaner="contacts:phone", cleans=True),
-        Rule("email", 1, 1, plain, only({"email", "text"}), "Normalised address in lower case; no DNS is asked.",
-             cleaner="contacts:email", cleans=True),
+        Rule("email", 1, 1, plain, only({"email", "text"}),
+             "Normalised address in lower case; no DNS is asked. A domain that looks mistyped stays, and what may be "
+             "meant is noted.",
+             cleaner="contacts:email", cleans=True, learns="mail_domains:learn_domains"),
         Rule("country", 1, 1, plain, only({"country", "text"}),
              "ISO alpha-2 from code, English or native name or usual alias.", cleaner="geography:country", cleans=True),
         Rule("state", 1, 2, a.State, text, "State (and country column) to the ISO 3166-2 part, from code or name.",
