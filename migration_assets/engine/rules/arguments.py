@@ -213,6 +213,44 @@ class State(Arguments):
     country: CountryCode | None = None
 
 
+AddressColumn = Literal["line1", "line2", "street", "house_number", "postal_code", "city", "state", "country"]
+
+
+class InCountry(Arguments):
+    """`country`: for rows whose second column does not name one."""
+
+    country: CountryCode | None = None
+
+
+class AddressPart(InCountry):
+    """`country`: for rows whose second column does not name one; else the text itself has to."""
+
+    part: AddressColumn
+
+
+class AddressText(InCountry):
+    """`parts`: what each column is, in the order of the columns; street and number are one line in the country's order.
+
+    `separator`: what stands between lines. `country`: whose form it is where no column names a country.
+    """
+
+    parts: Annotated[tuple[AddressColumn, ...], Field(min_length=1)]
+    separator: Annotated[str, Field(min_length=1, max_length=5)] = ", "
+
+    @field_validator("parts")
+    @classmethod
+    def _each_once(cls, parts: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(parts)) < len(parts):
+            raise ValueError("each part once")
+        if "line1" in parts and {"street", "house_number"} & set(parts):
+            raise ValueError("line1 is street and house_number: name it or them")
+        return parts
+
+    def misfits(self, columns: int) -> list[str]:
+        """One part for each column."""
+        return [] if columns == len(self.parts) else [f"parts: {len(self.parts)} parts for {columns} column(s)"]
+
+
 class PersonName(Arguments):
     part: Literal["full", "given", "family"] = "full"
 
