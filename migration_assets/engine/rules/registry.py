@@ -170,7 +170,7 @@ def _rules() -> tuple[Rule, ...]:
              "White space, case of shouted or whispered names, particles kept; the whole name or a part of it.",
              cleaner="names:person_name", cleans=True),
         Rule("company_name", 1, 1, plain, text, "`text` and the usual spelling of the legal form.",
-             cleaner="names:company_name", cleans=True),
+             cleaner="companies:company_name", cleans=True),
         Rule("website", 1, 1, plain, text, "Host of a URL or domain, lower case.", cleaner="contacts:website",
              cleans=True),
         Rule("tax_id", 1, 1, plain, text, "Upper case, separators out.", cleaner="codes:tax_id", cleans=True),
