@@ -33,6 +33,8 @@ _PHRASES = {
     "sapi de cv": "S.A.P.I. de C.V.", "sa de rl": "S.A. de R.L.", "sdn bhd": "Sdn. Bhd.",
 }  # fmt: skip
 _LONGEST_PHRASE = 5
+# Longer than this is no name, and is left as it is.
+_LONGEST = 400
 # Written without points these are also words (Day Spa, Ag, As): only points or full upper case make them a form.
 _WORDS_TOO = frozenset({
     "ag", "as", "ab", "se", "sa", "sl", "spa", "sas", "kg", "ug", "bv", "nv", "kk",
@@ -74,7 +76,10 @@ def company_name(_: a.Arguments, __: Context) -> Cleaner:
 
 def company(name: str) -> str:
     """The name with its trailing legal forms in the usual spelling."""
-    words, forms = _split(tidy(name).split(" "))
+    text = tidy(name)
+    if len(text) > _LONGEST:
+        return text
+    words, forms = _split(text.split(" "))
     return " ".join([*words, *forms])
 
 
@@ -85,6 +90,8 @@ def trading_name(name: str) -> str:
     `and`. Not for storing.
     """
     text = tidy(name)
+    if len(text) > _LONGEST:
+        return text
     attached = _ATTACHED.sub("", text).strip() or text
     words = attached.split(" ")
     if len(words) > 1 and _bare(words[0]) in _FIRST_FORMS and (words[0].isupper() or not words[0].isascii()):

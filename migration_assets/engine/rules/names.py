@@ -24,6 +24,8 @@ _SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv", "v", "phd", "md", "esq", "
 _TRAILING = _SUFFIXES - {"v"} | {"inc", "llc", "ltd", "gmbh"}
 # Behind a comma these are no given name either.
 _NO_GIVEN_NAMES = _SUFFIXES | frozenset(FORMS)
+# Longer than this is no name, and is left as it is.
+_LONGEST = 400
 _UPPER_SUFFIXES = frozenset({"ii", "iii", "iv"})
 # Titles and forms of address before a name. Those that are names or initials themselves count only with a point.
 _TITLES = frozenset({
@@ -81,6 +83,8 @@ def family_name(name: str) -> str:
 
 def _parts(name: str) -> tuple[str, str, str, str, str]:
     """Title, given names, family name, suffix and what is added in brackets or quotes, each as people write it."""
+    if len(name) > _LONGEST:
+        return "", tidy(name), "", "", ""
     text = _recased(tidy(name))
     before, comma, after = (p.strip() for p in text.partition(","))
     if comma and before and after and "," not in after and not _all_suffixes(after):

@@ -42,6 +42,7 @@ _BEHIND = re.compile(
     r"(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West|Apt|Apartment|Suite|Ste|Unit|Floor|Fl|Room|Rm|#\S*|[\w-]*\d[\w-]*)\.?",
     re.IGNORECASE,
 )
+_LONGEST = 400
 
 
 def street(arguments: a.InCountry, _: Context) -> Cleaner:
@@ -59,7 +60,7 @@ def street(arguments: a.InCountry, _: Context) -> Cleaner:
 
 def street_line(line: str, country: str | None) -> str:
     """One tidy line with its kind of street in the country's form."""
-    if country is None:
+    if country is None or len(line) > _LONGEST:
         return line
     words = line.split(" ")
     if country in _LAST_WORD:
