@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("end_to_end", "quality_suite", "dagster_overhead", "identity")
+BENCHMARKS = ("end_to_end", "quality_suite", "cleaning", "dagster_overhead", "identity")
 
 
 def main() -> int:
