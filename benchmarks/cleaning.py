@@ -23,7 +23,10 @@ import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from migration_assets.domain.predicates import Predicate
 
 GOAL = 5.0
 COMPARED = ("email", "phone", "country")
@@ -46,7 +49,7 @@ def make_rows(folder: Path, customers: int) -> None:
 # --- ours ----------------------------------------------------------------------------------------------------------
 
 
-def ours(folder: Path) -> dict[str, dict[str, str]]:
+def ours(folder: Path) -> None:
     """The plan's own feeds over the rows; canonical rows and notes end in files."""
     from migration_assets.demo import DEFAULT_AS_OF
     from migration_assets.engine.duckdb import DuckDBEngine
@@ -54,7 +57,6 @@ def ours(folder: Path) -> dict[str, dict[str, str]]:
 
     both = {"kind": "person", "status": "active"}
     account = (
-        FieldRule("name", "person_name", ("name",)),
         FieldRule("email", "email", ("email",)),
         FieldRule("phone", "phone", ("phone", "country")),
         FieldRule("country", "country", ("country",)),
@@ -71,22 +73,29 @@ def ours(folder: Path) -> dict[str, dict[str, str]]:
         FieldRule("state", "state", ("state", "country")),
         FieldRule("country", "country", ("country",)),
     )
+    people, companies = FieldRule("name", "person_name", ("name",)), FieldRule("name", "company_name", ("name",))
     specs = (
-        FeedSpec("a", "customer", "crm", "accounts", ("account_id",), account),
-        FeedSpec("b", "address", "crm", "addresses", ("address_id",), address),
+        FeedSpec("p", "customer", "crm", "accounts", ("account_id",), (people, *account), where=_of_type("P")),
+        FeedSpec("c", "customer", "crm", "accounts", ("account_id",), (companies, *account), where=_of_type("C")),
+        FeedSpec("a", "address", "crm", "addresses", ("address_id",), address),
     )
     with DuckDBEngine() as engine:
         for spec in specs:
             made = map_feed(engine, spec, engine.read(folder / f"{spec.table}.parquet"), DEFAULT_AS_OF)
             for name, rows in (("rows", engine.cached(made.rows)), ("notes", engine.cached(made.notes))):
-                engine.write(rows, folder / f"ours.{spec.table}.{name}.parquet")
-    return {}
+                engine.write(rows, folder / f"ours.{spec.table}.{spec.feed}.{name}.parquet")
+
+
+def _of_type(code: str) -> tuple[Predicate, ...]:
+    from migration_assets.domain.predicates import Predicate
+
+    return (Predicate(field="account_type", op="eq", value=code),)
 
 
 # --- the peer ------------------------------------------------------------------------------------------------------
 
 
-def value_by_value(folder: Path) -> dict[str, dict[str, str]]:
+def value_by_value(folder: Path) -> None:
     """The libraries, called for each value of each row."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -101,7 +110,6 @@ def value_by_value(folder: Path) -> dict[str, dict[str, str]]:
             values = rows[column].to_pylist()
             made[column] = [None if v is None else clean(v, c) for v, c in zip(values, known, strict=True)]
         pq.write_table(pa.table(made), folder / f"peer.{table}.rows.parquet", compression="zstd")
-    return {}
 
 
 def _country_table() -> dict[str, str]:
@@ -170,7 +178,7 @@ _ADDRESS: dict[str, Callable[[str, str | None], str | None]] = {
 
 # --- measuring -----------------------------------------------------------------------------------------------------
 
-SIDES: dict[str, Callable[[Path], dict[str, dict[str, str]]]] = {"ours": ours, "value by value": value_by_value}
+SIDES: dict[str, Callable[[Path], None]] = {"ours": ours, "value by value": value_by_value}
 
 
 def warm_up(side: str) -> None:
@@ -217,7 +225,7 @@ def agreement(folder: Path) -> dict[str, tuple[int, int, int]]:
             count(*) filter (o.{field} is not null and p.{field} is null),
             count(*) filter (p.{field} is not null and o.{field} is distinct from p.{field})
             from '{folder}/peer.accounts.rows.parquet' p
-            left join '{folder}/ours.accounts.rows.parquet' o using (source_row)"""
+            left join '{folder}/ours.accounts.*.rows.parquet' o using (source_row)"""
         ).fetchone()
         assert row is not None
         found[field] = (int(row[0]), int(row[1]), int(row[2]))

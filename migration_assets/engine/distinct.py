@@ -117,14 +117,33 @@ def answers_of(
     if cleaner.unchanged and len(columns) == 1:
         wanted = wanted & ~_spared(cleaner, cleaner.unchanged, rendered(columns[0]))
     inputs = {f"k{i}": rendered(c) for i, c in enumerate(columns)}
-    frame = _answers(engine, rows.filter(wanted).select(**inputs).distinct(), cleaner, prefix, takes_missing)
-    table = engine.table(frame) if frame.num_rows else None
+    table = _answered(engine, rows.filter(wanted).select(**inputs).distinct(), cleaner, prefix, takes_missing)
     return Answers(table, prefix, cleaner, shortcut, takes_missing or len(columns) > 1, takes_missing)
 
 
 def _spared(cleaner: Cleaner, unchanged: str, text: ir.StringValue) -> ir.BooleanValue:
     plain = text.re_search(unchanged)
     return plain if cleaner.suspected is None else plain & ~cleaner.suspected(text)
+
+
+def _answered(engine: Engine, inputs: ir.Table, cleaner: Cleaner, prefix: str, takes_missing: bool) -> ir.Table | None:
+    """The map of these inputs; those that an expression can answer at once are not asked one by one."""
+    inputs = engine.cached(inputs) if cleaner.in_bulk else inputs
+    columns = [inputs[c] for c in inputs.columns]
+    bulk = cleaner.in_bulk(engine, inputs, columns) if cleaner.in_bulk else None
+    if bulk is None:
+        frame = _answers(engine, inputs, cleaner, prefix, takes_missing)
+        return engine.table(frame) if frame.num_rows else None
+    covered, answer = bulk(columns)
+    judged = engine.cached(inputs.mutate(_covered=covered, _answer=answer))
+    asked = judged.filter(~judged["_covered"]).drop("_covered", "_answer")
+    single = engine.table(_answers(engine, asked, cleaner, prefix, takes_missing))
+    changed = judged.filter(judged["_covered"] & (judged["_answer"] != judged["k0"]))
+    given = {f"{prefix}{c}": changed[c] for c in inputs.columns}
+    said = {f"{prefix}value": changed["_answer"], f"{prefix}known": True}
+    known = {**given, **said}
+    at_once = changed.select(**{n: known.get(n) for n in single.columns}).cast(single.schema())
+    return engine.cached(engine.union([single, at_once]))
 
 
 def _answers(engine: Engine, distinct: ir.Table, cleaner: Cleaner, prefix: str, takes_missing: bool) -> pa.Table:

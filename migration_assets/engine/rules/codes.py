@@ -84,4 +84,4 @@ def tax_id(_: a.Arguments, __: Context) -> Cleaner:
         number = _TAX_SEPARATORS.sub("", given).upper()
         return Cleaned(number) if re.fullmatch(r"[^\W_&+*]([^\W_]|[&+*])*", number) else Cleaned(error="not_a_tax_id")
 
-    return Cleaner(clean)
+    return Cleaner(clean, unchanged=r"^[A-Z0-9]{1,40}\z")

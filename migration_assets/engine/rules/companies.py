@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from migration_assets.engine.rules import arguments as a
 from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Texts
-from migration_assets.engine.rules.text import NOT_TEXT, is_text, tidy
+from migration_assets.engine.rules.text import NOT_TEXT, TIDY_ASCII, is_text, tidy
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 # Legal forms at the end of a name, without points and in small letters, and their usual spelling.
 FORMS = {
@@ -71,7 +75,17 @@ def company_name(_: a.Arguments, __: Context) -> Cleaner:
         given = texts[0] or ""
         return Cleaned(company(given) or None) if is_text(given) else NOT_TEXT
 
-    return Cleaner(clean)
+    return Cleaner(clean, unchanged=TIDY_ASCII, suspected=_may_change)
+
+
+def _may_change(text: ir.StringValue) -> ir.BooleanValue:
+    """Tidy text whose end, but for one legal form in its usual spelling, is a legal form again or a comma."""
+    known = [f for f in {*FORMS.values(), *_JUST_SO.values()} if f.isascii() and _form(f) == f]
+    usual = "|".join(map(re.escape, sorted(known)))
+    lasts = {form.replace(".", "") for form in FORMS} | {phrase.split(" ")[-1] for phrase in _PHRASES}
+    spelled = "|".join("[.,]*".join(map(re.escape, form)) for form in sorted(lasts) if form.isascii())
+    body = text.re_replace(f" (?:{usual})\\z", "")
+    return body.re_search(f"(?i)(?:^|[ .,])(?:{spelled})[.,]*\\z") | body.endswith(",")
 
 
 def company(name: str) -> str:

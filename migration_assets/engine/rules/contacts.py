@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 from migration_assets.engine.rules import arguments as a
 from migration_assets.engine.rules.geography import country_code
 from migration_assets.engine.rules.mail_domains import domain_of
-from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Remark, Texts
+from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Remark, Shortcut, Texts
+from migration_assets.engine.rules.phone_numbers import plain_numbers
 from migration_assets.engine.rules.text import NOT_TEXT, is_text, tidy
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
     from phonenumbers import PhoneNumber
+
+    from migration_assets.engine.api import Engine
 
 _NOT_A_PHONE = Cleaned(error="not_a_phone_number")
 _NOT_AN_EMAIL = Cleaned(error="not_an_email")
@@ -40,7 +44,7 @@ def phone(arguments: a.Phone, _: Context) -> Cleaner:
             return None
         return Remark("extension_left_out") if _has_extension(tidy(given), country_of(texts)) else None
 
-    return Cleaner(clean, remark=remark)
+    return Cleaner(clean, remark=remark, in_bulk=plain_numbers)
 
 
 def e164(number: str, country: str | None) -> Cleaned:
@@ -129,17 +133,28 @@ def _plain_address() -> str:
     """
     from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
-    label = "[a-z0-9]{1,40}"
+    label = "[a-z0-9]{1,18}(-[a-z0-9]{1,18})?"
     # Only a few short endings, so that no reserved domain (`test`, `local`, `arpa` ...) can come near.
     endings = [
         e for e in ("com", "net", "org", "io", "de", "fr", "uk", "eu", "us") if e not in SPECIAL_USE_DOMAIN_NAMES
     ]
-    return rf"^{label}([._-]{label})?@{label}(\.{label})?\.({'|'.join(endings)})\z"
+    return rf"^[a-z0-9]{{1,20}}([._-][a-z0-9]{{1,18}}){{0,2}}@{label}(\.{label}){{0,2}}\.({'|'.join(endings)})\z"
 
 
 def website(_: a.Arguments, __: Context) -> Cleaner:
     """Host of a URL or bare domain, without `www.`."""
-    return Cleaner(lambda texts: host(texts[0] or ""))
+    return Cleaner(lambda texts: host(texts[0] or ""), in_bulk=_plain_sites)
+
+
+# Labels without a double hyphen, so that none is in Punycode.
+_SITE = r"^(?:https?://)?(?:www\.)?((?:[a-z0-9]{1,30}(?:-[a-z0-9]{1,30})?\.){1,4}[a-z]{2,12})(?:/[!-~]{0,200})?\z"
+
+
+def _plain_sites(_: Engine, __: ir.Table, columns: Sequence[ir.Value]) -> Shortcut | None:
+    """Hosts in small letters, with or without what usually stands around them."""
+    if not columns[0].type().is_string():
+        return None
+    return lambda given: (given[0].re_search(_SITE).fill_null(False), given[0].re_extract(_SITE, 1))
 
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")

@@ -54,9 +54,17 @@ _MANY, _TIMES = 20, 20
 
 def learn_domains(engine: Engine, rows: ir.Table, columns: Sequence[ir.Value], _: a.Arguments) -> Mapping[str, str]:
     """Domains of the column that may be a slip: domain -> what may be meant."""
-    counted = rows.select(_domain=domain_of(rendered(columns[0]))).filter(lambda t: t["_domain"] != "")
-    counts = engine.arrow(counted.group_by("_domain").aggregate(n=counted.count())).to_pylist()
-    return suspects({r["_domain"]: r["n"] for r in counts})
+    told = rows.select(_domain=domain_of(rendered(columns[0]))).filter(lambda t: t["_domain"] != "")
+    counted = engine.cached(told.group_by("_domain").aggregate(n=told.count()))
+    frequent = counted.filter(counted["n"] >= _MANY)
+    targets = _PROVIDERS | {r["_domain"] for r in engine.arrow(frequent).to_pylist()}
+    # One slip changes the length by one at most, which spares most domains the closer look.
+    lengths = sorted({len(t) + by for t in targets for by in (-1, 0, 1)})
+    ending = counted["_domain"].split(".")[-1]
+    near = counted.filter(
+        (counted["n"] >= _MANY) | counted["_domain"].length().isin(lengths) | ending.isin([*_ENDINGS])
+    )
+    return suspects({r["_domain"]: r["n"] for r in engine.arrow(near).to_pylist()})
 
 
 def domain_of(text: ir.StringValue) -> ir.StringValue:

@@ -105,7 +105,8 @@ def _python(pattern: str) -> str:
     return pattern.replace(r"\z", r"\Z")
 
 
-WITH_SHORTCUT = [c for c in CLEANERS if cleaner(c[0], c[1]).unchanged]
+# Where some of it is suspected all the same, test_bulk_answers holds it against the function.
+WITH_SHORTCUT = [c for c in CLEANERS if (made := cleaner(c[0], c[1])).unchanged and made.suspected is None]
 
 
 @pytest.mark.parametrize(("rule", "arguments", "_"), WITH_SHORTCUT)
