@@ -129,13 +129,11 @@ def _spared(cleaner: Cleaner, unchanged: str, text: ir.StringValue) -> ir.Boolea
 def _answered(engine: Engine, inputs: ir.Table, cleaner: Cleaner, prefix: str, takes_missing: bool) -> ir.Table | None:
     """The map of these inputs; those that an expression can answer at once are not asked one by one."""
     inputs = engine.cached(inputs) if cleaner.in_bulk else inputs
-    columns = [inputs[c] for c in inputs.columns]
-    bulk = cleaner.in_bulk(engine, inputs, columns) if cleaner.in_bulk else None
-    if bulk is None:
+    answered = cleaner.in_bulk(engine, inputs) if cleaner.in_bulk else None
+    if answered is None:
         frame = _answers(engine, inputs, cleaner, prefix, takes_missing)
         return engine.table(frame) if frame.num_rows else None
-    covered, answer = bulk(columns)
-    judged = engine.cached(inputs.mutate(_covered=covered, _answer=answer))
+    judged = engine.cached(answered)
     asked = judged.filter(~judged["_covered"]).drop("_covered", "_answer")
     single = engine.table(_answers(engine, asked, cleaner, prefix, takes_missing))
     changed = judged.filter(judged["_covered"] & (judged["_answer"] != judged["k0"]))

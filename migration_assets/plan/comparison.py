@@ -170,6 +170,7 @@ LOSSES: dict[str, Callable[[Plan, MappingRow], Iterator[str]]] = {
     "coalesce": _always("later columns, where an earlier one has a value"),
     "join": _always("where one part ends and the next begins"),
     "split": _always("the other parts of the text"),
+    "extract": _always("the rest of the text"),
     "default": _always("that the value was blank (each is noted)"),
     "phone": _always("the number as typed", "an extension (each is noted)"),
     "email": _always("capitals as typed"),

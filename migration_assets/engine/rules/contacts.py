@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
 from migration_assets.engine.rules import arguments as a
 from migration_assets.engine.rules.geography import country_code
 from migration_assets.engine.rules.mail_domains import domain_of
-from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Remark, Shortcut, Texts
+from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Remark, Texts
 from migration_assets.engine.rules.phone_numbers import plain_numbers
 from migration_assets.engine.rules.text import NOT_TEXT, is_text, tidy
 
@@ -150,11 +150,10 @@ def website(_: a.Arguments, __: Context) -> Cleaner:
 _SITE = r"^(?:https?://)?(?:www\.)?((?:[a-z0-9]{1,30}(?:-[a-z0-9]{1,30})?\.){1,4}[a-z]{2,12})(?:/[!-~]{0,200})?\z"
 
 
-def _plain_sites(_: Engine, __: ir.Table, columns: Sequence[ir.Value]) -> Shortcut | None:
+def _plain_sites(_: Engine, inputs: ir.Table) -> ir.Table:
     """Hosts in small letters, with or without what usually stands around them."""
-    if not columns[0].type().is_string():
-        return None
-    return lambda given: (given[0].re_search(_SITE).fill_null(False), given[0].re_extract(_SITE, 1))
+    found = inputs.mutate(_answer=inputs["k0"].re_extract(_SITE, 1))
+    return found.mutate(_covered=found["_answer"] != "")
 
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")

@@ -80,8 +80,9 @@ class Cleaner:
     `gives`: type of its values. `unchanged`: a pattern (RE2 and Java alike) of single-column text that the function
     gives back as it is; such values never reach Python, unless they are `suspected`. `shortcut`: looks at the rows once
     and may give a Shortcut, for values that are too many to be asked one by one. `noted`: a changed value is a cleaned
-    one. `remark`: asked for each input and its answer; what it says is noted, and the value stays. `in_bulk`: like
-    `shortcut`, but over the distinct inputs of text, whose answers then join the others; none that is remarked on.
+    one. `remark`: asked for each input and its answer; what it says is noted, and the value stays. `in_bulk`: may
+    answer many distinct inputs (`k0`, `k1`, ...) of text at once: the inputs with `_covered`, and `_answer` for those;
+    none that is an error or remarked on.
     """
 
     clean: Callable[[Texts], Cleaned]
@@ -91,7 +92,7 @@ class Cleaner:
     noted: bool = True
     remark: Callable[[Texts, Cleaned], Remark | None] | None = None
     suspected: Callable[[Any], Any] | None = None
-    in_bulk: Callable[[Engine, Any, Sequence[Any]], Shortcut | None] | None = None
+    in_bulk: Callable[[Engine, Any], Any | None] | None = None
 
 
 def rendered(value: ir.Value) -> ir.StringValue:

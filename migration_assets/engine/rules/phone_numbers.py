@@ -12,8 +12,6 @@ from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
-from migration_assets.engine.rules.outcome import Shortcut
-
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -50,14 +48,12 @@ class Plan:
     reserved: tuple[str, ...]
 
 
-def plain_numbers(engine: Engine, rows: ir.Table, columns: Sequence[ir.Value]) -> Shortcut | None:
-    """A shortcut for the calling codes that are frequent in the first column; None when it has none."""
-    if not columns[0].type().is_string():
-        return None
-    told = rows.select(_begin=_compact(columns[0]).left(4)).filter(lambda t: t["_begin"].notnull())
+def plain_numbers(engine: Engine, inputs: ir.Table) -> ir.Table | None:
+    """Answers for numbers (`k0`) whose calling codes are frequent; None when there are none."""
+    told = inputs.select(_begin=_compact(inputs["k0"]).left(4)).filter(lambda t: t["_begin"].notnull())
     counted = engine.arrow(told.group_by("_begin").aggregate(n=told.count())).to_pylist()
     plans = [plan_of(code) for code in _frequent({r["_begin"]: r["n"] for r in counted})]
-    return (lambda given: _by_plans(given[0], plans)) if plans else None
+    return by_plans(inputs, plans) if plans else None
 
 
 def _compact(column: Any) -> ir.StringValue:
@@ -111,16 +107,18 @@ def _kinds(*described: Any) -> Iterator[Kind]:
             yield Kind(found.national_number_pattern, tuple(n for n in found.possible_length if n > 0))
 
 
-def _by_plans(column: Any, plans: Sequence[Plan]) -> tuple[ir.BooleanValue, ir.StringValue]:
+def by_plans(inputs: ir.Table, plans: Sequence[Plan]) -> ir.Table:
+    """The inputs with `_covered` and `_answer`, by what the plans say of `k0`."""
     import ibis
 
-    compact: Any = _compact(column)
+    # A column of its own, or each of the many questions would bring the digits together again.
+    rows = inputs.mutate(_answer=_compact(inputs["k0"]))
+    compact: Any = rows["_answer"]
     branches = [
         (compact.startswith(f"+{p.code}"), _valid(compact.substr(len(p.code) + 1), p)) for p in plans if p.territories
     ]
-    if not branches:
-        return ibis.literal(False), compact
-    return ibis.cases(*branches, else_=False).fill_null(False), compact
+    covered = ibis.cases(*branches, else_=False).fill_null(False) if branches else ibis.literal(False)
+    return rows.mutate(_covered=covered)
 
 
 def _valid(national: Any, plan: Plan) -> ir.BooleanValue:

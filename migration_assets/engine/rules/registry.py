@@ -135,6 +135,8 @@ def _rules() -> tuple[Rule, ...]:
         Rule("coalesce", 1, None, plain, UNITLESS, "The first present value (text: not blank).", "text:coalesce"),
         Rule("join", 1, None, a.Join, TEXTS, "The present values, joined.", "text:join"),
         Rule("split", 1, 1, a.Split, TEXTS, "One part of a text, trimmed.", "text:split"),
+        Rule("extract", 1, 1, a.Extract, TEXTS, "What a pattern finds in free text; missing where it finds nothing.",
+             "text:extract"),
         Rule("default", 1, 1, a.Default, UNITLESS,
              "Stands in where the column is blank and `if` holds; each is noted; blank otherwise is an error.",
              "text:default", takes_missing=True),

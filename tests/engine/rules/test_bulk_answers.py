@@ -14,7 +14,7 @@ from rule_world import cleaner, frame, outcomes
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.engine.rules import phone_numbers
 from migration_assets.engine.rules.companies import _may_change, company
-from migration_assets.engine.rules.phone_numbers import _by_plans, plan_of
+from migration_assets.engine.rules.phone_numbers import by_plans, plan_of
 
 CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
 
@@ -44,12 +44,11 @@ def test_numbers_answered_at_once_are_those_the_library_accepts(engine: DuckDBEn
     chance = random.Random(seed)
     codes = CODES[part::4]
     texts = sorted({t for code in codes for t in numbers_of(code, chance)})
-    table = engine.table(frame(c=texts))
-    covered, answer = _by_plans(table["c"], [plan_of(str(code)) for code in codes])
-    found = engine.arrow(table.select("c", covered=covered, answer=answer).filter(lambda t: t["covered"])).to_pylist()
+    judged = by_plans(engine.table(frame(k0=texts)), [plan_of(str(code)) for code in codes])
+    found = engine.arrow(judged.filter(judged["_covered"])).to_pylist()
     assert len(found) > len(texts) // 10
     clean = cleaner("phone", {"default_country": "DE"}).clean
-    wrong = [r["c"] for r in found if clean((r["c"],)) != (r["answer"], None)]
+    wrong = [r["k0"] for r in found if clean((r["k0"],)) != (r["_answer"], None)]
     assert wrong == [], f"seed {seed}"
 
 
@@ -82,6 +81,14 @@ def test_sites_come_out_as_the_function_says(engine: DuckDBEngine, texts: list[s
     clean = cleaner("website", {}).clean
     wanted = [clean((t,)) if t.strip() else (None, None) for t in texts]
     assert outcomes(engine, "website", "text", frame(c=texts), ["c"]) == wanted
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(st.text("aB1 ./_,-&*é\u2013", max_size=8), min_size=1, max_size=60))
+def test_tax_numbers_come_out_as_the_function_says(engine: DuckDBEngine, texts: list[str]) -> None:
+    clean = cleaner("tax_id", {}).clean
+    wanted = [clean((t,)) if t.strip() else (None, None) for t in texts]
+    assert outcomes(engine, "tax_id", "text", frame(c=texts), ["c"]) == wanted
 
 
 WORDS = [
