@@ -8,7 +8,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("end_to_end", "quality_suite", "dagster_overhead", "identity", "lookalikes", "identity_scale")
+BENCHMARKS = (
+    "end_to_end", "quality_suite", "cleaning", "dagster_overhead", "identity", "lookalikes", "identity_scale"
+)  # fmt: skip
 
 
 def main() -> int:

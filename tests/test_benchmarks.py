@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
     ("command", "said"),
     [
         (["benchmarks.dagster_overhead", "1", "2"], "1 cohorts, 6 assets, 12 checks each"),
+        (["benchmarks.cleaning", "--customers", "150"], "13 columns over"),
         (["benchmarks.quality_suite", "--rows", "3000", "--rounds", "1"], "20 checks over 3,000 rows"),
     ],
 )

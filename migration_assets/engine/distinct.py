@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from migration_assets.engine.rules.outcome import Cleaner, Natural, Outcome, Shortcut, null_like, present, rendered
+from migration_assets.engine.rules.outcome import (
+    Cleaned,
+    Cleaner,
+    Natural,
+    Outcome,
+    Shortcut,
+    Texts,
+    null_like,
+    present,
+    rendered,
+)
 from migration_assets.engine.schema import DECIMAL, INSTANT
 
 if TYPE_CHECKING:
@@ -72,6 +82,12 @@ class Answers:
         kept = (asked & present(columns[0])).ifelse(given, null_like(given))
         return Outcome(known.ifelse(value, kept), error)
 
+    def remark(self, rows: ir.Table) -> dict[str, ir.StringValue]:
+        """`remark` and `suggested` of each row, where the rule can have any."""
+        if self.table is None or self.cleaner.remark is None:
+            return {}
+        return {name: rows[f"{self.prefix}{name}"] for name in ("remark", "suggested")}
+
     def _columns(self, rows: ir.Table) -> tuple[ir.Value, ir.Value, ir.BooleanValue]:
         """Value, error and whether the map knows the row; without a map it knows none."""
         import ibis
@@ -99,11 +115,33 @@ def answers_of(
     if shortcut is not None:
         wanted = wanted & ~shortcut(columns)[0]
     if cleaner.unchanged and len(columns) == 1:
-        wanted = wanted & ~rendered(columns[0]).re_search(cleaner.unchanged)
+        wanted = wanted & ~_spared(cleaner, cleaner.unchanged, rendered(columns[0]))
     inputs = {f"k{i}": rendered(c) for i, c in enumerate(columns)}
-    frame = _answers(engine, rows.filter(wanted).select(**inputs).distinct(), cleaner, prefix, takes_missing)
-    table = engine.table(frame) if frame.num_rows else None
+    table = _answered(engine, rows.filter(wanted).select(**inputs).distinct(), cleaner, prefix, takes_missing)
     return Answers(table, prefix, cleaner, shortcut, takes_missing or len(columns) > 1, takes_missing)
+
+
+def _spared(cleaner: Cleaner, unchanged: str, text: ir.StringValue) -> ir.BooleanValue:
+    plain = text.re_search(unchanged)
+    return plain if cleaner.suspected is None else plain & ~cleaner.suspected(text)
+
+
+def _answered(engine: Engine, inputs: ir.Table, cleaner: Cleaner, prefix: str, takes_missing: bool) -> ir.Table | None:
+    """The map of these inputs; those that an expression can answer at once are not asked one by one."""
+    inputs = engine.cached(inputs) if cleaner.in_bulk else inputs
+    answered = cleaner.in_bulk(engine, inputs) if cleaner.in_bulk else None
+    if answered is None:
+        frame = _answers(engine, inputs, cleaner, prefix, takes_missing)
+        return engine.table(frame) if frame.num_rows else None
+    judged = engine.cached(answered)
+    asked = judged.filter(~judged["_covered"]).drop("_covered", "_answer")
+    single = engine.table(_answers(engine, asked, cleaner, prefix, takes_missing))
+    changed = judged.filter(judged["_covered"] & (judged["_answer"] != judged["k0"]))
+    given = {f"{prefix}{c}": changed[c] for c in inputs.columns}
+    said = {f"{prefix}value": changed["_answer"], f"{prefix}known": True}
+    known = {**given, **said}
+    at_once = changed.select(**{n: known.get(n) for n in single.columns}).cast(single.schema())
+    return engine.cached(engine.union([single, at_once]))
 
 
 def _answers(engine: Engine, distinct: ir.Table, cleaner: Cleaner, prefix: str, takes_missing: bool) -> pa.Table:
@@ -114,6 +152,7 @@ def _answers(engine: Engine, distinct: ir.Table, cleaner: Cleaner, prefix: str, 
     schema = pa.schema(
         [(f"{prefix}k{i}", pa.string()) for i in range(width)]
         + [(f"{prefix}value", _arrow(cleaner)), (f"{prefix}error", pa.string()), (f"{prefix}known", pa.bool_())]
+        + ([(f"{prefix}remark", pa.string()), (f"{prefix}suggested", pa.string())] if cleaner.remark else [])
     )
     return pa.Table.from_batches(list(_batches(inputs, cleaner, schema, takes_missing)), schema)
 
@@ -125,10 +164,19 @@ def _batches(inputs: pa.Table, cleaner: Cleaner, schema: pa.Schema, takes_missin
         kept = []
         for given in zip(*(c.to_pylist() for c in batch.columns), strict=True):
             value, error = cleaner.clean(given)
-            if takes_missing or error is not None or value is None or value != given[0] or cleaner.gives != "text":
-                kept.append((*given, _stored(value), error, True))
+            told = _told(cleaner, given, Cleaned(value, error))
+            changed = error is not None or value is None or value != given[0]
+            if takes_missing or changed or any(told) or cleaner.gives != "text":
+                kept.append((*given, _stored(value), error, True, *told))
         columns = list(zip(*kept, strict=True)) or [()] * len(schema)
         yield pa.record_batch([pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _told(cleaner: Cleaner, given: Texts, cleaned: Cleaned) -> tuple[str | None, ...]:
+    """The remark's two columns, empty where there is nothing to say; no columns for a rule that never remarks."""
+    if cleaner.remark is None:
+        return ()
+    return cleaner.remark(given, cleaned) or (None, None)
 
 
 def _stored(value: Any) -> Any:

@@ -7,10 +7,10 @@ a note (`engine.notes`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from migration_assets.domain.canonical import ENTITIES, Entity
 from migration_assets.domain.canonical.model import PROVENANCE
@@ -51,17 +51,27 @@ class MappedFeed:
     notes: ir.Table
 
 
-def map_feed(engine: Engine, spec: FeedSpec, source: ir.Table, as_of: datetime) -> MappedFeed:
+def map_feed(
+    engine: Engine,
+    spec: FeedSpec,
+    source: ir.Table,
+    as_of: datetime,
+    whole: Callable[[], ir.Table] | None = None,
+) -> MappedFeed:
     """Canonical rows of a feed and the notes of what was cleaned, defaulted, set aside or rejected on the way.
 
-    `source` has `_row` and the raw columns. Every source row that passes `where` (times unpivoted columns, without
+    `source` has `_row` and the raw columns; `whole` gives the table it is a slice of, for rules that learn from a
+    column (default: `source` is no slice). Every source row that passes `where` (times unpivoted columns, without
     codes whose target is `-`) is either in `rows` or has a note `rejected`. BadInput when the feed itself is wrong.
     """
     if as_of.tzinfo is None:
         raise ValueError("as_of needs a time zone")
     entity = ENTITIES[spec.entity]
     base = _base(spec, source)
-    steps = [_answered(engine, s, _context(spec, s, base, as_of), base) for s in _steps(spec, entity, base)]
+    steps = []
+    for step in _steps(spec, entity, base):
+        learned = _learned(engine, spec, step, whole or (lambda: source))
+        steps.append(_answered(engine, step, replace(_context(spec, step, base, as_of), learned=learned), base))
     valued = _valued(spec, steps, base, as_of)
     judged = _judged(spec, entity, steps, valued)
     made = judged.filter(~judged["_dropped"])
@@ -129,6 +139,14 @@ def _context(spec: FeedSpec, step: Step, base: ir.Table, as_of: datetime) -> Con
     return Context(step.target, as_of, spec.codes, spec.exponents, base, typed)
 
 
+def _learned(engine: Engine, spec: FeedSpec, step: Step, whole: Callable[[], ir.Table]) -> Any:
+    """What the rule finds out by looking at its columns in all rows of the table, whatever the feed's `where` says."""
+    if step.rule.learns is None:
+        return None
+    rows = _base(replace(spec, where=()), whole())
+    return step.rule.load(step.rule.learns)(engine, rows, step.columns(rows), step.arguments)
+
+
 def _answered(engine: Engine, step: Step, context: Context, base: ir.Table) -> Step:
     """The step with its answers in the engine, when its rule is a cleaner for these columns."""
     if _expressed(step, base, context) is not None:
@@ -175,10 +193,12 @@ def _columns_of(step: Step, rows: ir.Table, context: Context) -> dict[str, ir.Va
     fitted = fit(outcome, step.target)
     defaulted = ibis.literal(False) if fitted.defaulted is None else asked & fitted.defaulted
     error = ibis.null("string") if fitted.error is None else asked.ifelse(fitted.error, ibis.null("string"))
+    told = {} if step.answers is None else step.answers.remark(rows)
     return {
         step.name("value"): asked.ifelse(fitted.value, null_like(fitted.value)),
         step.name("error"): error,
         step.name("default"): defaulted,
+        **{step.name(n): asked.ifelse(v, ibis.null("string")) for n, v in told.items()},
     }
 
 

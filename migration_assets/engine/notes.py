@@ -1,5 +1,8 @@
 """What is worth a note about a mapped row: cleaned, defaulted, set aside or rejected, and why.
 
+A value can also stay and be remarked on: `suggested` says in `new_value` what it may have been meant to be, `remarked`
+what else people should know. Neither changes anything.
+
 Row grain of notes: one event on one field of one source row. Old and new values may be personal data: notes stay in
 the store and never become metadata.
 """
@@ -106,6 +109,7 @@ def _events(entity: Entity, steps: Sequence[Step], rows: ir.Table) -> list[list[
     import ibis
 
     found = [_cases(s, rows) for s in steps]
+    found += [_remark(s, rows) for s in steps if s.name("remark") in rows.columns]
     found += [[(ibis.literal(True), _missing(f))] for f in unmapped(entity, steps)]
     return [*found, [(~rows["_keyed"], _key_event(entity, rows))]]
 
@@ -128,6 +132,12 @@ def _cases(step: Step, rows: ir.Table) -> list[_Case]:
     return cases
 
 
+def _remark(step: Step, rows: ir.Table) -> list[_Case]:
+    reason, suggested = rows[step.name("remark")], rows[step.name("suggested")]
+    action = suggested.isnull().ifelse("remarked", "suggested")
+    return [(reason.notnull(), _struct(step, action, reason, _old(step, rows), suggested))]
+
+
 def _old(step: Step, rows: ir.Table) -> ir.StringValue:
     """The raw input as people see it; several columns joined as the rule's code is, else by ` | `."""
     import ibis
@@ -139,11 +149,11 @@ def _old(step: Step, rows: ir.Table) -> ir.StringValue:
     return joined(step.columns(rows), "=" if step.rule.code else " | ")
 
 
-def _struct(step: Step, action: str, reason: Any, old: ir.StringValue, new: ir.StringValue) -> ir.Value:
+def _struct(step: Step, action: Any, reason: Any, old: ir.StringValue, new: ir.StringValue) -> ir.Value:
     return _as_event(step.target.name, step.rule.name, action, reason, old, new)
 
 
-def _as_event(name: str, rule: str, action: str, reason: Any, old: Any, new: Any) -> ir.Value:
+def _as_event(name: str, rule: str, action: Any, reason: Any, old: Any, new: Any) -> ir.Value:
     import ibis
 
     parts = (name, rule, action, reason, old, new)

@@ -18,7 +18,7 @@ from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.enrichers import ENRICHERS
 from migration_assets.engine.rules import REGISTRY, Rule
 from migration_assets.engine.rules.arguments import Arguments
-from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE
+from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE, REMARKS
 from migration_assets.plan import models as m
 from migration_assets.plan.markdown import table
 from migration_assets.quality.rule import MoneyAtStake
@@ -103,6 +103,10 @@ def _rules_page() -> Iterator[str]:
     yield table(("error", "means"), ERRORS.items())
     yield "Whatever the rule, a value also has to be what its field is:\n"
     yield table(("type of field", "errors"), ((kind, ", ".join(found)) for kind, found in sorted(OF_TYPE.items())))
+    yield "## Remarks\n"
+    yield "What a rule says of a value that stays. The note's action is `suggested` where it also says what may be"
+    yield "meant, and `remarked` otherwise.\n"
+    yield table(("remark", "means"), REMARKS.items())
 
 
 def _rule(rule: Rule) -> Iterator[str]:

@@ -25,12 +25,16 @@ RawTables = Callable[[str], "ir.Table"]
 
 @dataclass(frozen=True)
 class Mapping:
-    """What every feed of a plan needs to run: the engine, the plan, where raw rows are, and the instant T."""
+    """What every feed of a plan needs to run: the engine, the plan, where raw rows are, and the instant T.
+
+    `whole`: where all rows of a table are, when `raw` gives only a cohort's; see decision 15.
+    """
 
     engine: DuckDBEngine
     plan: Plan
     raw: RawTables
     as_of: datetime
+    whole: RawTables | None = None
 
     def entity(self, name: str) -> MappedFeed:
         """Canonical rows and notes of every feed of one entity, computed once."""
@@ -46,7 +50,8 @@ class Mapping:
         left_out = self.excluded(table)
         if left_out is not None:
             source = source.anti_join(left_out, source["_row"] == left_out.source_row)
-        return map_feed(self.engine, feed_spec(self.plan, feed), source, self.as_of)
+        everything = self.whole or self.raw
+        return map_feed(self.engine, feed_spec(self.plan, feed), source, self.as_of, lambda: everything(table))
 
     def excluded(self, table: str) -> ir.Table | None:
         """Rows of `system.table` that a rule leaves out, each once, under the first rule of the plan that takes it."""

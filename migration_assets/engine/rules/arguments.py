@@ -54,25 +54,33 @@ def _known_directives(formats: tuple[str, ...]) -> tuple[str, ...]:
     return formats
 
 
-class Date(Arguments):
-    """Without order or formats, text is read as year, month, day."""
+Order = Literal["ymd", "dmy", "mdy", "infer"]
 
-    order: Literal["ymd", "dmy", "mdy"] | None = None
+
+def _order_or_formats(order: str | None, formats: tuple[str, ...]) -> None:
+    if order and formats:
+        raise ValueError("give order or formats, not both")
+
+
+class Date(Arguments):
+    """Without order or formats, text is read as year, month, day. `infer`: the whole column has to prove its order."""
+
+    order: Order | None = None
     formats: tuple[str, ...] = ()
 
     _formats = field_validator("formats")(_known_directives)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Date:
-        if self.order and self.formats:
-            raise ValueError("give order or formats, not both")
+        _order_or_formats(self.order, self.formats)
         return self
 
 
 class Timestamp(Arguments):
-    """`zone` is for values without an offset; a second column may name it row by row instead."""
+    """`zone` is for values without an offset; a second column may name it row by row instead. `order`: as of `date`."""
 
     zone: str = "UTC"
+    order: Order | None = None
     formats: tuple[str, ...] = ()
     end: Literal["exclusive", "inclusive_day", "inclusive_second", "inclusive_millisecond"] = "exclusive"
     overlap: Literal["earlier", "later"] | None = None
@@ -87,6 +95,11 @@ class Timestamp(Arguments):
         if not is_zone(zone):
             raise ValueError(f"{zone!r} is not an IANA time zone")
         return zone
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Timestamp:
+        _order_or_formats(self.order, self.formats)
+        return self
 
     def misfits(self, columns: int) -> list[str]:
         """The zone comes from a column or from here, never from both."""
@@ -185,6 +198,38 @@ class Split(Arguments):
         return part
 
 
+# What an engine that matches in linear time does not have. `(?i)` and groups that keep nothing are fine.
+_NOT_LINEAR = re.compile(r"\(\?(?!i\)|:)|(?<!\\)(?:\\\\)*\\[1-9gkZuUN]|[*+?}]\+")
+
+
+class Extract(Arguments):
+    """`pattern`: a regular expression with a group for what is wanted, searched for anywhere in the text. It is matched
+    in linear time whatever the text, so it cannot look around or refer back. `group`: which of its groups.
+    """
+
+    pattern: Annotated[str, Field(min_length=3, max_length=200)]
+    group: Annotated[StrictInt, Field(ge=1, le=9)] = 1
+
+    @field_validator("pattern")
+    @classmethod
+    def _linear(cls, pattern: str) -> str:
+        if _NOT_LINEAR.search(pattern):
+            raise ValueError("a pattern cannot look around, refer back, repeat possessively or use \\Z, \\u, \\N")
+        if any(int(n) > 1000 for n in re.findall(r"[{,]([0-9]+)(?=[,}])", pattern)):
+            raise ValueError("a pattern repeats a thousand times at most")
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error.msg}") from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _has_the_group(self) -> Extract:
+        if re.compile(self.pattern).groups < self.group:
+            raise ValueError("pattern has no such group: put what is wanted in ( )")
+        return self
+
+
 class Default(Arguments):
     """`if`: predicates that must hold for the value to stand in."""
 
@@ -198,6 +243,44 @@ class Phone(Arguments):
 
 class State(Arguments):
     country: CountryCode | None = None
+
+
+AddressColumn = Literal["line1", "line2", "street", "house_number", "postal_code", "city", "state", "country"]
+
+
+class InCountry(Arguments):
+    """`country`: for rows whose second column does not name one."""
+
+    country: CountryCode | None = None
+
+
+class AddressPart(InCountry):
+    """`country`: for rows whose second column does not name one; else the text itself has to."""
+
+    part: AddressColumn
+
+
+class AddressText(InCountry):
+    """`parts`: what each column is, in the order of the columns; street and number are one line in the country's order.
+
+    `separator`: what stands between lines. `country`: whose form it is where no column names a country.
+    """
+
+    parts: Annotated[tuple[AddressColumn, ...], Field(min_length=1)]
+    separator: Annotated[str, Field(min_length=1, max_length=5)] = ", "
+
+    @field_validator("parts")
+    @classmethod
+    def _each_once(cls, parts: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(parts)) < len(parts):
+            raise ValueError("each part once")
+        if "line1" in parts and {"street", "house_number"} & set(parts):
+            raise ValueError("line1 is street and house_number: name it or them")
+        return parts
+
+    def misfits(self, columns: int) -> list[str]:
+        """One part for each column."""
+        return [] if columns == len(self.parts) else [f"parts: {len(self.parts)} parts for {columns} column(s)"]
 
 
 class PersonName(Arguments):

@@ -15,6 +15,8 @@ from migration_assets.engine.rules.text import NOT_TEXT, is_text
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from migration_assets.engine.api import Engine
+
 _TAX_SEPARATORS = re.compile(r"[\s\-‐‑‒–./_,·]+")
 
 
@@ -84,4 +86,10 @@ def tax_id(_: a.Arguments, __: Context) -> Cleaner:
         number = _TAX_SEPARATORS.sub("", given).upper()
         return Cleaned(number) if re.fullmatch(r"[^\W_&+*]([^\W_]|[&+*])*", number) else Cleaned(error="not_a_tax_id")
 
-    return Cleaner(clean)
+    return Cleaner(clean, unchanged=r"^[A-Z0-9]{1,40}\z", in_bulk=_plain_tax_ids)
+
+
+def _plain_tax_ids(_: Engine, inputs: ir.Table) -> ir.Table:
+    """Numbers in ASCII with the usual separators."""
+    found = inputs.mutate(_answer=inputs["k0"].re_replace("[ ./_,-]+", "").upper())
+    return found.mutate(_covered=inputs["k0"].re_search(r"^[A-Za-z0-9 ./_,-]+\z") & (found["_answer"] != ""))

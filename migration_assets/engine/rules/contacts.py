@@ -3,60 +3,103 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from typing import TYPE_CHECKING
 
 from migration_assets.engine.rules import arguments as a
 from migration_assets.engine.rules.geography import country_code
-from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Texts
+from migration_assets.engine.rules.mail_domains import domain_of
+from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Remark, Texts
+from migration_assets.engine.rules.phone_numbers import plain_numbers
 from migration_assets.engine.rules.text import NOT_TEXT, is_text, tidy
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from phonenumbers import PhoneNumber
+
+    from migration_assets.engine.api import Engine
 
 _NOT_A_PHONE = Cleaned(error="not_a_phone_number")
 _NOT_AN_EMAIL = Cleaned(error="not_an_email")
 _NOT_A_WEBSITE = Cleaned(error="not_a_website")
 _LONGEST_PHONE = 60
+# An extension begins with a letter or a sign that no number itself needs.
+_EXTENSION_SIGN = re.compile(r"[^\d\s()+./-]")
 
 
 def phone(arguments: a.Phone, _: Context) -> Cleaner:
-    """Number, read as people in its country dial it, to E.164. Extensions are not part of E.164 and go."""
+    """Number, read as people in its country dial it, to E.164. An extension is no part of E.164: it goes, noted."""
+
+    def country_of(texts: Texts) -> str | None:
+        return (country_code(texts[1] or "") if len(texts) == 2 else None) or arguments.default_country
 
     def clean(texts: Texts) -> Cleaned:
         given = texts[0] or ""
-        if not is_text(given):
-            return NOT_TEXT
-        country = country_code(texts[1] or "") if len(texts) == 2 else None
-        return e164(tidy(given), country or arguments.default_country)
+        return e164(tidy(given), country_of(texts)) if is_text(given) else NOT_TEXT
 
-    return Cleaner(clean)
+    def remark(texts: Texts, cleaned: Cleaned) -> Remark | None:
+        given = texts[0] or ""
+        if cleaned.value is None or not _EXTENSION_SIGN.search(given):
+            return None
+        return Remark("extension_left_out") if _has_extension(tidy(given), country_of(texts)) else None
+
+    return Cleaner(clean, remark=remark, in_bulk=plain_numbers)
 
 
 def e164(number: str, country: str | None) -> Cleaned:
     """A valid number as E.164; one without country code needs the country."""
+    import phonenumbers
+
+    found = _valid_number(number, country)
+    if found is not None:
+        return Cleaned(str(phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)))
+    told = country or number.startswith(("+", "00")) or len(number) > _LONGEST_PHONE
+    return _NOT_A_PHONE if told else Cleaned(error="phone_country_unknown")
+
+
+def _has_extension(number: str, country: str | None) -> bool:
+    found = _valid_number(number, country)
+    return bool(found and found.extension)
+
+
+def _valid_number(number: str, country: str | None) -> PhoneNumber | None:
     if len(number) > _LONGEST_PHONE:
-        return _NOT_A_PHONE
-    found = _valid_e164(number, country)
+        return None
+    found = _parsed(number, country)
     if found is None and number.startswith("00"):
         # The usual way to write + where the country's own prefix for calls abroad is another one, or unknown.
-        found = _valid_e164("+" + number[2:], country)
-    if found is not None:
-        return Cleaned(found)
-    return _NOT_A_PHONE if country or number.startswith(("+", "00")) else Cleaned(error="phone_country_unknown")
+        return _parsed("+" + number[2:], country)
+    return found
 
 
-def _valid_e164(number: str, country: str | None) -> str | None:
+def _parsed(number: str, country: str | None) -> PhoneNumber | None:
     import phonenumbers
 
     try:
-        parsed = phonenumbers.parse(number, country)
+        found = phonenumbers.parse(number, country)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(parsed):
-        return None
-    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    return found if phonenumbers.is_valid_number(found) else None
 
 
-def email(_: a.Arguments, __: Context) -> Cleaner:
-    """Address in normal form and lower case, as mail systems treat it."""
-    return Cleaner(lambda texts: email_address(texts[0] or ""), unchanged=_plain_address())
+def email(_: a.Arguments, context: Context) -> Cleaner:
+    """Address in normal form and lower case, as mail systems treat it; what looks like a slip is only remarked on."""
+    slips: Mapping[str, str] = context.learned or {}
+
+    def clean(texts: Texts) -> Cleaned:
+        return email_address(texts[0] or "")
+
+    def remark(_: Texts, cleaned: Cleaned) -> Remark | None:
+        name, _at, domain = (cleaned.value or "").rpartition("@")
+        return Remark("domain_may_be_mistyped", f"{name}@{slips[domain]}") if domain in slips else None
+
+    if not slips:
+        return Cleaner(clean, unchanged=_plain_address())
+    listed = list(slips)
+    return Cleaner(
+        clean, unchanged=_plain_address(), remark=remark, suspected=lambda text: domain_of(text).isin(listed)
+    )
 
 
 def email_address(given: str) -> Cleaned:
@@ -90,17 +133,27 @@ def _plain_address() -> str:
     """
     from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
-    label = "[a-z0-9]{1,40}"
+    label = "[a-z0-9]{1,18}(-[a-z0-9]{1,18})?"
     # Only a few short endings, so that no reserved domain (`test`, `local`, `arpa` ...) can come near.
     endings = [
         e for e in ("com", "net", "org", "io", "de", "fr", "uk", "eu", "us") if e not in SPECIAL_USE_DOMAIN_NAMES
     ]
-    return rf"^{label}([._-]{label})?@{label}(\.{label})?\.({'|'.join(endings)})\z"
+    return rf"^[a-z0-9]{{1,20}}([._-][a-z0-9]{{1,18}}){{0,2}}@{label}(\.{label}){{0,2}}\.({'|'.join(endings)})\z"
 
 
 def website(_: a.Arguments, __: Context) -> Cleaner:
     """Host of a URL or bare domain, without `www.`."""
-    return Cleaner(lambda texts: host(texts[0] or ""))
+    return Cleaner(lambda texts: host(texts[0] or ""), in_bulk=_plain_sites)
+
+
+# Labels without a double hyphen, so that none is in Punycode.
+_SITE = r"^(?:https?://)?(?:www\.)?((?:[a-z0-9]{1,30}(?:-[a-z0-9]{1,30})?\.){1,4}[a-z]{2,12})(?:/[!-~]{0,200})?\z"
+
+
+def _plain_sites(_: Engine, inputs: ir.Table) -> ir.Table:
+    """Hosts in small letters, with or without what usually stands around them."""
+    found = inputs.mutate(_answer=inputs["k0"].re_extract(_SITE, 1))
+    return found.mutate(_covered=found["_answer"] != "")
 
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")

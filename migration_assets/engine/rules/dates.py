@@ -51,9 +51,9 @@ def date_expression(columns: Sequence[ir.Value], _: a.Date, __: Context) -> Outc
     return Outcome(columns[0]) if dtype.is_date() or dtype.is_timestamp() else None
 
 
-def date(arguments: a.Date, _: Context) -> Cleaner:
+def date(arguments: a.Date, context: Context) -> Cleaner:
     """Text to a date; a time of day is let pass only when it is midnight."""
-    read = _moment_reader(arguments.formats, arguments.order or "ymd")
+    read = _moment_reader(arguments.formats, _order(arguments, context))
 
     def clean(texts: Texts) -> Cleaned:
         moment = read((texts[0] or "").strip())
@@ -72,9 +72,9 @@ def timestamp_expression(columns: Sequence[ir.Value], arguments: a.Timestamp, _:
     return Outcome(column) if passes else None
 
 
-def timestamp(arguments: a.Timestamp, _: Context) -> Cleaner:
+def timestamp(arguments: a.Timestamp, context: Context) -> Cleaner:
     """Text, date or local time (and the zone column it is local to) to an instant in UTC, its end half-open."""
-    read = _moment_reader(arguments.formats, "ymd", loose=arguments.end != "exclusive")
+    read = _moment_reader(arguments.formats, _order(arguments, context), loose=arguments.end != "exclusive")
 
     def clean(texts: Texts) -> Cleaned:
         moment = read((texts[0] or "").strip())
@@ -222,11 +222,27 @@ def _moved(moment: ir.Value, end: InclusiveEnd) -> ir.Value:
 _Moment = datetime | str
 
 
+def _order(arguments: a.Date | a.Timestamp, context: Context) -> str:
+    """The order that is declared or proven; empty when the column proves none."""
+    return str(context.learned or "") if arguments.order == "infer" else arguments.order or "ymd"
+
+
 def _moment_reader(formats: Sequence[str], order: str, *, loose: bool = False) -> Callable[[str], _Moment]:
     """Text to a naive or aware datetime, or the reason why not. `loose`: digits past a microsecond may go."""
     if formats:
         return lambda text: _by_formats(text, formats)
+    if not order:
+        return lambda text: _by_either(text, loose)
     return lambda text: _by_order(text, _ORDERS[order], loose)
+
+
+def _by_either(text: str, loose: bool) -> _Moment:
+    """A value that only one order can read, or that both read alike."""
+    read = [_by_order(text, _ORDERS[o], loose) for o in ("dmy", "mdy")]
+    found = {m for m in read if isinstance(m, datetime)}
+    if len(found) > 1:
+        return "ambiguous_order"
+    return found.pop() if found else read[0]
 
 
 def _by_formats(text: str, formats: Sequence[str]) -> _Moment:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 ERRORS: Mapping[str, str] = {
+    "ambiguous_order": "Day and month could change places, and the other dates of the column prove no order, or both; "
+    "name the `order`.",
     "blank_not_allowed": "The column is blank, and the condition under which a value may stand in does not hold.",
     "currency_missing": "The row has no currency, and an amount without one is no amount.",
     "finer_than_a_microsecond": "The time has more than six digits after the second.",
@@ -24,6 +26,7 @@ ERRORS: Mapping[str, str] = {
     "not_a_number": "The text is not a number as the rule is told they are written.",
     "not_a_number_of_months": "The value is not a whole number of months.",
     "not_a_phone_number": "No phone number of the country (or of any, with a prefix) looks like this.",
+    "not_a_postal_code": "The country's postal codes look different.",
     "not_a_tax_id": "Letters and digits are not all that is left when separators are out.",
     "not_a_website": "There is no host name in the text.",
     "not_a_whole_number": "The number has a fraction, and nothing is rounded.",
@@ -47,11 +50,22 @@ ERRORS: Mapping[str, str] = {
     "unknown_unit": "The unit has no factor in `factors`.",
 }
 
-_MOMENT = ("finer_than_a_microsecond", "no_such_date", "not_a_date")
+_MOMENT = ("ambiguous_order", "finer_than_a_microsecond", "no_such_date", "not_a_date")
 _LOCAL = ("local_time_ambiguous", "local_time_in_gap", "out_of_range", "unknown_time_zone")
+
+# What can be said of a value that stays.
+REMARKS: Mapping[str, str] = {
+    "address_not_understood": "The text is no address as its country writes them, or the country is unknown: all of it "
+    "stands in line1.",
+    "domain_may_be_mistyped": "The address has a domain one slip away from one that very many have; the note has the "
+    "address that may be meant.",
+    "extension_left_out": "The number has an extension, which E.164 does not; it stands in the note alone.",
+}
 
 # A rule that is not here gives none of its own.
 OF_RULE: Mapping[str, tuple[str, ...]] = {
+    "address_part": ("not_text", "state_country_unknown", "unknown_state"),
+    "address_text": ("not_text",),
     "boolean": ("not_a_boolean",),
     "case": ("not_text",),
     "company_name": ("not_text",),
@@ -74,10 +88,12 @@ OF_RULE: Mapping[str, tuple[str, ...]] = {
     "months_before_as_of": ("not_a_number_of_months", "out_of_range"),
     "person_name": ("not_text",),
     "phone": ("not_a_phone_number", "not_text", "phone_country_unknown"),
+    "postal_code": ("not_a_postal_code", "not_text"),
     "quantity": ("not_a_number", "not_exact", "out_of_range", "unit_missing", "unknown_unit"),
     "reference": ("incomplete_key",),
     "repair": ("not_text",),
     "state": ("not_text", "state_country_unknown", "unknown_state"),
+    "street": ("not_text",),
     "tax_id": ("not_a_tax_id", "not_text"),
     "text": ("not_text",),
     "time_zone": ("unknown_time_zone",),

@@ -25,7 +25,11 @@ _ALIASES = {
     "Hong Kong SAR": "HK", "PR China": "CN", "People's Republic of China": "CN", "Mainland China": "CN",
     "Republic of Ireland": "IE", "Eire": "IE", "EL": "GR", "Kosovo": "XK", "XK": "XK", "XKX": "XK",
     "KSA": "SA", "PRC": "CN", "DR Congo": "CD", "DRC": "CD", "Gambia": "GM", "Bahamas": "BS", "Brasil": "BR",
-    "Bharat": "IN", "République française": "FR",
+    "Bharat": "IN", "Holy See": "VA", "Saint Helena": "SH", "State of Palestine": "PS", "Bosnia": "BA",
+    "Democratic Republic of the Congo": "CD", "Congo-Kinshasa": "CD", "Congo-Brazzaville": "CG",
+    "China, Hong Kong Special Administrative Region": "HK", "China, Macao Special Administrative Region": "MO",
+    "Cocos Islands": "CC", "Democratic People's Republic of Korea": "KP", "United States Virgin Islands": "VI",
+    "Svalbard and Jan Mayen Islands": "SJ", "Wallis and Futuna Islands": "WF", "République française": "FR",
     "Deutschland": "DE", "España": "ES", "Italia": "IT", "Österreich": "AT", "Schweiz": "CH", "Suisse": "CH",
     "Svizzera": "CH", "Nederland": "NL", "België": "BE", "Belgique": "BE", "Danmark": "DK", "Sverige": "SE",
     "Norge": "NO", "Suomi": "FI", "Polska": "PL",
@@ -35,6 +39,9 @@ _STATE_ALIASES = {
     "CA": {"Newfoundland": "NL", "PEI": "PE", "Yukon Territory": "YT"},
     "GB": {"England": "ENG", "Scotland": "SCT", "Wales": "WLS", "Northern Ireland": "NIR"},
 }
+# ISO and some languages call only one of the two Congos by the bare name; who writes it may mean the other.
+_OF_TWO = frozenset({"congo", "kongo", "конго", "刚果", "الكونغو"})
+_LARGE_LANGUAGES = frozenset({"en", "de", "fr", "es", "it", "pt", "nl", "ru", "ar", "zh"})
 _LONGEST = 120
 
 
@@ -71,8 +78,29 @@ def country_code(given: str) -> str | None:
     """ISO alpha-2 of a code, English name, alias or native name; None when it is none or more than one."""
     if not is_text(given) or len(given) > _LONGEST:
         return None
-    key = name_key(tidy(given))
-    return _country_names().get(key) or (_native_names().get(key) if len(key) > 3 or not key.isascii() else None)
+    for name in _readings(tidy(given)):
+        key = name_key(name)
+        found = _country_names().get(key) or (_native_names().get(key) if len(key) > 3 or not key.isascii() else None)
+        if found:
+            return found
+    return None
+
+
+# Articles as lists of countries put them, before the name or in brackets behind it.
+_ARTICLE = re.compile(r"(?:the|la|le|les|el|los|las) |l['’]", re.IGNORECASE)
+_TURNED = re.compile(r"(?P<name>[^()]+?) ?\((?P<before>[^()]+?)\)")
+
+
+def _readings(name: str) -> Iterable[str]:
+    """The name as it stands; without its article; and `Korea (the Republic of)` turned round."""
+    yield name
+    if article := _ARTICLE.match(name):
+        yield name[article.end() :]
+    if turned := _TURNED.fullmatch(name):
+        before, bare = turned["before"], turned["name"]
+        article = _ARTICLE.match(before + " ")
+        rest = before[article.end() :] if article else before
+        yield f"{rest} {bare}" if rest else bare
 
 
 @cache
@@ -84,8 +112,7 @@ def _country_names() -> dict[str, str]:
         spoken = (c.name, getattr(c, "official_name", ""), getattr(c, "common_name", ""))
         names |= {name_key(n): c.alpha_2 for n in spoken if n}
     names |= {name_key(n): code for n, code in _ALIASES.items()}
-    # ISO calls only one of the two Congos by the bare name; who writes it may mean the other.
-    names.pop("congo", None)
+    names = {n: code for n, code in names.items() if n not in _OF_TWO}
     # Codes last: two or three letters are a code before they are anybody's name.
     for c in pycountry.countries:
         names |= {c.alpha_2.lower(): c.alpha_2, c.alpha_3.lower(): c.alpha_2}
@@ -106,12 +133,12 @@ def _native_names() -> Mapping[str, str]:
                 territories = Locale.parse(language).territories
             except (UnknownLocaleError, ValueError):
                 continue
-            everywhere = language in ("en", "de", "fr", "es", "it", "pt", "nl")
+            everywhere = language in _LARGE_LANGUAGES
             for code in codes:
                 if code in territories and (everywhere or language in spoken[code]):
                     yield territories[code], code
 
-    return _unambiguous(pairs())
+    return {n: code for n, code in _unambiguous(pairs()).items() if n not in _OF_TWO}
 
 
 # --- states --------------------------------------------------------------------------------------------------------

@@ -30,7 +30,8 @@ class Context:
     """What a rule may know beside its columns and arguments.
 
     `table` is the source with its pseudo-columns. `typed`: the first column is no text, so its text form is the
-    engine's own (a point, no grouping), whatever the arguments say about text.
+    engine's own (a point, no grouping), whatever the arguments say about text. `learned`: what the rule found out by
+    looking at the whole column (`Rule.learns`), the same for every slice of it.
     """
 
     field: Field
@@ -39,6 +40,7 @@ class Context:
     exponents: Mapping[str, int]
     table: Any = None
     typed: bool = False
+    learned: Any = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,14 @@ class Cleaned(NamedTuple):
 
 Texts = tuple[str | None, ...]
 
+
+class Remark(NamedTuple):
+    """What people should know of a value that stays; `suggested` is what it may have been meant to be."""
+
+    reason: str
+    suggested: str | None = None
+
+
 # For the rule's columns: which rows an expression answers, and with what. It has to answer as the function would.
 Shortcut = Callable[[Sequence[Any]], tuple[Any, Any]]
 
@@ -68,8 +78,11 @@ class Cleaner:
     """A pure function over the distinct inputs of a rule, each column as text.
 
     `gives`: type of its values. `unchanged`: a pattern (RE2 and Java alike) of single-column text that the function
-    gives back as it is; such values never reach Python. `shortcut`: looks at the rows once and may give a Shortcut,
-    for values that are too many to be asked one by one. `noted`: a changed value is a cleaned one.
+    gives back as it is; such values never reach Python, unless they are `suspected`. `shortcut`: looks at the rows once
+    and may give a Shortcut, for values that are too many to be asked one by one. `noted`: a changed value is a cleaned
+    one. `remark`: asked for each input and its answer; what it says is noted, and the value stays. `in_bulk`: may
+    answer many distinct inputs (`k0`, `k1`, ...) of text at once: the inputs with `_covered`, and `_answer` for those;
+    none that is an error or remarked on.
     """
 
     clean: Callable[[Texts], Cleaned]
@@ -77,6 +90,9 @@ class Cleaner:
     unchanged: str | None = None
     shortcut: Callable[[Engine, Any, Sequence[Any]], Shortcut | None] | None = None
     noted: bool = True
+    remark: Callable[[Texts, Cleaned], Remark | None] | None = None
+    suspected: Callable[[Any], Any] | None = None
+    in_bulk: Callable[[Engine, Any], Any | None] | None = None
 
 
 def rendered(value: ir.Value) -> ir.StringValue:

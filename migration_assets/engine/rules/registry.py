@@ -32,7 +32,8 @@ class Rule:
     expression is asked first and may decline by column type; then the cleaner runs over the distinct inputs.
     `cleans`: text in, text out, so that a changed value is noted as cleaned. `takes_missing`: also asked for missing
     input. `code`: several columns are one code, joined with `=`. `fallback` is asked last, for values that stand in for
-    blank ones.
+    blank ones. `learns` is asked first, for what only the whole column can tell: (engine, rows, columns, arguments) ->
+    `Context.learned`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Rule:
     takes_missing: bool = False
     code: bool = False
     fallback: str | None = None
+    learns: str | None = None
 
     def parse(self, given: Mapping[str, Any]) -> a.Arguments:
         """The arguments as a model; BadInput that names each wrong argument otherwise."""
@@ -111,12 +113,14 @@ def _rules() -> tuple[Rule, ...]:
              cleaner="text:text", cleans=True),
         Rule("repair", 1, 1, plain, TEXTS, "Mojibake repaired only where the repair round-trips, then `text`.",
              cleaner="text:repair", cleans=True),
-        Rule("date", 1, 1, a.Date, only({"date"}), "Text or date to date; a date that does not exist is an error.",
-             "dates:date_expression", "dates:date"),
+        Rule("date", 1, 1, a.Date, only({"date"}),
+             "Text or date to date; one that does not exist is an error, and so is one that an inferred order leaves "
+             "open.",
+             "dates:date_expression", "dates:date", learns="day_order:learn_order"),
         Rule("timestamp", 1, 2, a.Timestamp, only({"instant"}),
              "To an instant in UTC, from a fixed zone or a zone column; inside a DST gap is an error; inclusive ends "
              "become half-open.",
-             "dates:timestamp_expression", "dates:timestamp"),
+             "dates:timestamp_expression", "dates:timestamp", learns="day_order:learn_order"),
         Rule("integer", 1, 1, plain, numbers, "Whole number, never rounded.", "numbers:integer"),
         Rule("decimal", 1, 1, a.DecimalText, numbers, "Exact decimal; NaN and Infinity are errors.",
              "numbers:decimal_expression", "numbers:decimal"),
@@ -131,17 +135,35 @@ def _rules() -> tuple[Rule, ...]:
         Rule("coalesce", 1, None, plain, UNITLESS, "The first present value (text: not blank).", "text:coalesce"),
         Rule("join", 1, None, a.Join, TEXTS, "The present values, joined.", "text:join"),
         Rule("split", 1, 1, a.Split, TEXTS, "One part of a text, trimmed.", "text:split"),
+        Rule("extract", 1, 1, a.Extract, TEXTS, "What a pattern finds in free text; missing where it finds nothing.",
+             "text:extract"),
         Rule("default", 1, 1, a.Default, UNITLESS,
              "Stands in where the column is blank and `if` holds; each is noted; blank otherwise is an error.",
              "text:default", takes_missing=True),
-        Rule("phone", 1, 2, a.Phone, only({"phone", "text"}), "Number (and country column) to E.164.",
+        Rule("phone", 1, 2, a.Phone, only({"phone", "text"}),
+             "Number (and country column) to E.164; an extension is left out and noted.",
              cleaner="contacts:phone", cleans=True),
-        Rule("email", 1, 1, plain, only({"email", "text"}), "Normalised address in lower case; no DNS is asked.",
-             cleaner="contacts:email", cleans=True),
+        Rule("email", 1, 1, plain, only({"email", "text"}),
+             "Normalised address in lower case; no DNS is asked. A domain that looks mistyped stays, and what may be "
+             "meant is noted.",
+             cleaner="contacts:email", cleans=True, learns="mail_domains:learn_domains"),
         Rule("country", 1, 1, plain, only({"country", "text"}),
              "ISO alpha-2 from code, English or native name or usual alias.", cleaner="geography:country", cleans=True),
         Rule("state", 1, 2, a.State, text, "State (and country column) to the ISO 3166-2 part, from code or name.",
              cleaner="geography:state", cleans=True),
+        Rule("address_part", 1, 2, a.AddressPart, text | {"country"},
+             "One part of an address in free text (and country column), as the country writes addresses; text that is "
+             "not understood stays whole as line1.",
+             cleaner="addresses:address_part", cleans=True),
+        Rule("address_text", 1, None, a.AddressText, text,
+             "The parts of an address as one text, in the order of its country.",
+             cleaner="addresses:address_text", takes_missing=True),
+        Rule("street", 1, 2, a.InCountry, text,
+             "Street line (and country column) with the kind of street as the country's post writes it: St., Str., Av.",
+             cleaner="streets:street", cleans=True),
+        Rule("postal_code", 1, 2, a.InCountry, text,
+             "Postal code (and country column) in the country's writing; another shape is an error.",
+             cleaner="postal_codes:postal_code", cleans=True),
         Rule("currency", 1, 1, plain, only({"currency", "text"}), "ISO 4217 code, upper case; it must exist.",
              cleaner="codes:currency", cleans=True),
         Rule("language", 1, 1, plain, text, "BCP 47 tag.", cleaner="geography:language", cleans=True),
@@ -150,7 +172,7 @@ def _rules() -> tuple[Rule, ...]:
              "White space, case of shouted or whispered names, particles kept; the whole name or a part of it.",
              cleaner="names:person_name", cleans=True),
         Rule("company_name", 1, 1, plain, text, "`text` and the usual spelling of the legal form.",
-             cleaner="names:company_name", cleans=True),
+             cleaner="companies:company_name", cleans=True),
         Rule("website", 1, 1, plain, text, "Host of a URL or domain, lower case.", cleaner="contacts:website",
              cleans=True),
         Rule("tax_id", 1, 1, plain, text, "Upper case, separators out.", cleaner="codes:tax_id", cleans=True),

@@ -84,6 +84,12 @@ def split(columns: Sequence[ir.Value], arguments: a.Split, _: Context) -> Outcom
     return Outcome(present_or_null(stripped(inside.ifelse(parts[index], ibis.null("string")))))
 
 
+def extract(columns: Sequence[ir.Value], arguments: a.Extract, _: Context) -> Outcome:
+    """The group of the first match, trimmed; missing without one."""
+    found = rendered(present_or_null(columns[0])).re_extract(arguments.pattern, arguments.group)
+    return Outcome(present_or_null(stripped(found)))
+
+
 def default(columns: Sequence[ir.Value], arguments: a.Default, context: Context) -> Outcome:
     """The column where present; the default where blank and `if` holds; an error where blank and it does not."""
     import ibis

@@ -11,7 +11,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration_assets.engine.rules.names import trading_name
+from migration_assets.engine.rules.companies import trading_name
 from migration_assets.stages.identities.likeness import KEY
 
 if TYPE_CHECKING:

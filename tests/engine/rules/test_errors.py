@@ -10,7 +10,7 @@ from typing import get_args
 import migration_assets
 from migration_assets.domain.canonical.model import FieldType
 from migration_assets.engine.rules import REGISTRY
-from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE
+from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE, REMARKS
 
 PACKAGE = Path(migration_assets.__path__[0])
 # What domain.money refuses and no text that a rule can read as a number ever is.
@@ -45,3 +45,9 @@ def test_every_error_belongs_to_a_rule_or_a_type() -> None:
     told = [*OF_RULE.values(), *OF_TYPE.values()]
     assert {error for errors in told for error in errors} == set(ERRORS)
     assert set(OF_RULE) <= set(REGISTRY) and set(OF_TYPE) <= set(get_args(FieldType))
+
+
+def test_every_remark_is_explained_and_no_other() -> None:
+    modules = (PACKAGE / "engine" / "rules").glob("*.py")
+    told = {r for path in modules for r in re.findall(r'Remark\("(\w+)"', path.read_text(encoding="utf-8"))}
+    assert told == set(REMARKS)

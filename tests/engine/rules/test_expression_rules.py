@@ -265,3 +265,11 @@ def test_when_leaves_other_rows_missing_without_a_word(engine: DuckDBEngine) -> 
     ]
     assert outcomes(engine, "phone", "phone", source, ["c"], when=when, default_country="DE")[0] == (None, None)
     assert outcomes(engine, "as_of", "instant", source, [], when=when) == [(None, None), (AS_OF, None), (AS_OF, None)]
+
+
+def test_a_pattern_takes_what_it_finds_and_a_bomb_is_none(engine: DuckDBEngine) -> None:
+    texts = ["Order 4711, paid 2024-03-04", "ORDER  12; order 13", "none", None, " order 7 "]
+    found = outcomes(engine, "extract", "text", frame(c=texts), ["c"], pattern=r"(?i)order\s+([0-9]+)")
+    assert found == [("4711", None), ("12", None), (None, None), (None, None), ("7", None)]
+    bomb = frame(c=["a" * 50_000 + "!"])
+    assert outcomes(engine, "extract", "text", bomb, ["c"], pattern="^((a+)+)$") == [(None, None)]

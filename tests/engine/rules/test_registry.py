@@ -13,7 +13,7 @@ from migration_assets.engine.rules import NAMES, REGISTRY, get, rules_reference
 CONTRACT = (
     "copy constant trim case text repair date timestamp integer decimal money boolean lookup coalesce join split "
     "default phone email country state currency language time_zone person_name company_name website tax_id reference "
-    "quantity months_before_as_of as_of"
+    "quantity months_before_as_of as_of address_part address_text street postal_code extract"
 )
 
 
@@ -68,6 +68,14 @@ def test_only_rules_that_know_the_unit_or_a_whole_number_give_money() -> None:
         ("quantity", 1, {"to": "GB", "factors": {"TB": "1e3"}}, "must be an exact positive number"),
         ("quantity", 2, {"to": "GB", "unit": "GB"}, "unit: name a unit or a unit column, not both"),
         ("reference", 1, {"table": "accounts"}, "table"),
+        ("extract", 1, {"pattern": r"(?=x)(a)"}, "pattern: a pattern cannot look around, refer back"),
+        ("extract", 1, {"pattern": r"(a)\1"}, "pattern: a pattern cannot look around, refer back"),
+        ("extract", 1, {"pattern": r"a{2000}(b)"}, "repeats a thousand times at most"),
+        ("extract", 1, {"pattern": "(abc"}, "is no regular expression"),
+        ("extract", 1, {"pattern": "abc"}, "pattern has no such group"),
+        ("address_text", 2, {"parts": ["city"]}, "parts: 1 parts for 2 column(s)"),
+        ("address_text", 2, {"parts": ["line1", "street"]}, "line1 is street and house_number"),
+        ("timestamp", 1, {"order": "infer", "formats": ["%Y"]}, "arguments: give order or formats, not both"),
         ("copy", 1, {"when": [{"field": "x", "op": "like"}]}, "when.0.op"),
         ("default", 1, {"value": "x", "conditions": []}, "conditions: Extra inputs are not permitted"),
     ],

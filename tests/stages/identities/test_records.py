@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.engine.rules.names import trading_name
+from migration_assets.engine.rules.companies import trading_name
 from migration_assets.stages.identities.records import records
 
 
