@@ -5,7 +5,7 @@ Row grain of every result is one source row (or one source row and column, where
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ import ibis
 
 from migration_assets.engine.mapping import FeedSpec, FieldRule, MappedFeed, map_feed, source_id
 from migration_assets.engine.predicates import holds
+from migration_assets.engine.rules.outcome import rendered
+from migration_assets.plan.lookups import ARROW, lookups_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,16 +25,21 @@ if TYPE_CHECKING:
 
 # Gives the raw rows of `system.table`, with `_row`.
 RawTables = Callable[[str], "ir.Table"]
+_KEY = "_looked_up_key"
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """What every feed of a plan needs to run: the engine, the plan, where raw rows are, and the instant T."""
+    """What every feed of a plan needs to run: the engine, the plan, where raw rows are, and the instant T.
+
+    `shared`: where raw rows are that belong to no customer, if `raw` has a cohort's only.
+    """
 
     engine: DuckDBEngine
     plan: Plan
     raw: RawTables
     as_of: datetime
+    shared: RawTables | None = None
 
     def entity(self, name: str) -> MappedFeed:
         """Canonical rows and notes of every feed of one entity, computed once."""
@@ -48,7 +55,37 @@ class Mapping:
         left_out = self.excluded(table)
         if left_out is not None:
             source = source.anti_join(left_out, source["_row"] == left_out.source_row)
+        source = self._with_lookups(table, source, lookups_of(self.plan, feed))
         return map_feed(self.engine, feed_spec(self.plan, feed), source, self.as_of)
+
+    def _with_lookups(self, table: str, rows: ir.Table, names: Iterable[str]) -> ir.Table:
+        """The rows with columns of rows that they point at, named `via->column`; missing where a reference leads
+        nowhere, or to two rows with one key."""
+        wanted: dict[str, set[str]] = {}
+        for name in names:
+            via, _, column = name.partition(ARROW)
+            wanted.setdefault(via, set()).add(column)
+        for via, columns in sorted(wanted.items()):
+            to = self.plan.source_table(table).references[via]
+            led = self._once_by_key(to, via, sorted(columns))
+            same = rendered(rows[via]) == led[_KEY] if rows[via].type() != led[_KEY].type() else rows[via] == led[_KEY]
+            # Ibis 12 cannot join the computed columns of a join to anything: kept once, they are plain columns.
+            rows = self.engine.cached(rows.left_join(led, same).drop(_KEY))
+        return rows
+
+    def _once_by_key(self, table: str, via: str, columns: list[str]) -> ir.Table:
+        """`_key` and, as `via->column`, these columns of each row of `system.table` whose key is its own."""
+        declared = self.plan.source_table(table)
+        raw = (self.shared or self.raw)(table) if declared.owner == "none" else self.raw(table)
+        hidden = [e.where for e in self.plan.file.exclusions if e.table == table and e.where]
+        for where in hidden:
+            # What is left out for what it holds (deleted, say) does not come back this way.
+            raw = raw.filter(~holds(raw, where))
+        raw = self._with_lookups(table, raw, [c for c in columns if ARROW in c])
+        (key,) = declared.key
+        each = raw.group_by(**{_KEY: raw[key]})
+        once = each.aggregate(_n=raw.count(), **{f"{via}{ARROW}{c}": raw[c].arbitrary() for c in columns})
+        return self.engine.cached(once.filter(once["_n"] == 1).drop("_n"))
 
     def excluded(self, table: str) -> ir.Table | None:
         """Rows of `system.table` that a rule leaves out, each once, under the first rule of the plan that takes it."""

@@ -141,7 +141,7 @@ def test_declared_spellings_are_missing_where_they_stand_alone_and_bare(tmp_path
     found = rows(tmp_path, delimiter=",", missing=["NULL", "\\N"])
     values = [row["NULL"] for row in found]
     assert values == [None, "NULL", "null", " NULL", "NULLS", None, "", None], "in the header it is a name"
-    assert [row["NULL"] for row in rows(tmp_path, delimiter=",")][0] == "NULL", "unless declared it is text"
+    assert next(row["NULL"] for row in rows(tmp_path, delimiter=",")) == "NULL", "unless declared it is text"
 
 
 def test_a_spelling_of_missing_in_a_record_with_quotes_around_others(tmp_path: Path) -> None:

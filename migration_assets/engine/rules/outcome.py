@@ -43,11 +43,14 @@ class Context:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A value, why there is none (null: no error), and whether a default stands in."""
+    """A value, why there is none (null: no error), whether a default stands in, and what it was rounded from and how
+    (null: it is exact)."""
 
     value: ir.Value
     error: ir.StringValue | None = None
     defaulted: ir.BooleanValue | None = None
+    exact: ir.StringValue | None = None
+    rounding: ir.StringValue | None = None
 
 
 class Cleaned(NamedTuple):
@@ -55,6 +58,13 @@ class Cleaned(NamedTuple):
 
     value: Any = None
     error: str | None = None
+
+
+class Rounded(NamedTuple):
+    """What a value was before it was rounded, in the value's own unit, and how it was rounded."""
+
+    exact: str
+    rounding: str
 
 
 Texts = tuple[str | None, ...]
@@ -69,7 +79,8 @@ class Cleaner:
 
     `gives`: type of its values. `unchanged`: a pattern (RE2 and Java alike) of single-column text that the function
     gives back as it is; such values never reach Python. `shortcut`: looks at the rows once and may give a Shortcut,
-    for values that are too many to be asked one by one. `noted`: a changed value is a cleaned one.
+    for values that are too many to be asked one by one. `noted`: a changed value is a cleaned one. `rounded`: of a
+    function that may round, what it rounded the input to the given value from; None when that is exact.
     """
 
     clean: Callable[[Texts], Cleaned]
@@ -77,6 +88,7 @@ class Cleaner:
     unchanged: str | None = None
     shortcut: Callable[[Engine, Any, Sequence[Any]], Shortcut | None] | None = None
     noted: bool = True
+    rounded: Callable[[Texts, Any], Rounded | None] | None = None
 
 
 def rendered(value: ir.Value) -> ir.StringValue:

@@ -33,7 +33,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 
 
 def _transform(call: StageCall) -> StageOutput:
-    feeds = Mapping(call.engine, call.plan, call.cohort_rows(), call.as_of)
+    feeds = Mapping(call.engine, call.plan, call.cohort_rows(), call.as_of, shared=call.golden())
     upstream = call.upstream("reference_data", "cleansed_customers", "transformed_entitlements")
     made = transform_cohort(feeds, upstream)
     written = write_stage(call.engine, made, lambda t: call.file("transformed_billing", t))

@@ -33,7 +33,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 
 
 def _cleanse(call: StageCall) -> StageOutput:
-    feeds = Mapping(call.engine, call.plan, call.cohort_rows(), call.as_of)
+    feeds = Mapping(call.engine, call.plan, call.cohort_rows(), call.as_of, shared=call.golden())
     notes = call.rows("cohort_plan", "party.notes")
 
     def standardized(entity: str) -> MappedFeed:

@@ -36,7 +36,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 
 
 def _transform(call: StageCall) -> StageOutput:
-    feeds = Mapping(call.engine, call.plan, call.cohort_rows(), call.as_of)
+    feeds = Mapping(call.engine, call.plan, call.cohort_rows(), call.as_of, shared=call.golden())
     catalog = CatalogRows(
         product_feature=call.global_rows("reference_data", "product_feature"),
         feature=call.global_rows("reference_data", "feature"),
