@@ -1,6 +1,7 @@
 """CSV as rows of text, exactly as written, by Python's strict reader; structure faults are refused with their line.
 
-An unquoted empty value is missing (None), a quoted one is an empty text.
+An unquoted empty value is missing (None), a quoted one is an empty text. The same holds for the spellings of the option
+`missing`: whoever exports a text that reads like one writes it in quotes.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
+from pydantic import Field, model_validator
 
 from migration_assets.connectors.file_source import File, FileOptions
 from migration_assets.connectors.text_batches import text_table
@@ -30,7 +32,8 @@ class CsvOptions(FileOptions):
     """What the plan says about CSV files; what it leaves out is detected and reported.
 
     `quote` empty means that no character quotes. `escape` is the character that makes the next one literal; without
-    it a quote is written twice.
+    it a quote is written twice. `missing`: spellings, such as NULL, that stand for no value where they are written
+    without quotes, exactly so and alone in their cell; in a header they are names.
     """
 
     encoding: str | None = None
@@ -38,6 +41,16 @@ class CsvOptions(FileOptions):
     delimiter: str | None = None
     quote: str = '"'
     escape: str | None = None
+    # Lax, because YAML has lists and no tuples.
+    missing: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _spellings_need_no_quotes(self) -> CsvOptions:
+        # What can only be written with quotes or an escape is text, and would never be met.
+        marks = {"\r", "\n", *self.quote, *(self.escape or "")}
+        if any(marks & set(spelling) for spelling in self.missing):
+            raise ValueError("a spelling of missing holds a quote, an escape character or a line end")
+        return self
 
 
 @dataclass
@@ -65,6 +78,7 @@ class CsvFormat:
 
     def _records(self, file: File, width: int | None) -> Iterator[tuple[int, Sequence[str | None]]]:
         encoding, delimiter = self._known_of(file)
+        absent = frozenset(("", *self.options.missing) if width is not None else ("",))
         source = _Lines(self._lines(file, encoding))
         reader = self._reader(source, delimiter)
         _allow_cells(self.options.max_cell_bytes)
@@ -87,7 +101,7 @@ class CsvFormat:
                         f"{file.name}, line {begins}: {len(row)} values, and the header has {width}",
                         "mend the line: a value with the delimiter or a line end in it has to stand in quotes",
                     )
-            yield begins, row if "" not in row else self._told_apart(row, source.taken, delimiter)
+            yield begins, row if absent.isdisjoint(row) else self._told_apart(row, source.taken, delimiter, absent)
 
     def _reader(self, source: Iterator[str], delimiter: str) -> Any:
         quote = self.options.quote
@@ -101,15 +115,17 @@ class CsvFormat:
             strict=True,
         )
 
-    def _told_apart(self, row: list[str], taken: Sequence[str], delimiter: str) -> list[str | None]:
-        """Empty values as None, unless they were written as a pair of quotes."""
+    def _told_apart(
+        self, row: list[str], taken: Sequence[str], delimiter: str, absent: frozenset[str]
+    ) -> list[str | None]:
+        """Values that stand for none as None, unless they were written in quotes."""
         quote = self.options.quote
         text = "".join(taken)
         # Cheap to ask, and nearly always answered with no: walking through every such record is slow.
-        if not quote or not _pair(delimiter, quote).search(text):
-            return [value or None for value in row]
-        written = _written_empty(text, delimiter, quote, self.options.escape)
-        return [value if value or quoted else None for value, quoted in zip(row, written, strict=True)]
+        if not quote or not _in_quotes(delimiter, quote, absent).search(text):
+            return [None if value in absent else value for value in row]
+        written = _written_in_quotes(text, delimiter, quote, self.options.escape)
+        return [value if quoted or value not in absent else None for value, quoted in zip(row, written, strict=True)]
 
     def _fault(self, file: File, begins: int, ends: int, error: csv.Error) -> SourceUnreadable:
         said = str(error)
@@ -193,12 +209,13 @@ def _even_width(head: Sequence[str], reader: Callable[[Iterator[str], str], Any]
 
 
 @cache
-def _pair(delimiter: str, quote: str) -> re.Pattern[str]:
-    """A pair of quotes that may be a whole value."""
-    return re.compile(rf"(?:^|{re.escape(delimiter)}){re.escape(quote * 2)}(?:$|[\r\n]|{re.escape(delimiter)})")
+def _in_quotes(delimiter: str, quote: str, values: frozenset[str]) -> re.Pattern[str]:
+    """What may be a whole value in quotes that is one of these."""
+    mark, inside = re.escape(quote), "|".join(map(re.escape, sorted(values)))
+    return re.compile(rf"(?:^|{re.escape(delimiter)}){mark}(?:{inside}){mark}(?:$|[\r\n]|{re.escape(delimiter)})")
 
 
-def _written_empty(text: str, delimiter: str, quote: str, escape: str | None) -> list[bool]:
+def _written_in_quotes(text: str, delimiter: str, quote: str, escape: str | None) -> list[bool]:
     """For each value of one record: whether it begins with a quote. The record is known to be well formed."""
     begins: list[bool] = []
     at_start, inside, index = True, False, 0

@@ -7,7 +7,7 @@ an answer in the map has its value unchanged. That keeps the map small where the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from migration_assets.engine.rules.outcome import (
     Cleaner,
     Natural,
     Outcome,
+    Rounded,
     Shortcut,
     Texts,
     null_like,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from migration_assets.engine.api import Engine
 
 _CHUNK = 20_000
+# Columns of what a rule remarks on a value that stays.
+_REMARK = ("remark", "suggested")
 
 IBIS: dict[Natural, str] = {
     "text": "string",
@@ -44,7 +47,8 @@ IBIS: dict[Natural, str] = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What the cleaner said, in the engine: distinct inputs `k0, k1, ...` with `value` and `error`.
+    """What the cleaner said, in the engine: distinct inputs `k0, k1, ...` with `value` and `error`, and with what
+    `Rounded` says where the cleaner may round.
 
     `table` is None when there was nothing to say. Column names carry a prefix of their own, so that the maps of several
     fields can stand side by side.
@@ -72,30 +76,31 @@ class Answers:
 
     def outcome(self, rows: ir.Table, columns: Sequence[ir.Value], asked: ir.BooleanValue) -> Outcome:
         """What the rule answers for each row. `asked`: rows the rule is about."""
-        value, error, known = self._columns(rows)
+        told, known = self._told(rows)
         if self.shortcut is not None:
             covered, answer = self.shortcut(columns)
-            return Outcome(covered.ifelse(answer, value), error)
+            return replace(told, value=covered.ifelse(answer, told.value))
         if self.cleaner.gives != "text" or self.takes_missing:
-            return Outcome(value, error)
+            return told
         given = rendered(columns[0])
         kept = (asked & present(columns[0])).ifelse(given, null_like(given))
-        return Outcome(known.ifelse(value, kept), error)
+        return replace(told, value=known.ifelse(told.value, kept))
 
     def remark(self, rows: ir.Table) -> dict[str, ir.StringValue]:
         """`remark` and `suggested` of each row, where the rule can have any."""
         if self.table is None or self.cleaner.remark is None:
             return {}
-        return {name: rows[f"{self.prefix}{name}"] for name in ("remark", "suggested")}
+        return {name: rows[f"{self.prefix}{name}"] for name in _REMARK}
 
-    def _columns(self, rows: ir.Table) -> tuple[ir.Value, ir.Value, ir.BooleanValue]:
-        """Value, error and whether the map knows the row; without a map it knows none."""
+    def _told(self, rows: ir.Table) -> tuple[Outcome, ir.BooleanValue]:
+        """What the map says of each row, and whether it knows it; without a map it knows none."""
         import ibis
 
         if self.table is None:
-            return ibis.null(IBIS[self.cleaner.gives]), ibis.null("string"), ibis.literal(False)
-        value, error, known = (rows[f"{self.prefix}{name}"] for name in ("value", "error", "known"))
-        return value, error, known.notnull()
+            return Outcome(ibis.null(IBIS[self.cleaner.gives]), ibis.null("string")), ibis.literal(False)
+        names = ("value", "error", *(Rounded._fields if self.cleaner.rounded else ()))
+        said = Outcome(**{name: rows[f"{self.prefix}{name}"] for name in names})
+        return said, rows[f"{self.prefix}known"].notnull()
 
 
 def answers_of(
@@ -151,8 +156,9 @@ def _answers(engine: Engine, distinct: ir.Table, cleaner: Cleaner, prefix: str, 
     width = len(inputs.column_names)
     schema = pa.schema(
         [(f"{prefix}k{i}", pa.string()) for i in range(width)]
-        + [(f"{prefix}value", _arrow(cleaner)), (f"{prefix}error", pa.string()), (f"{prefix}known", pa.bool_())]
-        + ([(f"{prefix}remark", pa.string()), (f"{prefix}suggested", pa.string())] if cleaner.remark else [])
+        + [(f"{prefix}value", _arrow(cleaner)), (f"{prefix}error", pa.string())]
+        + [(f"{prefix}{name}", pa.string()) for name in _beside(cleaner)]
+        + [(f"{prefix}known", pa.bool_())]
     )
     return pa.Table.from_batches(list(_batches(inputs, cleaner, schema, takes_missing)), schema)
 
@@ -164,16 +170,27 @@ def _batches(inputs: pa.Table, cleaner: Cleaner, schema: pa.Schema, takes_missin
         kept = []
         for given in zip(*(c.to_pylist() for c in batch.columns), strict=True):
             value, error = cleaner.clean(given)
-            told = _told(cleaner, given, Cleaned(value, error))
+            told = (*_rounded(cleaner, given, value), *_remarked(cleaner, given, Cleaned(value, error)))
             changed = error is not None or value is None or value != given[0]
             if takes_missing or changed or any(told) or cleaner.gives != "text":
-                kept.append((*given, _stored(value), error, True, *told))
+                kept.append((*given, _stored(value), error, *told, True))
         columns = list(zip(*kept, strict=True)) or [()] * len(schema)
         yield pa.record_batch([pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
 
 
-def _told(cleaner: Cleaner, given: Texts, cleaned: Cleaned) -> tuple[str | None, ...]:
-    """The remark's two columns, empty where there is nothing to say; no columns for a rule that never remarks."""
+def _beside(cleaner: Cleaner) -> tuple[str, ...]:
+    """What a cleaner may say beside value and error."""
+    return (*(Rounded._fields if cleaner.rounded else ()), *(_REMARK if cleaner.remark else ()))
+
+
+def _rounded(cleaner: Cleaner, given: Texts, value: Any) -> tuple[str | None, ...]:
+    if cleaner.rounded is None:
+        return ()
+    found = None if value is None else cleaner.rounded(given, value)
+    return (None,) * len(Rounded._fields) if found is None else found
+
+
+def _remarked(cleaner: Cleaner, given: Texts, cleaned: Cleaned) -> tuple[str | None, ...]:
     if cleaner.remark is None:
         return ()
     return cleaner.remark(given, cleaned) or (None, None)

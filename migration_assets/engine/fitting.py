@@ -6,6 +6,7 @@ Belongs here: types, ranges and shapes. Not here: what a value means in its sour
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from migration_assets.domain.canonical.model import Field
@@ -37,11 +38,9 @@ def fit(outcome: Outcome, field: Field) -> Outcome:
 
     value, misfit = _FITTERS.get(field.type, _to_text)(outcome.value, field)
     if misfit is None:
-        return Outcome(value, outcome.error, outcome.defaulted)
-    if outcome.error is None:
-        return Outcome(misfit.isnull().ifelse(value, null_like(value)), misfit, outcome.defaulted)
-    error = ibis.coalesce(outcome.error, misfit)
-    return Outcome(error.isnull().ifelse(value, null_like(value)), error, outcome.defaulted)
+        return replace(outcome, value=value)
+    error = misfit if outcome.error is None else ibis.coalesce(outcome.error, misfit)
+    return replace(outcome, value=error.isnull().ifelse(value, null_like(value)), error=error)
 
 
 _Fitted = tuple[Any, Any]

@@ -118,7 +118,7 @@ def _steps(spec: FeedSpec, entity: Entity, base: ir.Table) -> list[Step]:
         _known(spec, base, given.columns)
         rule = registry.get(given.rule)
         problems = rule.problems(len(given.columns), given.arguments)
-        if given.field == entity.key.name:
+        if given.field == entity.key.name and entity.origin != "catalog":
             problems.append("is the entity's key, which is made from the table's key")
         if problems:
             raise BadInput(f"feed {spec.feed}, field {given.field}, rule {rule.name}: {'; '.join(problems)}", rule.doc)
@@ -174,7 +174,8 @@ def _expressed(step: Step, table: ir.Table, context: Context) -> Outcome | None:
 
 
 def _valued(spec: FeedSpec, steps: Sequence[Step], base: ir.Table, as_of: datetime) -> ir.Table:
-    """The base with `_value_n`, `_error_n` and `_default_n` of each step, in the fields' types."""
+    """The base with `_value_n`, `_error_n` and `_default_n` of each step, in the fields' types; `_exact_n` and
+    `_rounding_n` of those that may round."""
     rows = base
     for step in steps:
         if step.answers is not None:
@@ -192,13 +193,19 @@ def _columns_of(step: Step, rows: ir.Table, context: Context) -> dict[str, ir.Va
     outcome = _asked(step, rows, context, asked)
     fitted = fit(outcome, step.target)
     defaulted = ibis.literal(False) if fitted.defaulted is None else asked & fitted.defaulted
-    error = ibis.null("string") if fitted.error is None else asked.ifelse(fitted.error, ibis.null("string"))
-    told = {} if step.answers is None else step.answers.remark(rows)
-    return {
+    nothing = ibis.null("string")
+    remarked = {} if step.answers is None else step.answers.remark(rows)
+    made = {
         step.name("value"): asked.ifelse(fitted.value, null_like(fitted.value)),
-        step.name("error"): error,
+        step.name("error"): nothing if fitted.error is None else asked.ifelse(fitted.error, nothing),
         step.name("default"): defaulted,
-        **{step.name(n): asked.ifelse(v, ibis.null("string")) for n, v in told.items()},
+        **{step.name(n): asked.ifelse(v, nothing) for n, v in remarked.items()},
+    }
+    if not step.rounds:
+        return made
+    told = {"exact": fitted.exact, "rounding": fitted.rounding}
+    return made | {
+        step.name(part): nothing if text is None else asked.ifelse(text, nothing) for part, text in told.items()
     }
 
 
@@ -255,7 +262,8 @@ def _rows(spec: FeedSpec, entity: Entity, steps: Sequence[Step], made: ir.Table)
         "source_id": kept["_source_id"],
         "source_row": kept["_row"],
     }
-    known = values | provenance
+    # The key of a catalog entity is a code, which is mapped.
+    known = provenance | values
     return kept.select(
         **{
             f.name: known[f.name].cast(stored_type(f)) if f.name in known else ibis.null(stored_type(f))

@@ -1,4 +1,4 @@
-"""What is worth a note about a mapped row: cleaned, defaulted, set aside or rejected, and why.
+"""What is worth a note about a mapped row: cleaned, defaulted, rounded, set aside or rejected, and why.
 
 A value can also stay and be remarked on: `suggested` says in `new_value` what it may have been meant to be, `remarked`
 what else people should know. Neither changes anything.
@@ -63,6 +63,10 @@ class Step:
     def notes_changes(self) -> bool:
         return self.rule.cleans and (self.cleaner is None or self.cleaner.noted)
 
+    @property
+    def rounds(self) -> bool:
+        return self.cleaner is not None and self.cleaner.rounded is not None
+
     def columns(self, table: ir.Table) -> list[ir.Value]:
         return [table[c] for c in self.given.columns]
 
@@ -73,7 +77,8 @@ class Step:
 def unmapped(entity: Entity, steps: Sequence[Step]) -> list[Field]:
     """Required fields nobody gives a value: no row can be made."""
     given = {s.given.field for s in steps}
-    return [f for f in entity.fields[1:] if f.required and f.name not in given]
+    fields = entity.fields if entity.origin == "catalog" else entity.fields[1:]
+    return [f for f in fields if f.required and f.name not in given]
 
 
 def bad(step: Step, rows: ir.Table) -> ir.BooleanValue:
@@ -125,6 +130,10 @@ def _cases(step: Step, rows: ir.Table) -> list[_Case]:
         cases.append((value.isnull(), _struct(step, "rejected", "required_missing", old, no_text)))
     if step.rule.name == "default" or step.rule.fallback is not None:
         cases.append((rows[step.name("default")], _struct(step, "defaulted", "blank", old, new)))
+    if step.rounds:
+        # The exact number in the unit of the value, so that what rounding made of a column can be added up.
+        exact, how = rows[step.name("exact")], rows[step.name("rounding")]
+        cases.append((exact.notnull(), _struct(step, "rounded", how, exact, new)))
     if step.notes_changes:
         asked = holds(rows, step.arguments.when) & present(rows[step.given.columns[0]])
         before = rendered(rows[step.given.columns[0]])

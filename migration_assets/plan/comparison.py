@@ -12,6 +12,7 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.checks.rows import mapped_field, parsed_arguments, predicates_of
 from migration_assets.plan.checks.view import NAME, VALUE, table_of
+from migration_assets.plan.lookups import place_of
 from migration_assets.plan.models import Feed, MappingRow, Plan
 from migration_assets.plan.wording import listing
 
@@ -66,8 +67,9 @@ def left_behind(plan: Plan, columns: Columns) -> tuple[LeftBehind, ...]:
     for feed in plan.feeds:
         used.setdefault(table_of(feed), set()).update(feed.unpivot, (p.field for p in feed.where))
     for row in plan.mapping:
-        conditions = (p.field for p in predicates_of(row))
-        used.setdefault(f"{row.system}.{row.table}", set()).update(row.columns, conditions)
+        for column in (*row.columns, *(p.field for p in predicates_of(row))):
+            table, name = place_of(plan, f"{row.system}.{row.table}", column)
+            used.setdefault(table, set()).add(name)
     return tuple(
         LeftBehind(table, column, kind)
         for table, known in sorted(columns.items())
@@ -79,14 +81,13 @@ def left_behind(plan: Plan, columns: Columns) -> tuple[LeftBehind, ...]:
 def _compared(plan: Plan, row: MappingRow, columns: Columns) -> FieldComparison:
     table = f"{row.system}.{row.table}"
     feed = next((f for f in plan.feeds if f.feed == row.feed), None)
-    types = columns.get(table, {})
     field = mapped_field(row)
     return FieldComparison(
         entity=row.entity,
         feed=row.feed,
         table=table,
         old=row.columns,
-        old_types=tuple(old_type(c, feed, types) for c in row.columns),
+        old_types=tuple(old_type(plan, row, c, feed, columns or {}) for c in row.columns),
         new=row.field,
         new_type=field.type if field else "",
         rule=row.rule,
@@ -94,13 +95,15 @@ def _compared(plan: Plan, row: MappingRow, columns: Columns) -> FieldComparison:
     )
 
 
-def old_type(column: str, feed: Feed | None, types: Mapping[str, str]) -> str:
+def old_type(plan: Plan, row: MappingRow, column: str, feed: Feed | None, columns: Columns) -> str:
     """The type of a raw column as far as it is known; pseudo-columns of a feed have theirs from what they stand for."""
+    table, name = place_of(plan, f"{row.system}.{row.table}", column)
+    types = columns.get(table, {})
     if column == NAME:
         return "column name"
     if column == VALUE and feed is not None:
         return "/".join(sorted({types[c] for c in feed.unpivot if c in types}))
-    return types.get(column, "")
+    return types.get(name, "")
 
 
 def _losses(plan: Plan, row: MappingRow) -> Iterator[str]:
@@ -160,11 +163,13 @@ LOSSES: dict[str, Callable[[Plan, MappingRow], Iterator[str]]] = {
     "case": _always("capitals as typed"),
     "text": _always("white space and invisible characters as typed"),
     "repair": _always("broken characters, white space and invisible characters as stored"),
+    "exact_line_amount": _always(),
     "date": _always("the time of day, if there is one"),
     "timestamp": _always("the offset it was stated in; the instant stays"),
     "integer": _always(),
     "decimal": _always(),
     "money": _money_loss,
+    "line_amount": _money_loss,
     "boolean": _always("the spelling of true and false"),
     "lookup": _code_loss,
     "coalesce": _always("later columns, where an earlier one has a value"),

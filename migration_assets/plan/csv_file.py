@@ -39,13 +39,17 @@ class CsvRows:
     faults: tuple[Fault, ...]
 
 
-def read_csv(name: str, text: str, columns: Sequence[str], *, exact: Collection[str] = ()) -> CsvRows:
-    """Rows under exactly these columns; blank rows are passed over. Raises PlanFileError when all of it is bad."""
+def read_csv(
+    name: str, text: str, columns: Sequence[str], *, exact: Collection[str] = (), optional: Collection[str] = ()
+) -> CsvRows:
+    """Rows under exactly these columns, of which the `optional` may be left out and are blank then; blank rows are
+    passed over. Raises PlanFileError when all of it is bad."""
     records = tuple(records_of(name, text))
     if not records:
         raise refuse(name, 1, "", "is empty", f"begin with the header {','.join(columns)}")
     header = [cell.strip() for cell in records[0][1]]
-    if faults := tuple(_header_faults(name, header, columns)):
+    absent = {column: "" for column in optional if column not in header}
+    if faults := tuple(_header_faults(name, header, [c for c in columns if c not in absent])):
         return CsvRows((), faults)
     rows, faults_of_rows = [], []
     for line, cells in records[1:]:
@@ -53,7 +57,7 @@ def read_csv(name: str, text: str, columns: Sequence[str], *, exact: Collection[
             faults_of_rows.append(fault)
         elif any(cell.strip() for cell in cells):
             named = zip(header, cells, strict=True)
-            rows.append(CsvRow(line, {c: cell if c in exact else cell.strip() for c, cell in named}))
+            rows.append(CsvRow(line, absent | {c: cell if c in exact else cell.strip() for c, cell in named}))
     return CsvRows(tuple(rows), tuple(faults_of_rows))
 
 

@@ -34,7 +34,7 @@ def _parts(plan: Plan, columns: Columns) -> Iterator[str]:
 
 
 def _origin(plan: Plan, entity: Entity) -> str:
-    if entity.origin == "catalog":
+    if entity.origin == "catalog" and not plan.feeds_of(entity.name):
         return "from `geo.csv`" if entity.name == "geo_rule" else "from `catalog.yaml`"
     if entity.origin == "derived":
         return "derived by the program"
@@ -63,12 +63,10 @@ def _type(field: Field) -> str:
 
 
 def _fed_by(plan: Plan, entity: Entity, field: Field, rows: list[MappingRow], columns: Columns) -> Iterator[str]:
-    if entity.origin != "source":
-        return
     feeds = {f.feed: f for f in plan.feeds_of(entity.name)}
-    if field.type == "key":
+    if field.type == "key" and entity.origin == "source":
         yield from (_key_of(plan, feed) for feed in feeds.values())
-    yield from (_row_feeds(row, feeds.get(row.feed), columns) for row in rows)
+    yield from (_row_feeds(plan, row, feeds.get(row.feed), columns) for row in rows)
     for rule in (r for r in plan.enrichment if (r.entity, r.field) == (entity.name, field.name)):
         read = ", ".join(f"{rule.reads_of or rule.entity}.{name}" for name in rule.reads)
         yield f"where missing: {read} by enricher {rule.enricher} ({rule.source})"
@@ -81,8 +79,8 @@ def _key_of(plan: Plan, feed: Feed) -> str:
     return f"{name} key {key}{' and the name of the column' if feed.unpivot else ''}"
 
 
-def _row_feeds(row: MappingRow, feed: Feed | None, columns: Columns) -> str:
+def _row_feeds(plan: Plan, row: MappingRow, feed: Feed | None, columns: Columns) -> str:
     """`crm.accounts: name (text) by trim`; a constant has no column."""
-    types = columns.get(f"{row.system}.{row.table}", {})
-    named = [f"{c} ({kind})" if (kind := old_type(c, feed, types)) else c for c in row.columns]
+    kinds = {c: old_type(plan, row, c, feed, columns) for c in row.columns}
+    named = [f"{c} ({kind})" if kind else c for c, kind in kinds.items()]
     return f"{row.system}.{row.table}: {', '.join(named) or 'no column'} by {row.rule}"

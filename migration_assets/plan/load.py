@@ -7,6 +7,7 @@ environment or a source.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,7 +114,7 @@ class _Reader:
         return found.rules if found else ()
 
     def controls(self) -> tuple[m.Control, ...]:
-        made = self._rows("controls.csv", m.Control, self._control)
+        made = self._rows("controls.csv", m.Control, self._control, optional=("source_rounding",))
         return tuple(sorted(made, key=lambda c: (c.measure, c.row)))
 
     def survivor_decisions(self) -> tuple[m.SurvivorDecision, ...]:
@@ -187,8 +188,10 @@ class _Reader:
         model: type[T],
         data: Callable[[str, CsvRow], Cells],
         exact: Sequence[str] = (),
+        optional: Sequence[str] = (),
     ) -> list[T]:
-        found = self.guard(lambda: read_csv(name, read_text(self.folder, name), columns_of(model), exact=exact))
+        text, columns = partial(read_text, self.folder, name), columns_of(model)
+        found = self.guard(lambda: read_csv(name, text(), columns, exact=exact, optional=optional))
         if found is None:
             return []
         self.faults.extend(found.faults)

@@ -74,7 +74,11 @@ class SourceTable(Model):
 
 class SourceSystem(Model):
     """One legacy system. `database` names one on the plan's own server; `url` is any SQLAlchemy URL; `path` a folder
-    or file. `${NAME}` is an environment variable. `kind` says which connector reads it."""
+    or file. `${NAME}` is an environment variable. `kind` says which connector reads it.
+
+    `options` are the connector's own. Of csv: encoding, encoding_certain, delimiter, quote, escape, max_cell_bytes,
+    max_bytes, and `missing`, spellings such as NULL that mean no value where a cell has one of them without quotes.
+    """
 
     kind: Literal["sql", "csv", "excel", "jsonl"]
     database: OwnDatabase | None = None
@@ -121,7 +125,7 @@ class Exclusion(Model):
     """A written rule that leaves rows out on purpose; each is counted in the reconciliation.
 
     It takes the rows for which everything holds that it says: `where`, `stale`, `redundant`. One that says none of them
-    leaves out every row of the table.
+    leaves out every row of the table; a mapping can still read its columns over a reference.
     """
 
     rule: Name
@@ -299,8 +303,10 @@ class MappingRow(Model):
     """One row of mapping/<entity>.csv: how one field of one feed gets its value, and who vouches for it.
 
     `columns` are raw columns of the feed's table (or `_name`, `_value`, `_source_id`), in the order the rule takes
-    them. `on_error` says what happens when a present value cannot be mended: `reject` the row, or `set_aside` the
-    value (listed, field left empty). Blank means reject for required fields and set_aside for the rest.
+    them. `AddressID->City` is the column City of the row that AddressID, one of the table's `references`, points at:
+    missing where there is no such row, where two have its key, or where an exclusion with a predicate leaves it out.
+    `on_error` says what happens when a present value cannot be mended: `reject` the row, or `set_aside` the value
+    (listed, field left empty). Blank means reject for required fields and set_aside for the rest.
     """
 
     entity: str
@@ -381,9 +387,10 @@ class Feature(Model):
 
 
 class Catalog(Model):
-    """catalog.yaml: what the target sells, at which list price, and what owning it grants."""
+    """catalog.yaml: what the target sells, at which list price, and what owning it grants. Products may come from a
+    feed instead; a target without a list of them has none."""
 
-    products: Annotated[tuple[Product, ...], Field(min_length=1)]
+    products: tuple[Product, ...] = ()
     plans: tuple[PlanOffer, ...] = ()
     prices: tuple[Price, ...] = ()
     features: tuple[Feature, ...] = ()
@@ -489,7 +496,9 @@ class Control(Model):
 
     `kind`: count (rows), sum (exact decimal sum of the column times 10**exponent of its currency when `source_unit`
     is major), day_sum (sum of days since 1970-01-01: catches swapped or shifted dates). Sums are by currency:
-    `source_currency`/`target_currency` name a column, or a fixed code as `=USD`.
+    `source_currency`/`target_currency` name a column, or a fixed code as `=USD`. `source_rounding` (a column that
+    the file need not have): each row's amount is rounded to minor units before it is added, because finance agreed
+    that the target holds no finer ones; a control without it, beside this one, states the exact total.
     """
 
     measure: Name
@@ -498,6 +507,7 @@ class Control(Model):
     source_column: str = ""
     source_unit: Literal["major", "minor", ""] = ""
     source_currency: str = ""
+    source_rounding: Literal["half_up", "half_even", ""] = ""
     source_where: tuple[Predicate, ...] = ()
     target: str
     target_column: str = ""

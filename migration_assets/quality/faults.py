@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from migration_assets.domain.canonical import ENTITIES
+from migration_assets.domain.money import written
 from migration_assets.quality import sql
 from migration_assets.quality.rule import Rule
 from migration_assets.quality.rule_type import Scope
@@ -117,10 +120,16 @@ def _amounts(execute: Execute) -> dict[str, int]:
 
 
 def _explained(execute: Execute, rule: Rule, scope: Scope) -> str:
-    query = rule.built.breakdown(scope)
-    if query is None:
-        return ""
-    return "; ".join(_part(str(label), text, int(n)) for label, text, n in execute(query) if n)
+    query, sums = rule.built.breakdown(scope), rule.built.figures(scope)
+    parts = [_part(str(label), text, int(n)) for label, text, n in execute(query) if n] if query else []
+    return "; ".join([*parts, *_figures(execute(sums) if sums else ())])
+
+
+def _figures(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+    """Sums by currency: totals of many rows, exact, and no value of one."""
+    for code, named in groupby(rows, key=lambda row: str(row[0])):
+        said = ", ".join(f"{name} {written(Decimal(amount or 0))}" for _, name, amount in named)
+        yield f"{code if len(code) == 3 and code.isalpha() else '???'} {said}"
 
 
 def _part(label: str, text: Any, count: int) -> str:

@@ -245,7 +245,9 @@ class TotalAtMost(RuleType):
 class SumsTie(RuleType):
     """`amount` equals the sum of the children's amounts, by key and currency; exactly.
 
-    A row without children is at fault unless `childless` is pass. A child in another currency is a fault.
+    A row without children is at fault unless `childless` is pass. A child in another currency is a fault. A failure
+    states both sums over the rows at fault, by currency; `money` may name `apart`, by how much a row and its children
+    differ, which is the money at stake where the rest of the amount is not.
     """
 
     key: Column
@@ -279,10 +281,31 @@ class SumsTie(RuleType):
         if self.childless == "pass":
             untied = f"(s.k is not null and {untied})"
         return (
-            f"with sums as ({sums}) select b.* from {scope.main} b left join sums s on s.k = {key} "
-            f"and s.currency = {currency} "
+            f"with sums as ({sums}) select b.*, {self._apart()} as apart, s.total as _children "
+            f"from {scope.main} b left join sums s on s.k = {key} and s.currency = {currency} "
             f"where {sql.holds('b', self.where)} and ({untied} or {key} in ({foreign}))"
         )
+
+    def _apart(self) -> str:
+        return f"abs(coalesce({sql.column('b', self.amount)}, 0) - coalesce(s.total, 0))"
+
+    def added(self) -> tuple[str, ...]:
+        return ("apart",)
+
+    def figures(self, scope: Scope) -> str | None:
+        """Rows at fault: their own sum, that of their children, and how far each is from its own, added up."""
+        currency = sql.name(self.currency)
+        sums = (
+            (self.amount, sql.name(self.amount)),
+            (f"{self.child_table}.{self.child_amount}", "_children"),
+            ("apart by", "apart"),
+        )
+        parts = (
+            f"select {currency} as c, {i} as i, {sql.literal(name)} as name, sum({of}) as amount "
+            f"from ({self.defects(scope)}) group by 1"
+            for i, (name, of) in enumerate(sums)
+        )
+        return f"select c, name, amount from ({' union all '.join(parts)}) order by c, i"
 
     def says(self) -> str:
         return f"have a `{self.amount}` other than the sum of `{self.child_amount}` in `{self.child_table}`"

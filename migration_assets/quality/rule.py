@@ -26,7 +26,7 @@ class RuleModel(BaseModel):
 
 
 class MoneyAtStake(RuleModel):
-    """Columns of the rule's table that say how much money a row at fault puts at stake."""
+    """Columns that say how much money a row at fault puts at stake: of the rule's table, or added to it by the rule."""
 
     amount: Column
     currency: Column
@@ -80,7 +80,8 @@ class Rule(RuleModel):
     def reads(self) -> dict[str, tuple[str, ...]]:
         """Every table the rule reads, with the columns it needs of each."""
         built = self.built
-        money = (self.money.amount, self.money.currency) if self.money else ()
+        stake = (self.money.amount, self.money.currency) if self.money else ()
+        money = tuple(column for column in stake if column not in built.added())
         own = {self.table: (*built.columns(), *self.key, *money)}
         return merged(own, built.others(), _looked_at(self.looked_at))
 

@@ -70,6 +70,14 @@ class RuleType(BaseModel):
         """Arguments that change under a plan with currencies (and exponents) of its own; most rules have none."""
         return {}
 
+    def added(self) -> tuple[str, ...]:
+        """Columns that the rows at fault have beyond those of their table; `money` may name them."""
+        return ()
+
+    def figures(self, scope: Scope) -> str | None:
+        """A SELECT of (currency, name, amount) of sums over all rows at fault that explain a failure, or None."""
+        return None
+
     def breakdown(self, scope: Scope) -> str | None:
         """A SELECT of (label, text, rows) that explains a failure further, or None.
 

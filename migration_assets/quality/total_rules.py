@@ -37,7 +37,8 @@ class CountsBalance(AddsUp):
 
 
 class CurrencyExponent(RuleType):
-    """`minor` is `major` (times `quantity`) in the minor units that ISO 4217 gives its currency, within `tolerance`.
+    """`minor` is `major` (times `quantity`, less `discount_percent`) in the minor units that ISO 4217 gives its
+    currency, within `tolerance`.
 
     Rows where one of the columns is missing pass. `exponents` are named overrides; those of the plan are put there by
     themselves.
@@ -47,6 +48,7 @@ class CurrencyExponent(RuleType):
     major: Column
     currency: Column
     quantity: Column | None = None
+    discount_percent: Column | None = None
     exponents: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[int, Field(ge=0, le=8)]] = Field(
         default_factory=dict
     )
@@ -54,15 +56,20 @@ class CurrencyExponent(RuleType):
     where: Where = ()
 
     def columns(self) -> tuple[str, ...]:
-        quantity = () if self.quantity is None else (self.quantity,)
-        return (self.minor, self.major, self.currency, *quantity, *fields_of(self.where))
+        factors = tuple(c for c in (self.quantity, self.discount_percent) if c is not None)
+        return (self.minor, self.major, self.currency, *factors, *fields_of(self.where))
 
     def defects(self, scope: Scope) -> str | None:
         powers = {c: 10**e for c, e in sorted({**EXPONENTS, **self.exponents}.items()) if e != 2}
         unit = sql.case_of(sql.column("b", self.currency), powers, 100)
         times = "" if self.quantity is None else f" * cast({sql.column('b', self.quantity)} as hugeint)"
         due = f"cast({sql.column('b', self.major)} as decimal(28, 8)) * {unit}{times}"
-        off = f"abs(cast({sql.column('b', self.minor)} as decimal(28, 8)) - ({due})) > {self.tolerance}"
+        minor, tolerance = f"cast({sql.column('b', self.minor)} as decimal(28, 8))", str(self.tolerance)
+        if self.discount_percent is not None:
+            # Both sides a hundred times larger, so that nothing has to be divided.
+            discount = f"cast({sql.column('b', self.discount_percent)} as decimal(12, 8))"
+            due, minor, tolerance = f"({due}) * (100 - {discount})", f"{minor} * 100", f"{tolerance} * 100"
+        off = f"abs({minor} - ({due})) > {tolerance}"
         return f"select b.* from {scope.main} b where {sql.holds('b', self.where)} and {off}"
 
     def says(self) -> str:

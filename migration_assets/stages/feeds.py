@@ -5,13 +5,15 @@ Row grain of every result is one source row (or one source row and column, where
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from migration_assets.engine.mapping import FeedSpec, FieldRule, MappedFeed, map_feed
-from migration_assets.stages.exclusions import excluded_rows
+from migration_assets.engine.rules.outcome import rendered
+from migration_assets.plan.lookups import ARROW, lookups_of
+from migration_assets.stages.exclusions import excluded_rows, taken
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 # Gives the raw rows of `system.table`, with `_row`.
 RawTables = Callable[[str], "ir.Table"]
+_KEY = "_looked_up_key"
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,37 @@ class Mapping:
         left_out = self.excluded(table)
         if left_out is not None:
             source = source.anti_join(left_out, source["_row"] == left_out.source_row)
+        source = self._with_lookups(table, source, lookups_of(self.plan, feed))
         everything = self.whole or self.raw
         return map_feed(self.engine, feed_spec(self.plan, feed), source, self.as_of, lambda: everything(table))
+
+    def _with_lookups(self, table: str, rows: ir.Table, names: Iterable[str]) -> ir.Table:
+        """The rows with columns of rows that they point at, named `via->column`; missing where a reference leads
+        nowhere, or to two rows with one key."""
+        wanted: dict[str, set[str]] = {}
+        for name in names:
+            via, _, column = name.partition(ARROW)
+            wanted.setdefault(via, set()).add(column)
+        for via, columns in sorted(wanted.items()):
+            to = self.plan.source_table(table).references[via]
+            led = self._once_by_key(to, via, sorted(columns))
+            same = rendered(rows[via]) == led[_KEY] if rows[via].type() != led[_KEY].type() else rows[via] == led[_KEY]
+            # Ibis 12 cannot join the computed columns of a join to anything: kept once, they are plain columns.
+            rows = self.engine.cached(rows.left_join(led, same).drop(_KEY))
+        return rows
+
+    def _once_by_key(self, table: str, via: str, columns: list[str]) -> ir.Table:
+        """`_key` and, as `via->column`, these columns of each row of `system.table` whose key is its own."""
+        declared = self.plan.source_table(table)
+        raw = (self.whole or self.raw)(table) if declared.owner == "none" else self.raw(table)
+        for rule in (e for e in self.plan.file.exclusions if e.table == table and (e.where or e.stale)):
+            # What is left out for what it holds (deleted, say) does not come back this way.
+            raw = raw.filter(~taken(raw, rule, declared, self.as_of))
+        raw = self._with_lookups(table, raw, [c for c in columns if ARROW in c])
+        (key,) = declared.key
+        each = raw.group_by(**{_KEY: raw[key]})
+        once = each.aggregate(_n=raw.count(), **{f"{via}{ARROW}{c}": raw[c].arbitrary() for c in columns})
+        return self.engine.cached(once.filter(once["_n"] == 1).drop("_n"))
 
     def excluded(self, table: str) -> ir.Table | None:
         """Rows of `system.table` that a rule leaves out, each once, under the first rule of the plan that takes it."""

@@ -152,7 +152,7 @@ class StageCall:
     def _fed_by_tables_that_may_be_empty(self, entity: str) -> bool:
         if entity not in ENTITIES:
             return False
-        if ENTITIES[entity].origin == "catalog":
+        if ENTITIES[entity].origin == "catalog" and not self.plan.feeds_of(entity):
             # The catalog is the plan: what it does not list, it says is not there.
             return True
         feeds = self.plan.feeds_of(entity if entity != "entitlement" else "subscription_item")

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 import dagster as dg
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.plan.models import EnrichmentRule, Plan
+from migration_assets.plan.lookups import place_of
+from migration_assets.plan.models import EnrichmentRule, MappingRow, Plan
 from migration_assets.wiring.metadata import markdown_table
 
 SCHEMA = "dagster/column_schema"
@@ -51,10 +52,16 @@ def legacy_columns(plan: Plan) -> dict[str, list[str]]:
         stamp = {declared.updated_at} if declared.updated_at else set()
         named[table] = {*declared.key, *declared.references} | stamp
     for row in plan.mapping:
-        named[f"{row.system}.{row.table}"] |= {c for c in row.columns if not c.startswith("_")}
+        for table, column in _read_by(plan, row):
+            named[table].add(column)
     for feed in plan.feeds:
         named[f"{feed.system}.{feed.table}"] |= set(feed.unpivot)
     return {t: sorted(columns - set(plan.source_table(t).secret)) for t, columns in named.items()}
+
+
+def _read_by(plan: Plan, row: MappingRow) -> list[tuple[str, str]]:
+    """Table and column of every raw column that a mapping row reads, over references if need be."""
+    return [place_of(plan, f"{row.system}.{row.table}", c) for c in row.columns if not c.startswith("_")]
 
 
 def legacy_tables(plan: Plan) -> list[dg.AssetSpec]:
@@ -113,10 +120,10 @@ def mapping_lineage(plan: Plan, entities: Iterable[str]) -> dict[str, object]:
     golden = dg.AssetKey("golden_copy")
     for row in (r for r in plan.mapping if r.entity in wanted):
         feed = next(f for f in plan.feeds if f.feed == row.feed)
-        columns = {c for c in row.columns if not c.startswith("_")}
-        if len(columns) < len(row.columns):
-            columns |= set(feed.unpivot)
-        sources = [dg.TableColumnDep(golden, f"{row.system}.{row.table}.{c}") for c in sorted(columns)]
+        columns = set(_read_by(plan, row))
+        if any(c.startswith("_") for c in row.columns):
+            columns |= {(f"{row.system}.{row.table}", c) for c in feed.unpivot}
+        sources = [dg.TableColumnDep(golden, f"{table}.{c}") for table, c in sorted(columns)]
         deps.setdefault(f"{row.entity}.{row.field}", []).extend(sources)
     for feed in (f for f in plan.feeds if f.entity in wanted):
         table = f"{feed.system}.{feed.table}"
@@ -181,7 +188,7 @@ def _whole_way(plan: Plan) -> dg.MarkdownMetadataValue:
     """Each target column, the canonical field it holds and the legacy columns that field is made from."""
     sources: dict[tuple[str, str], list[str]] = {}
     for row in plan.mapping:
-        found = (f"{row.system}.{row.table}.{c}" for c in row.columns if not c.startswith("_"))
+        found = (f"{table}.{column}" for table, column in _read_by(plan, row))
         sources.setdefault((row.entity, row.field), []).extend(found)
     rows = [
         (

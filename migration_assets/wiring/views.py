@@ -221,8 +221,8 @@ def _print_reasons(out: Console, report: Mapping[str, Any]) -> None:
 
 
 def _print_changes(out: Console, report: Mapping[str, Any]) -> None:
-    title = "Values defaulted or set aside, by rule"
-    _print_sum(out, report, title, "changes", "table field action rule reason", "rows")
+    title = "Values defaulted, set aside or rounded, by rule (rounded: by how many minor units in all)"
+    _print_sum(out, report, title, "changes", "table field action rule reason", "rows rounded_minor")
 
 
 def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]:

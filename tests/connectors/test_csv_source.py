@@ -135,6 +135,26 @@ def test_quoted_empty_is_text_and_bare_empty_is_missing(tmp_path: Path) -> None:
     ]
 
 
+def test_declared_spellings_are_missing_where_they_stand_alone_and_bare(tmp_path: Path) -> None:
+    content = 'id,NULL\n1,NULL\n2,"NULL"\n3,null\n4, NULL\n5,NULLS\n6,\n7,""\n8,\\N\n'
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + content.encode())
+    found = rows(tmp_path, delimiter=",", missing=["NULL", "\\N"])
+    values = [row["NULL"] for row in found]
+    assert values == [None, "NULL", "null", " NULL", "NULLS", None, "", None], "in the header it is a name"
+    assert next(row["NULL"] for row in rows(tmp_path, delimiter=",")) == "NULL", "unless declared it is text"
+
+
+def test_a_spelling_of_missing_in_a_record_with_quotes_around_others(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b'id,a,b,c\n1,NULL,"x, ""NULL"" y",NULL\n2,"NULL","a\nNULL",NULL\n')
+    found = [(row["a"], row["b"], row["c"]) for row in rows(tmp_path, delimiter=",", missing=["NULL"])]
+    assert found == [(None, 'x, "NULL" y', None), ("NULL", "a\nNULL", None)]
+
+
+@pytest.mark.parametrize("missing", [[""], ['say "no"'], ["a\nb"], [0]])
+def test_a_spelling_of_missing_that_could_never_be_met_is_refused(tmp_path: Path, missing: list[Any]) -> None:
+    assert "missing" in refusal(tmp_path, "id\n1\n", missing=missing)
+
+
 def test_escape_character_and_no_quotes(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('id,a,b\n1,"say \\"hi\\"",""\n2,\\,x,\n')
     assert [(r["a"], r["b"]) for r in rows(tmp_path, escape="\\")] == [('say "hi"', ""), (",x", None)]

@@ -239,7 +239,7 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
     ("exponent_range", plan(currency_exponents={"BTC": 9}), "plan.yaml", "currency_exponents.BTC", "out of range"),
     # feeds
     ("feed_entity", cell(FEEDS, {"feed": "items"}, entity="item"), FEEDS, "entity", "'item' is not an entity"),
-    ("feed_catalog", add(FEEDS, feed("p", "product", "subs")), FEEDS, "entity", "comes from the catalog"),
+    ("feed_catalog", add(FEEDS, feed("p", "feature", "subs")), FEEDS, "entity", "comes from the catalog"),
     ("feed_derived", add(FEEDS, feed("e", "entitlement", "subs")), FEEDS, "entity", "made by the program"),
     ("feed_system", cell(FEEDS, {"feed": "items"}, system="erp"), FEEDS, "system", "'erp' is not a source"),
     ("feed_table", cell(FEEDS, {"feed": "items"}, table="sub"), FEEDS, "table", "no table 'sub'"),
@@ -320,6 +320,42 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
     ),
     ("column_unknown", cell(CUSTOMERS, {"field": "country"}, columns="land"), CUSTOMERS, "columns", "no column 'land'"),
     ("column_secret", table("accounts", secret=["country"]), CUSTOMERS, "columns", "'country' is secret"),
+    (
+        "lookup_no_reference",
+        cell(SUBSCRIPTIONS, PLAN_ROW, columns="plan->id"),
+        SUBSCRIPTIONS,
+        "columns",
+        "'plan' is no column of the references of crm.subs",
+    ),
+    (
+        "lookup_unknown",
+        cell(SUBSCRIPTIONS, PLAN_ROW, columns="account_id->nam"),
+        SUBSCRIPTIONS,
+        "columns",
+        "crm.accounts has no column 'nam'",
+    ),
+    (
+        "lookup_secret",
+        both(table("accounts", secret=["country"]), cell(SUBSCRIPTIONS, PLAN_ROW, columns="account_id->country")),
+        SUBSCRIPTIONS,
+        "columns",
+        "'country' is secret",
+    ),
+    (
+        "lookup_in_condition",
+        arguments(SUBSCRIPTIONS, "plan_code", list="plans", when=[{"field": "account_id->nam", "op": "not_null"}]),
+        SUBSCRIPTIONS,
+        "arguments",
+        "no column 'nam'",
+    ),
+    (
+        "lookup_as_reference",
+        cell(SUBSCRIPTIONS, {"field": "customer_id"}, columns="account_id->id"),
+        SUBSCRIPTIONS,
+        "columns",
+        "another row's column",
+    ),
+    ("lookup_as_key", table("subs", key=["account_id->id"]), "plan.yaml", "sources.crm.tables.subs.key", "no column"),
     ("column_not_unpivoted", cell(CUSTOMERS, {"field": "country"}, columns="_value"), CUSTOMERS, "columns", "unpivots"),
     (
         "when_column",
@@ -801,6 +837,56 @@ def test_customers_of_two_systems_need_a_priority(tmp_path: Path) -> None:
     ]
     found = faults(tmp_path, files, with_columns=False)
     assert [(f.field, f.remedy) for f in found] == [("identity.priority", "add erp where it belongs in the order")]
+
+
+def fed_products(files: Files) -> None:
+    """A table of the source brings the products, and catalog.yaml has none."""
+    files["plan.yaml"]["sources"]["crm"]["tables"]["goods"] = {"read_from": "goods", "key": ["id"], "home": "product"}
+    files[FEEDS].append(feed("goods", "product", "goods"))
+    files["mapping/product.csv"] = [
+        row("goods", "product", "goods", "product_code", "number", "copy"),
+        row("goods", "product", "goods", "name", "name", "text"),
+        row("goods", "product", "goods", "kind", "", "constant", arguments={"value": "one_off"}),
+    ]
+    files["catalog.yaml"]["products"] = []
+
+
+def test_products_may_come_from_a_feed_and_then_only_the_source_knows_their_codes(tmp_path: Path) -> None:
+    files = valid()
+    fed_products(files)
+    assert faults(tmp_path, files) == ()
+
+
+@pytest.mark.parametrize(
+    ("bend", "file", "words"),
+    [
+        (lambda f: catalog_add("products", code="x", name="X", kind="base")(f), "catalog.yaml", "a feed brings"),
+        (drop("mapping/product.csv", field="product_code"), FEEDS, "product.product_code is not mapped"),
+        (cell("mapping/product.csv", {"field": "product_code"}, rule="date"), "mapping/product.csv", "which is code"),
+        (lambda f: f["target.yaml"]["tables"].pop("products"), "target.yaml", "product is fed but has no table"),
+    ],
+)
+def test_a_feed_of_products_is_checked_like_any_other(tmp_path: Path, bend: Bend, file: str, words: str) -> None:
+    files = valid()
+    fed_products(files)
+    bend(files)
+    found = faults(tmp_path, files)
+    assert [f for f in found if f.file == file and words in f.problem], found
+
+
+def test_a_plan_without_products_is_one(tmp_path: Path) -> None:
+    files = valid()
+    files["catalog.yaml"] = {"features": files["catalog.yaml"]["features"]}
+    said = {f.problem for f in faults(tmp_path, files) if f.file == "catalog.yaml"}
+    assert said == set(), "nothing is wrong with the catalog itself"
+
+
+def test_a_control_rounds_only_what_can_have_a_fraction(tmp_path: Path) -> None:
+    files = valid()
+    pick(files, "controls.csv", measure="billed")["source_rounding"] = "half_up"
+    assert faults(tmp_path, files) == ()
+    pick(files, "controls.csv", measure="accounts")["source_rounding"] = "half_up"
+    assert [f.field for f in faults(tmp_path, files)] == ["source_rounding"]
 
 
 def test_a_rehearsal_may_run_on_assumptions(tmp_path: Path) -> None:

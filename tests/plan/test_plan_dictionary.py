@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plan_folder import COLUMNS, CUSTOMERS, load, pick, valid
+from plan_folder import COLUMNS, CUSTOMERS, SUBSCRIPTIONS, load, pick, valid
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.plan.dictionary import data_dictionary
@@ -32,6 +32,13 @@ def test_a_field_names_the_columns_that_feed_it_with_old_types(tmp_path: Path) -
     assert rows_of(text, "subscription")["customer_id"][5].startswith("crm.subs: account_id (int64)")
     assert rows_of(text, "customer")["customer_id"][5] == "crm.accounts key id"
     assert "crm.subs key id and the name of the column" in rows_of(text, "subscription_item")["item_id"][5]
+
+
+def test_a_column_read_over_a_reference_is_named_with_its_type(tmp_path: Path) -> None:
+    files = valid()
+    pick(files, SUBSCRIPTIONS, field="plan_code")["columns"] = "account_id->country"
+    text = data_dictionary(load(tmp_path, files), COLUMNS)
+    assert rows_of(text, "subscription")["plan_code"][5] == "crm.subs: account_id-&gt;country (string) by lookup"
 
 
 def test_where_rows_come_from_is_said_for_every_kind_of_entity(tmp_path: Path) -> None:

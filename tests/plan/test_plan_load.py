@@ -463,6 +463,15 @@ def test_geo_is_optional(tmp_path: Path) -> None:
     assert load(tmp_path, files).geo == ()
 
 
+def test_rounding_of_a_control_is_the_one_column_that_may_be_left_out(tmp_path: Path) -> None:
+    whole = load(tmp_path / "a", valid())
+    files = valid()
+    for control in files["controls.csv"]:
+        del control["source_rounding"]
+    assert load(tmp_path / "b", files).controls == whole.controls
+    assert {c.source_rounding for c in whole.controls} == {""}
+
+
 def test_codes_are_kept_exactly_and_other_cells_trimmed(tmp_path: Path) -> None:
     files = valid()
     files["codes/plans.csv"] = "code,target,reason\n B , basic_month , x \n"

@@ -45,7 +45,7 @@ LINK = {"to_table": "p", "to_key": "id"}
 CHILD = {"child_table": "k", "child_key": "up"}
 
 
-def child(up: str, amount: int, cur: str = "EUR", live: bool = True) -> dict[str, Any]:
+def child(up: str, amount: int | Decimal, cur: str = "EUR", live: bool = True) -> dict[str, Any]:
     return {"up": up, "m": amount, "c": cur, "live": live}
 
 
@@ -340,6 +340,18 @@ CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
     ("counts_balance", {"total": "x", "parts": ["y"]}, [{"x": 1, "y": 1}, {"x": 1, "y": 0}], {}, [2]),
     (
         "currency_exponent",
+        {"minor": "m", "major": "p", "quantity": "q", "discount_percent": "d", "currency": "c", "tolerance": 1},
+        [
+            {"m": 85634, "p": Decimal("218.4540"), "q": 4, "d": Decimal("2.00"), "c": "USD"},
+            {"m": 85636, "p": Decimal("218.4540"), "q": 4, "d": Decimal("2.00"), "c": "USD"},
+            {"m": 87382, "p": Decimal("218.4540"), "q": 4, "d": Decimal("2.00"), "c": "USD"},
+            {"m": 99, "p": Decimal("1.00"), "q": 1, "d": None, "c": "USD"},
+        ],
+        {},
+        [2, 3],
+    ),
+    (
+        "currency_exponent",
         {"minor": "m", "major": "p", "currency": "c"},
         [
             {"m": 150, "p": Decimal("1.50"), "c": "EUR"},
@@ -542,3 +554,27 @@ def test_money_at_stake_is_summed_by_currency(tmp_path: Path) -> None:
 def test_dates_and_instants_compare_as_what_they_are(tmp_path: Path) -> None:
     rows = [{"s": date(2026, 1, 2), "e": date(2026, 1, 1)}]
     assert checked(tmp_path, "not_before", {"column": "e", "reference": "s"}, rows, {}).unexpected == 1
+
+
+def test_sums_that_do_not_tie_are_stated_exactly_by_currency_with_the_gap_at_stake(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "m": Decimal("880.3484"), "c": "USD"},
+        {"id": "b", "m": Decimal("5.0000"), "c": "USD"},
+        {"id": "c", "m": Decimal("7.0000"), "c": "JPY"},
+        {"id": "d", "m": Decimal("1.0000"), "c": "USD"},
+    ]
+    children = [child("a", Decimal("713.796000")), child("b", Decimal("5.100000")), child("d", Decimal("1.000000"))]
+    kids = [{**k, "c": "USD"} for k in children] + [child("c", Decimal("6.000000"), "JPY")]
+    result = checked(tmp_path, "sums_tie", TIE, rows, {"k": kids})
+    assert result.unexpected == 3
+    assert "JPY m 7, k.m 6, apart by 1; USD m 885.3484, k.m 718.896, apart by 166.6524" in result.detail
+
+
+def test_by_how_much_sums_are_apart_can_be_the_money_at_stake(tmp_path: Path) -> None:
+    rows = [{"id": "a", "m": 100, "c": "USD"}, {"id": "b", "m": 50, "c": "USD"}, {"id": "c", "m": 9, "c": "EUR"}]
+    kids = [child("a", 70, "USD"), child("b", 55, "USD"), child("c", 9)]
+    rule = Rule(check="c", table="t", why="It is what we test.", type="sums_tie", kwargs=TIE, severity="warning",
+                money=MoneyAtStake(amount="apart", currency="c"))  # fmt: skip
+    tables = {"t": parquet(tmp_path, "t", rows), "k": parquet(tmp_path, "k", kids)}
+    (result,) = run_suite(Suite(asset="a", rules=(rule,)), tables)
+    assert (result.unexpected, dict(result.amount_minor), result.blocks) == (2, {"USD": 35}, False)

@@ -236,3 +236,24 @@ def test_the_whole_way_of_a_target_column_names_the_legacy_columns_behind_its_fi
     found = lines(target_lineage(PLAN))
     assert "| accounts.title | customer.name | crm.accounts.last, crm.accounts.first, erp.debtors.title |" in found
     assert "| contracts.until | subscription.ends_at | erp.contracts.begins, erp.contracts.months |" in found
+
+
+def test_a_column_read_over_a_reference_comes_from_the_table_it_stands_in() -> None:
+    lines = feed_of("lines", "subscription_item", "erp.lines")
+    plan = plan_of(
+        {
+            "erp.lines": SourceTable(
+                read_from="lines", key=("id",), home="subscription_item", references={"contract": "erp.contracts"}
+            ),
+            "erp.contracts": SourceTable(
+                read_from="contracts", key=("number",), references={"account": "crm.accounts"}, secret=("pin",)
+            ),
+            "crm.accounts": SourceTable(read_from="accounts", key=("id",)),
+        },
+        feeds=[lines],
+        mapping=[field_of(lines, "currency", "contract->account->money contract->money", "coalesce")],
+    )
+    deps = mapping_lineage(plan, ["subscription_item"])[LINEAGE].deps_by_column  # type: ignore[attr-defined]
+    found = {d.column_name for d in deps["subscription_item.currency"]}
+    assert found == {"crm.accounts.money", "erp.contracts.money"}
+    assert legacy_columns(plan)["crm.accounts"] == ["id", "money"]

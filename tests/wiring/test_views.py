@@ -146,14 +146,15 @@ def test_what_was_changed_left_out_or_could_not_be_read_is_printed(tmp_path: Pat
     off = {"measure": "billed", "kind": "sum", "currency": "EUR", "difference": "0", "unreadable": 3}
     line = {"kind": "missing", "table": "subscriptions", "key": "k", "column": ""}
     cohorts = {
-        c: report(c, "today", changes=[{**change, "rows": 2}], controls_off=[off], differences=[line],
-                  differences_total=501, ok=False)
+        c: report(c, "today", changes=[{**change, "rows": 2, "rounded_minor": "0.25"}], controls_off=[off],
+                  differences=[line], differences_total=501, ok=False)
         for c in COHORTS
     }  # fmt: skip
     said = printed(
         print_reconciliation, reconciliation_of(workspace(tmp_path, **cohorts), {c: result() for c in COHORTS})
     )
-    assert "Values defaulted or set aside, by rule" in said and "defaulted" in said and " 4 " in said
+    assert "Values defaulted, set aside or rounded, by rule" in said and "defaulted" in said
+    assert " 4 " in said and " 0.5 " in said
     assert "control billed EUR is off by 0, 3 values that are no exact number or date" in said
     assert "500 more differences" in said
 

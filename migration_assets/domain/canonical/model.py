@@ -61,7 +61,8 @@ class Entity:
     """One table of the canonical model.
 
     `stage` is the asset that produces it. `derived` entities have no mapping: the program makes them. A catalog
-    entity comes from `catalog.yaml` or `geo.csv` instead of a source.
+    entity comes from `catalog.yaml` or `geo.csv` instead of a source, and its key is a code that people know. One that
+    `may_be_fed` can come from a source as well, which then has to say the code: it is mapped like any other field.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Entity:
     description: str
     fields: tuple[Field, ...]
     origin: Literal["source", "catalog", "derived"] = "source"
+    may_be_fed: bool = False
 
     @property
     def key(self) -> Field:

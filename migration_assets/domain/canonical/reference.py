@@ -29,6 +29,7 @@ PRODUCT = Entity(
         text("description", "For people."),
     ),
     origin="catalog",
+    may_be_fed=True,
 )
 
 PLAN = Entity(

@@ -54,10 +54,15 @@ SALES_ORDER = Entity(
         key("order_id"),
         required(ref("customer_id", "customer", "Who ordered.")),
         ref("opportunity_id", "opportunity", "Opportunity it came from."),
+        ref("bill_to_address_id", "address", "Where the bill goes."),
+        ref("ship_to_address_id", "address", "Where the goods go."),
         required(text("number", "Order number.")),
         required(code("status", "State at T.", "draft", "confirmed", "fulfilled", "cancelled")),
         required(currency()),
-        required(money("total_minor", "Order total.")),
+        required(money("total_minor", "Order total: what its lines make.")),
+        decimal("exact_total", "The same in major units as the source has it, where that is finer than the currency."),
+        money("tax_minor", "Tax, where it is not within the total."),
+        money("freight_minor", "Freight, where it is not within the total."),
         required(date("ordered_on", "Date.")),
     ),
 )
@@ -69,12 +74,14 @@ SALES_ORDER_LINE = Entity(
     (
         key("order_line_id"),
         required(ref("order_id", "sales_order", "Order.")),
-        required(integer("position", "Place on the order, from 1.")),
+        required(integer("position", "Place on the order: its lines stand in this order.")),
         listed("product_code", "product", "Product ordered."),
         required(integer("quantity", "Units.")),
         required(currency()),
         decimal("unit_price", "Unit price in major units."),
-        required(money("amount_minor", "Line amount.")),
+        decimal("discount_percent", "Discount on the unit price."),
+        required(money("amount_minor", "Line amount after discount.")),
+        decimal("exact_amount", "The same in major units, where that is finer than the currency."),
     ),
 )
 

@@ -123,8 +123,15 @@ class DecimalText(Arguments):
         return self
 
 
-class Money(DecimalText):
-    """`unit` has no default: a factor of 100 is nothing to guess. `currency` only with one column.
+class Rounded(DecimalText):
+    """Amounts that may be finer than their currency: each one that is rounded is noted with what it was."""
+
+    rounding: Literal["refuse", "half_up", "half_even"] = "refuse"
+
+
+class Money(Rounded):
+    """`unit` has no default: a factor of 100 is nothing to guess. `currency` only with one column. An amount finer than
+    its currency is an error, unless `rounding` decides; each one rounded is noted with what it was.
 
     `default`: an amount in `unit`, as a plain number, that stands in where the column is blank and `default_if` holds;
     each is noted, and a blank amount elsewhere is an error, as with the rule `default`.
@@ -132,7 +139,6 @@ class Money(DecimalText):
 
     unit: Literal["major", "minor"]
     currency: CurrencyCode | None = None
-    rounding: Literal["refuse", "half_up", "half_even"] = "refuse"
     default: Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")] | None = None
     default_if: tuple[Predicate, ...] = ()
 
@@ -151,6 +157,40 @@ class Money(DecimalText):
         if columns == 1 and not self.currency and self.unit == "major":
             return ["currency: amounts in major units need a currency, fixed or as the second column"]
         return []
+
+
+class Line(DecimalText):
+    """Quantity and unit price in major units; then, when `discount` says how it is stated (0.02 as a share is 2
+    percent), a column of it. Without a quantity there is no amount; a blank price or discount is an error, never zero.
+    """
+
+    discount: Literal["none", "share", "percent"] = "none"
+
+    @property
+    def factors(self) -> int:
+        """How many columns are multiplied."""
+        return 2 + (self.discount != "none")
+
+    def misfits(self, columns: int) -> list[str]:
+        """One column for each factor."""
+        if columns == self.factors:
+            return []
+        return [f"discount: {self.discount} means {self.factors} columns, not {columns}"]
+
+
+class LineAmount(Rounded, Line):
+    """As `exact_line_amount`, then to minor units of `currency`, or of a currency column after the others. An amount
+    finer than its currency is an error, unless `rounding` decides; each one rounded is noted with what it was."""
+
+    currency: CurrencyCode | None = None
+
+    def misfits(self, columns: int) -> list[str]:
+        """The currency comes from a column or from here, never from both."""
+        wanted = self.factors + (self.currency is None)
+        if columns == wanted:
+            return []
+        said = f"discount {self.discount} and {'a' if self.currency is None else 'no'} currency column"
+        return [f"columns: {said} mean {wanted} columns, not {columns}"]
 
 
 def _spelling(value: object) -> str:

@@ -75,7 +75,16 @@ OF_RULE: Mapping[str, tuple[str, ...]] = {
     "decimal": ("not_a_number", "not_exact", "out_of_range"),
     "default": ("blank_not_allowed",),
     "email": ("not_an_email", "not_text"),
+    "exact_line_amount": ("not_a_number", "not_exact", "out_of_range"),
     "language": ("not_text", "unknown_language"),
+    "line_amount": (
+        "currency_missing",
+        "not_a_number",
+        "not_exact",
+        "not_whole_minor_units",
+        "out_of_range",
+        "unknown_currency",
+    ),
     "lookup": ("unknown_code",),
     "money": (
         "blank_not_allowed",

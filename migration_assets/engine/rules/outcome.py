@@ -45,11 +45,14 @@ class Context:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A value, why there is none (null: no error), and whether a default stands in."""
+    """A value, why there is none (null: no error), whether a default stands in, and what it was rounded from and how
+    (null: it is exact)."""
 
     value: ir.Value
     error: ir.StringValue | None = None
     defaulted: ir.BooleanValue | None = None
+    exact: ir.StringValue | None = None
+    rounding: ir.StringValue | None = None
 
 
 class Cleaned(NamedTuple):
@@ -57,6 +60,13 @@ class Cleaned(NamedTuple):
 
     value: Any = None
     error: str | None = None
+
+
+class Rounded(NamedTuple):
+    """What a value was before it was rounded, in the value's own unit, and how it was rounded."""
+
+    exact: str
+    rounding: str
 
 
 Texts = tuple[str | None, ...]
@@ -82,7 +92,8 @@ class Cleaner:
     and may give a Shortcut, for values that are too many to be asked one by one. `noted`: a changed value is a cleaned
     one. `remark`: asked for each input and its answer; what it says is noted, and the value stays. `in_bulk`: may
     answer many distinct inputs (`k0`, `k1`, ...) of text at once: the inputs with `_covered`, and `_answer` for those;
-    none that is an error or remarked on.
+    none that is an error or remarked on. `rounded`: of a function that may round, what it rounded the input to the
+    given value from; None when that is exact.
     """
 
     clean: Callable[[Texts], Cleaned]
@@ -93,6 +104,7 @@ class Cleaner:
     remark: Callable[[Texts, Cleaned], Remark | None] | None = None
     suspected: Callable[[Any], Any] | None = None
     in_bulk: Callable[[Engine, Any], Any | None] | None = None
+    rounded: Callable[[Texts, Any], Rounded | None] | None = None
 
 
 def rendered(value: ir.Value) -> ir.StringValue:

@@ -28,6 +28,7 @@ _TOO_LONG = (
 
 def catalog_faults(view: PlanView) -> Iterator[Fault]:
     """Everything about catalog.yaml, geo.csv, and the currencies of plan.yaml."""
+    yield from _product_faults(view)
     yield from _code_faults(view)
     yield from _plan_faults(view)
     yield from _price_faults(view)
@@ -35,6 +36,12 @@ def catalog_faults(view: PlanView) -> Iterator[Fault]:
     yield from _grant_faults(view)
     yield from _geo_faults(view)
     yield from _standard_faults(view)
+
+
+def _product_faults(view: PlanView) -> Iterator[Fault]:
+    if view.plan.catalog.products and view.plan.feeds_of("product"):
+        problem = "stand here, and a feed brings products as well"
+        yield view.fault(CATALOG, ("products",), problem, "keep the list, or the feed of mapping/feeds.csv")
 
 
 def _code_faults(view: PlanView) -> Iterator[Fault]:
@@ -61,7 +68,7 @@ def _repeats(view: PlanView, part: str, keys: Iterable[str]) -> Iterator[Fault]:
 
 def _unknown_product(view: PlanView, code: str) -> tuple[str, str] | None:
     known = view.catalog_lists["catalog.product"]
-    if code in known:
+    if known is None or code in known:
         return None
     return f"{shown(code)} is not a product", nearest(code, known, "add it to products")
 
@@ -72,7 +79,7 @@ def _plan_faults(view: PlanView) -> Iterator[Fault]:
         path = ("plans", i, "product")
         if wrong := _unknown_product(view, offer.product):
             yield view.fault(CATALOG, path, *wrong)
-        elif kinds[offer.product] != "base":
+        elif kinds.get(offer.product, "base") != "base":
             problem = f"{shown(offer.product)} is sold as {kinds[offer.product]}, not as a base product"
             yield view.fault(CATALOG, path, problem, "name a product of kind base")
 

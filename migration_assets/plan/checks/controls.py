@@ -43,6 +43,9 @@ def _shape_faults(view: PlanView, control: Control) -> Iterator[Fault]:
             elif part not in needed and value:
                 yield _fault(control, f"{side}_{part}", f"means nothing for a {control.kind}", "leave it blank")
         currency = getattr(control, f"{side}_currency")
+        if side == "source" and control.source_rounding and control.source_unit != "major":
+            problem = "rounds what has no fraction: it means something for a sum of major units"
+            yield _fault(control, "source_rounding", problem, "leave it blank")
         if currency.startswith("=") and not is_currency(currency[1:], view.plan.file.currency_exponents):
             remedy = "write = and an ISO 4217 code, or name a column"
             yield _fault(control, f"{side}_currency", f"{shown(currency[1:])} is not a currency", remedy)

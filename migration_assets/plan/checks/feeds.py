@@ -32,7 +32,7 @@ def _entity_faults(feed: Feed) -> Iterator[Fault]:
     if entity is None:
         remedy = nearest(feed.entity, ENTITIES, "name an entity of the canonical model")
         yield _fault(feed, "entity", f"{shown(feed.entity)} is not an entity", remedy)
-    elif entity.origin == "catalog":
+    elif entity.origin == "catalog" and not entity.may_be_fed:
         remedy = "write its rows in catalog.yaml or geo.csv"
         yield _fault(feed, "entity", f"{feed.entity} comes from the catalog, not from a source", remedy)
     elif entity.origin == "derived":
@@ -66,7 +66,8 @@ def _required_faults(view: PlanView, feed: Feed) -> Iterator[Fault]:
         return
     entity = ENTITIES.get(feed.entity)
     for field in entity.fields if entity else ():
-        if field.required and field.type != "key" and field.name not in mapped:
+        keyed = field.type == "key" and entity.origin != "catalog"  # type: ignore[union-attr] # there are fields
+        if field.required and not keyed and field.name not in mapped:
             remedy = f"add a row for {field.name} to mapping/{feed.entity}.csv"
             yield _fault(feed, "feed", f"the required field {feed.entity}.{field.name} is not mapped", remedy)
 

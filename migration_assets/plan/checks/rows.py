@@ -12,7 +12,7 @@ from migration_assets.domain.canonical.model import Field
 from migration_assets.domain.errors import Fault
 from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.rules import REGISTRY, Rule
-from migration_assets.plan.checks.view import NAME, SOURCE_ID, VALUE, PlanView, field_of, table_of
+from migration_assets.plan.checks.view import ARROW, NAME, SOURCE_ID, VALUE, PlanView, field_of, table_of
 from migration_assets.plan.models import MappingRow
 from migration_assets.plan.wording import nearest, problems, shown
 
@@ -68,7 +68,7 @@ def _field_faults(view: PlanView, row: MappingRow) -> Iterator[Fault]:
     if field is None:
         remedy = nearest(row.field, [f.name for f in entity.fields], "name a field of the canonical model")
         yield row_fault(row, "field", f"{row.entity} has no field {shown(row.field)}", remedy)
-    elif field.type == "key":
+    elif field.type == "key" and entity.origin != "catalog":
         remedy = "remove the row: the key is made from the table's own"
         yield row_fault(row, "field", f"{row.field} is the key of {row.entity}, which is not mapped", remedy)
     elif field.required and row.on_error == "set_aside":
@@ -89,9 +89,10 @@ def _rule_faults(row: MappingRow) -> Iterator[Fault]:
     count = len(row.columns)
     if count < rule.min_columns or (rule.max_columns is not None and count > rule.max_columns):
         yield row_fault(row, "columns", f"{row.rule} does not take {count} column(s)", f"name {_arity(rule)}")
-    if field is not None and field.type != "key" and field.type not in rule.produces:
-        fitting = sorted(n for n, r in REGISTRY.items() if field.type in r.produces)
-        problem = f"{row.rule} cannot give {row.field}, which is {field.type}"
+    kind = "code" if field is not None and field.type == "key" else field.type if field is not None else None
+    if kind is not None and kind not in rule.produces:
+        fitting = sorted(n for n, r in REGISTRY.items() if kind in r.produces)
+        problem = f"{row.rule} cannot give {row.field}, which is {kind}"
         yield row_fault(row, "rule", problem, f"use one of {', '.join(fitting)}")
 
 
@@ -124,7 +125,13 @@ def _column_faults(view: PlanView, row: MappingRow) -> Iterator[Fault]:
             if not feed.unpivot:
                 remedy = "name a raw column, or let the feed unpivot"
                 yield row_fault(row, part, f"{column} is only there when the feed unpivots", remedy)
-        elif column != SOURCE_ID and (wrong := view.column_problem(table_of(feed), column)):
+        elif row.rule == "reference" and part == "columns" and ARROW in column:
+            # Whose a row is and what moves with it is read from its own columns.
+            remedy = "name columns of the table itself"
+            yield row_fault(
+                row, part, f"{shown(column)} is another row's column, and a reference is of its own", remedy
+            )
+        elif column != SOURCE_ID and (wrong := view.mapped_column_problem(table_of(feed), column)):
             yield row_fault(row, part, *wrong)
 
 

@@ -122,6 +122,6 @@ def _period_faults(view: PlanView, name: str, i: int, table: TargetTable) -> Ite
 
 def _homeless_faults(view: PlanView, homes: dict[str, str]) -> Iterator[Fault]:
     for entity in sorted({f.entity for f in view.plan.feeds}):
-        if entity in ENTITIES and ENTITIES[entity].origin == "source" and entity not in homes:
+        if entity in ENTITIES and ENTITIES[entity].origin != "derived" and entity not in homes:
             problem = f"{entity} is fed but has no table, so its rows would be lost"
             yield view.fault(TARGET, ("tables",), problem, "add a table for it, or remove its feeds")

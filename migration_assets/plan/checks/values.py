@@ -37,7 +37,7 @@ def _list_problem(view: PlanView, field: Field, text: str) -> tuple[str, str] | 
         return f"{shown(text)} is no code of {field.name}", nearest(text, field.codes, f"use {listing(field.codes)}")
     if field.references and field.references.startswith("catalog."):
         known = view.catalog_lists[field.references]
-        if text not in known:
+        if known is not None and text not in known:
             return f"{shown(text)} is not in {field.references}", nearest(text, known, "add it to catalog.yaml")
     return None
 

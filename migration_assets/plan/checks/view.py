@@ -19,6 +19,8 @@ FEEDS, GEO, CONTROLS = "mapping/feeds.csv", "geo.csv", "controls.csv"
 
 # What a feed offers beside raw columns; the last two only when it unpivots.
 SOURCE_ID, NAME, VALUE = "_source_id", "_name", "_value"
+# `via->column`: a column of the row that another one points at.
+ARROW = "->"
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,12 @@ class PlanView:
         return frozenset(fed | {e.name for e in ENTITIES.values() if e.origin != "source"})
 
     @cached_property
-    def catalog_lists(self) -> dict[str, frozenset[str]]:
-        """Codes by list name as canonical fields refer to them: `catalog.plan` and so on."""
+    def catalog_lists(self) -> dict[str, frozenset[str] | None]:
+        """Codes by list name as canonical fields refer to them: `catalog.plan` and so on; None for products that a feed
+        brings, which only the source knows."""
         catalog = self.plan.catalog
         return {
-            "catalog.product": frozenset(p.code for p in catalog.products),
+            "catalog.product": None if self.plan.feeds_of("product") else frozenset(p.code for p in catalog.products),
             "catalog.plan": frozenset(p.code for p in catalog.plans),
             "catalog.feature": frozenset(f.code for f in catalog.features),
         }
@@ -80,6 +83,17 @@ class PlanView:
         if known is None or column in known:
             return None
         return f"{table} has no column {shown(column)}", nearest(column, known, "name a column of the table")
+
+    def mapped_column_problem(self, table: str, column: str) -> tuple[str, str] | None:
+        """The same for a column that a mapping row names: it may be that of the row a reference leads to."""
+        via, arrow, name = column.partition(ARROW)
+        declared = self.tables.get(table)
+        if not arrow or declared is None or column in (self.columns or {}).get(table, ()):
+            return self.column_problem(table, column)
+        if via not in declared.references:
+            remedy = nearest(via, declared.references, "declare it in plan.yaml under the table's references")
+            return f"{shown(via)} is no column of the references of {table}", remedy
+        return self.column_problem(table, via) or self.mapped_column_problem(declared.references[via], name)
 
     def predicate_faults(self, table: str, where: Iterable[Predicate], here: Fault) -> Iterator[Fault]:
         """Predicates over raw columns that cannot hold because their column is not there."""

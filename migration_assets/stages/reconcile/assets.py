@@ -228,8 +228,9 @@ def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]],
             ("table", "disposition", "rule", "rows"),
             [(r["table"], r["disposition"], r["rule"], r["rows"]) for r in by_rule["reasons"]],
         ),
-        "values defaulted or set aside": markdown_table(
-            ("table", "field", "action", "rule", "reason", "rows"), [tuple(r.values()) for r in by_rule["changes"]]
+        "values defaulted, set aside or rounded": markdown_table(
+            ("table", "field", "action", "rule", "reason", "rows", "rounded by, minor units"),
+            [tuple(r.values()) for r in by_rule["changes"]],
         ),
         "spot check": f"{found.spot.customers} customers drawn and {found.spot.suspects} of whom a row differs, "
         f"{found.spot.fields} fields, {found.spot.differing} differ"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Plan, TargetTable
 
+_SOURCE = ("entity", "source_system", "source_table", "source_id")
 _CROSSWALK_TYPES = dict.fromkeys(("cohort", "entity", "source_system", "source_table", "source_id"), "text")
 
 
@@ -72,7 +73,8 @@ class Compared:
 class BothSides:
     """All tables of the target, parents first, and the cohort's crosswalk, read in one snapshot of the target.
 
-    `crosswalk`: entity, source_system, source_table, source_id.
+    `crosswalk`: entity, source_system, source_table, source_id. Rows of the catalog have none; they are in it when the
+    target holds their code.
     """
 
     tables: tuple[Compared, ...]
@@ -100,8 +102,20 @@ def read_both(
             found = _found(engine, connection, plan, cohort, table, folder)
             whole = ids.expected(declared, canonical.get(declared.entity), found)
             tables.append(Compared(Expected(table, declared.entity, tuple(declared.columns), whole), found))
-    own = crosswalk.filter(crosswalk.cohort == cohort)
-    return BothSides(tuple(tables), own.select("entity", "source_system", "source_table", "source_id"))
+    own = crosswalk.filter(crosswalk.cohort == cohort).select(*_SOURCE)
+    listed = [_codes_held(side, canonical) for side in tables if _is_listed(side.expected.entity, canonical)]
+    return BothSides(tuple(tables), engine.cached(engine.union([own, *listed])) if listed else own)
+
+
+def _is_listed(entity: str, canonical: Mapping[str, ir.Table]) -> bool:
+    return ENTITIES[entity].origin == "catalog" and entity in canonical
+
+
+def _codes_held(side: Compared, canonical: Mapping[str, ir.Table]) -> ir.Table:
+    """Canonical rows of a catalog entity whose code the target holds, as the crosswalk would have them."""
+    entity, held = side.expected.entity, side.found.select(_held=side.expected.key)
+    rows = canonical[entity].semi_join(held, [(ENTITIES[entity].key.name, "_held")])
+    return rows.mutate(entity=ibis.literal(entity)).select(*_SOURCE)
 
 
 def _crosswalk(engine: DuckDBEngine, connection: Connection, cohort: str, folder: Path) -> ir.Table:

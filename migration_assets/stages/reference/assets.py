@@ -41,7 +41,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 def reference_entities(workspace: Workspace) -> tuple[str, ...]:
     from migration_assets.stages.reference.catalog import CATALOG_ENTITIES
 
-    return (*CATALOG_ENTITIES, *workspace.plan.entities_of("reference_data"))
+    return tuple(dict.fromkeys((*CATALOG_ENTITIES, *workspace.plan.entities_of("reference_data"))))
 
 
 def _load_reference(call: StageCall) -> StageOutput:

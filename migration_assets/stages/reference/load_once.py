@@ -1,4 +1,4 @@
-"""Reference rows out of the sources: users, roles, legal entities, exchange rates."""
+"""Reference rows out of the sources: users, roles, legal entities, rates, and products where a feed brings them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def reference_rows(feeds: Feeds, upstream: Upstream) -> StageRows:
-    """Canonical reference rows: those of the catalog, then those of the sources."""
+    """Canonical reference rows: those of the sources, and of the catalog where no feed brings them."""
     made = stage_rows(feeds, feeds.plan.entities_of("reference_data"), upstream, feeds.entity)
     catalog = {name: feeds.engine.table(rows) for name, rows in catalog_tables(feeds.plan).items()}
     made.rows = {**catalog, **made.rows}

@@ -13,7 +13,8 @@ from migration_assets.engine.rules import NAMES, REGISTRY, get, rules_reference
 CONTRACT = (
     "copy constant trim case text repair date timestamp integer decimal money boolean lookup coalesce join split "
     "default phone email country state currency language time_zone person_name company_name website tax_id reference "
-    "quantity months_before_as_of as_of address_part address_text street postal_code extract"
+    "quantity months_before_as_of as_of address_part address_text street postal_code extract line_amount "
+    "exact_line_amount"
 )
 
 
@@ -42,7 +43,9 @@ def test_every_function_it_names_exists_and_is_described(name: str) -> None:
 
 
 def test_only_rules_that_know_the_unit_or_a_whole_number_give_money() -> None:
-    assert {r.name for r in REGISTRY.values() if "money" in r.produces} == {"money", "constant"}
+    assert {r.name for r in REGISTRY.values() if "money" in r.produces} == {
+        "money", "line_amount", "constant"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -136,4 +136,8 @@ def test_the_engine_gives_what_the_function_gives(
 
 
 def test_every_rule_with_a_cleaner_is_tried_here_or_on_its_own() -> None:
-    assert {r.name for r in REGISTRY.values() if r.cleaner} - {c[0] for c in CLEANERS} == {"lookup"}
+    assert {r.name for r in REGISTRY.values() if r.cleaner} - {c[0] for c in CLEANERS} == {
+        "lookup",
+        "line_amount",
+        "exact_line_amount",
+    }

@@ -1,4 +1,4 @@
-"""Values that a rule defaulted or set aside are counted by rule, and no value is shown."""
+"""Values that a rule defaulted, set aside or rounded are counted by rule, and no value is shown."""
 
 from __future__ import annotations
 
@@ -30,8 +30,22 @@ def test_rows_are_counted_by_table_field_action_rule_and_reason(engine: DuckDBEn
     found = changed(engine, note("1", "defaulted"), note("2", "defaulted"), note("2", "set_aside", reason=None))
     common = {"table": "erp.contracts", "field": "subscription.billed_to_date_minor", "rule": "money"}
     assert found == [
-        {**common, "action": "defaulted", "reason": "blank", "rows": 2},
-        {**common, "action": "set_aside", "reason": "", "rows": 1},
+        {**common, "action": "defaulted", "reason": "blank", "rows": 2, "rounded_minor": 0},
+        {**common, "action": "set_aside", "reason": "", "rows": 1, "rounded_minor": 0},
+    ]
+
+
+def test_what_rounding_made_of_a_total_is_stated_exactly_by_field_and_currency(engine: DuckDBEngine) -> None:
+    found = changed(
+        engine,
+        note("1", "rounded", reason="half_up, USD", old_value="88034.84", new_value="88035"),
+        note("2", "rounded", reason="half_up, USD", old_value="7042.79", new_value="7043"),
+        note("2", "rounded", reason="half_up, USD", old_value="7042.79", new_value="7043"),
+        note("3", "rounded", reason="half_up, EUR", old_value="-0.5", new_value="-1"),
+    )
+    assert [(r["reason"], r["rows"], r["rounded_minor"]) for r in found] == [
+        ("half_up, EUR", 1, "-0.5"),
+        ("half_up, USD", 2, "0.37"),
     ]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from target_world import Legacy, World, legacy, order, tiny_plan
 
@@ -18,7 +20,7 @@ from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import Control
 from migration_assets.stages.load.apply import load_cohort
-from migration_assets.stages.reconcile.controls import run_controls
+from migration_assets.stages.reconcile.controls import run_controls, source_totals
 from migration_assets.stages.reconcile.money import Tie
 
 SIDES = {"source": "erp.contracts", "target": "subscriptions", "owner": "finance"}
@@ -29,6 +31,12 @@ BILLED = Control(
 )  # fmt: skip
 STARTED = Control(measure="started", kind="day_sum", source_column="started", target_column="starts_at", **SIDES)
 CONTROLS = (COUNT, BILLED, STARTED)
+FATES = {
+    "source_system": pa.string(),
+    "source_table": pa.string(),
+    "source_row": pa.int64(),
+    "disposition": pa.string(),
+}
 
 
 def ties(engine: DuckDBEngine, target: PostgresTarget, raw: Legacy, *controls: Control) -> dict[str, Tie]:
@@ -48,6 +56,20 @@ def test_totals_tie_to_the_minor_unit(engine: DuckDBEngine, loaded: tuple[Postgr
     assert all(t.ok for t in found.values()) and set(found) == {"contracts", "billed", "started"}
     assert (found["billed"].source, found["billed"].target, found["billed"].currency) == (21000, 21000, "EUR")
     assert (found["contracts"].source, found["contracts"].source_rows) == (6, 6)
+
+
+@pytest.mark.parametrize(("rounding", "total"), [("half_up", 100), ("half_even", 101)])
+def test_a_control_may_round_each_amount_as_finance_agreed(engine: DuckDBEngine, rounding: str, total: int) -> None:
+    amounts = ["0.335", "0.335", "0.3349", "-0.005", " ", None]
+    raw = engine.table(pa.table({"_row": range(6), "billed": amounts, "currency": ["EUR"] * 6}))
+    fates = engine.table(pa.table({c: pa.array([], t) for c, t in FATES.items()}))
+    exact, rounded = (
+        source_totals(engine, BILLED.model_copy(update={"source_rounding": how}), raw, fates, exponent_of)["EUR"]
+        for how in ("", rounding)
+    )
+    assert (exact.total, exact.rows) == (Decimal("99.99"), 6)
+    # 33.5 twice, 33.49 and -0.5, each to a whole number of cents before they are added.
+    assert (rounded.total, rounded.rows, rounded.unreadable) == (total, 6, 0)
 
 
 def test_rejected_rows_are_explained_not_missing(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from target_world import World, tiny_plan, world
+from target_world import World, rows, tiny_plan, world
 
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.engine.duckdb import DuckDBEngine
@@ -43,6 +43,21 @@ def test_what_was_loaded_is_found(engine: DuckDBEngine, loaded: tuple[PostgresTa
     assert [(t.table, t.expected, t.found) for t in result.tables] == [
         ("customers", 6, 6), ("subscriptions", 6, 6), ("subscription_items", 12, 12), ("entitlements", 6, 6),
     ]  # fmt: skip
+
+
+def test_a_row_of_the_catalog_is_in_the_target_when_its_code_is(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]
+) -> None:
+    target, _ = loaded
+    fed = {"product": rows(engine, "product", [
+        {"product_code": code, "name": code, "kind": "base", "source_system": "erp", "source_table": "items",
+         "source_id": code} for code in ("base", "gone")
+    ])}  # fmt: skip
+    sides = read_both(engine, target, PLAN, "unassigned", fed)
+    held = engine.arrow(sides.crosswalk.filter(sides.crosswalk.entity == "product")).to_pylist()
+    assert held == [{"entity": "product", "source_system": "erp", "source_table": "items", "source_id": "base"}]
+    result = compare_rows(engine, PLAN, sides)
+    assert [(t.expected, t.found, t.missing) for t in result.tables if t.table == "products"] == [(2, 1, 1)]
 
 
 SUBSCRIPTION, CUSTOMER = of("subscription", "3"), of("customer", "2")

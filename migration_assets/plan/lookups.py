@@ -1,0 +1,27 @@
+"""Columns read over a reference: `AddressID->City` is the column City of the row that AddressID points at.
+
+Belongs here: how such a name is read, and where it leads by what the plan declares. Reading the rows is `stages.feeds`.
+"""
+
+from __future__ import annotations
+
+from migration_assets.plan.checks.rows import predicates_of
+from migration_assets.plan.checks.view import ARROW
+from migration_assets.plan.models import Feed, Plan
+
+__all__ = ["ARROW", "lookups_of", "place_of"]
+
+
+def lookups_of(plan: Plan, feed: Feed) -> tuple[str, ...]:
+    """Names of the columns that the feed's mapping reads over references, each once, sorted."""
+    rows = plan.rows_of(feed.feed)
+    named = {c for row in rows for c in (*row.columns, *(p.field for p in predicates_of(row)))}
+    return tuple(sorted(c for c in named if ARROW in c))
+
+
+def place_of(plan: Plan, table: str, column: str) -> tuple[str, str]:
+    """Table and column that a name in a mapping of `table` stands for: its own, or at the end of its references."""
+    here, arrow, there = column.partition(ARROW)
+    if not arrow:
+        return table, column
+    return place_of(plan, plan.source_table(table).references[here], there)
