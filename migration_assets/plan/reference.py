@@ -30,7 +30,7 @@ _MADE = (
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Identity, m.IdentityKey, m.IdentityLink,
-                  m.Matching, m.Target),
+                  m.Matching, m.Review, m.Target),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
-from migration_assets.control import Doubted, ReviewQueue
+from migration_assets.connectors.private_files import write_private
+from migration_assets.control import ReviewQueue
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.feeds import Mapping
+from migration_assets.stages.identities.evidence import evidence_of
 from migration_assets.stages.identities.facts import facts_of
 from migration_assets.stages.identities.kits import COMPANY, PERSON
-from migration_assets.stages.identities.likeness import PAIRS, scored
+from migration_assets.stages.identities.likeness import PAIRS, Scored, model_text, scored
+from migration_assets.stages.identities.queued import put_doubts
 from migration_assets.stages.identities.records import records
 from migration_assets.stages.identities.resolve import resolve_identities
+from migration_assets.stages.identities.stakes import Groups, by_pair, staked
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, mapping_lineage
 from migration_assets.wiring.metadata import markdown_table, row_counts
@@ -93,20 +97,24 @@ def _identify(call: StageCall) -> StageOutput:
     customers, identity = call.rows("standardized_parties", "customer"), call.plan.file.identity
     feeds = Mapping(call.engine, call.plan, call.golden(), call.as_of)
     registrations, queue = _party(call, "tax_registration"), ReviewQueue(call.workspace.control, call.plan.name)
+    alike = _alike(call, customers, identity.matching) if identity.matching else {}
     found = resolve_identities(
         call.engine,
         identity,
         customers,
         call.golden(),
         ask=lambda asked: facts_of(feeds, registrations, asked),
-        alike=_alike(call, customers, identity.matching) if identity.matching else None,
+        alike=pa.concat_tables(s.pairs.select(list(PAIRS)) for s in alike.values()) if alike else None,
         merge_at=identity.matching.merge_at if identity.matching else 1.0,
         answers=queue.decisions(),
     )
-    file, doubts = call.file("customer_identities", "identities"), call.file("customer_identities", "doubts")
-    rows = call.engine.write(found.identities, file, order_by=["customer_id"])
-    call.engine.write(found.doubts, doubts)
-    kept = call.engine.read(file)
+    tables = {t: call.file("customer_identities", t) for t in ("identities", "doubts", "ties", "evidence", "stakes")}
+    rows = call.engine.write(found.identities, tables["identities"], order_by=["customer_id"])
+    call.engine.write(found.doubts, tables["doubts"])
+    call.engine.write(found.ties, tables["ties"])
+    waiting = call.engine.arrow(call.engine.read(tables["doubts"])).to_pylist()
+    _write_reasons(call, feeds, waiting, tables, alike)
+    kept = call.engine.read(tables["identities"])
     sizes = kept.group_by("members").aggregate(rows=kept.count()).order_by("members")
     by_size = [(r["members"], r["rows"] // r["members"]) for r in call.engine.arrow(sizes).to_pylist()]
     metadata = {
@@ -114,18 +122,20 @@ def _identify(call: StageCall) -> StageOutput:
         "customers": sum(n for _, n in by_size),
         "rows merged into another": rows - sum(n for _, n in by_size),
         "identities by size": markdown_table(("rows of one customer", "customers"), by_size),
-        **_waiting(call, doubts),
+        **_waiting(call, tables["doubts"]),
+        **_models(call, alike),
     }
-    tables = {"identities": file, "doubts": doubts, "customer": call.file("standardized_parties", "customer")}
 
     def publish() -> dict[str, object]:
         if not call.is_dry_run:
-            waiting = call.engine.arrow(call.engine.read(doubts)).to_pylist()
-            queue.put((Doubted(**pair) for pair in waiting), call.snapshot, datetime.now(UTC))
+            stakes = by_pair(call.engine.arrow(call.engine.read(tables["stakes"])))
+            put_doubts(queue, feeds, waiting, stakes, snapshot=call.snapshot, now=datetime.now(UTC))
         return {"review queue": f"{len(queue.cases())} open: `cutover review list`"}
 
-    # Nobody may be in doubt.
-    return StageOutput(tables, metadata, may_be_empty={"doubts"}, publish=publish)
+    # Nobody may be in doubt, nobody merged, and nothing at stake.
+    may_be_empty = set(tables) - {"identities"}
+    tables["customer"] = call.file("standardized_parties", "customer")
+    return StageOutput(tables, metadata, may_be_empty=may_be_empty, publish=publish)
 
 
 def _party(call: StageCall, entity: str) -> ir.Table | None:
@@ -133,14 +143,47 @@ def _party(call: StageCall, entity: str) -> ir.Table | None:
     return call.rows("standardized_parties", entity) if fed else None
 
 
-def _alike(call: StageCall, customers: ir.Table, matching: Matching) -> pa.Table:
-    """Likely pairs (likeness.PAIRS) of people, and of companies."""
-    addresses, found = _party(call, "address"), []
+def _alike(call: StageCall, customers: ir.Table, matching: Matching) -> dict[str, Scored]:
+    """Likely pairs of people, and of companies, by kit."""
+    addresses, found = _party(call, "address"), {}
     for kit in (PERSON, COMPANY):
         call.say(f"looking for {kit.name} records that are alike")
         compared = records(call.engine, kit.name, customers, addresses)
-        found.append(scored(compared, kit, floor=matching.review_from, seed=_SEED).pairs.select(list(PAIRS)))
-    return pa.concat_tables(found)
+        found[kit.name] = scored(compared, kit, floor=matching.review_from, seed=_SEED)
+    return found
+
+
+def _write_reasons(
+    call: StageCall, feeds: Mapping, waiting: list[dict], tables: dict[str, Path], alike: dict[str, Scored]
+) -> None:
+    """What spoke for the pairs that are merged or in doubt, and what is at stake in those in doubt."""
+    doubted = [(r["a"], r["b"]) for r in waiting]
+    tied = call.engine.read(tables["ties"])
+    merged = call.engine.arrow(tied.filter(tied["kind"] != "link").select("a", "b")).to_pylist() if alike else []
+    pairs = [*doubted, *((r["a"], r["b"]) for r in merged)]
+    evidence = evidence_of((s.pairs for s in alike.values()), pairs)
+    call.engine.write(call.engine.table(evidence), tables["evidence"])
+    call.say(f"reading what is at stake in {len(doubted):,} pairs")
+    ends = pa.array(sorted({key for pair in doubted for key in pair}), pa.string())
+    everybody = call.engine.read(tables["identities"])
+    named = everybody.semi_join(call.engine.table(pa.table({"customer_id": ends})), "customer_id")
+    theirs = everybody.semi_join(named, "identity_id").select("customer_id", "identity_id")
+    rows = ((r["customer_id"], r["identity_id"]) for r in call.engine.arrow(theirs).to_pylist())
+    groups = Groups.of(rows, call.plan.file.identity.priority)
+    call.engine.write(call.engine.table(staked(feeds, doubted, groups)), tables["stakes"])
+
+
+def _models(call: StageCall, alike: dict[str, Scored]) -> dict[str, object]:
+    """Where the models lie that held the pairs for alike: chances by field and level, no value of anybody."""
+    folder = call.workspace.store.folder("customer_identities", call.partition)
+    found: dict[str, object] = {}
+    for kit in (PERSON.name, COMPANY.name):
+        file = folder / f"model_{kit}.json"
+        file.unlink(missing_ok=True)
+        if kit in alike and alike[kit].model:
+            write_private(file, model_text(alike[kit].model))
+            found[f"model of a {kit}"] = dg.MetadataValue.path(str(file))
+    return found
 
 
 def _waiting(call: StageCall, doubts: Path) -> dict[str, object]:

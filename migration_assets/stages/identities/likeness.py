@@ -6,7 +6,9 @@ model comes back with them, so that a verdict can be explained later.
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 KEY = "unique_id"
 # One row for each pair. Key: a, b (a < b). `weight`: log2 of how many times likelier the pair is than before it was
-# looked at; a column `weight_<field>` for each field compared says where it comes from.
+# looked at; a column `weight_<field>` for each field compared says where it comes from, and `level_<field>` how the
+# values compare: `same`, `alike`, `differs`, `missing`.
 PAIRS = {"a": pa.string(), "b": pa.string(), "probability": pa.float64(), "weight": pa.float64()}
 # How many pairs chance agreement is estimated from; more is no better on any data set we have.
 _SAMPLED_PAIRS = 5_000_000
@@ -64,7 +67,13 @@ def scored(records: pa.Table, kit: Kit, *, floor: float, seed: int, threads: int
         linker = Linker(api.register(ordered), model, log_level=logging.ERROR)
         found = linker.inference.predict(threshold_match_probability=floor)
         frame = found.as_duckdbpyrelation().to_arrow_table()
-    return Scored(_pairs(frame, own), model)
+    return Scored(_pairs(frame, own, model), model)
+
+
+def model_text(model: dict[str, Any]) -> str:
+    """The model as JSON to keep: how often values agree, by field and level, and no value; the same model, the same
+    text."""
+    return json.dumps({k: v for k, v in model.items() if k != "linker_uid"}, indent=2, sort_keys=True) + "\n"
 
 
 def tempered(model: dict[str, Any]) -> dict[str, Any]:
@@ -154,10 +163,11 @@ def _comparison(field: str, method: Method) -> Any:
 
 
 def _no_pairs(kit: Kit) -> pa.Table:
-    return pa.schema({**PAIRS, **{f"weight_{f}": pa.float64() for f in kit.fields}}).empty_table()
+    weights = {f"weight_{f}": pa.float64() for f in kit.fields}
+    return pa.schema({**PAIRS, **weights, **{f"level_{f}": pa.string() for f in kit.fields}}).empty_table()
 
 
-def _pairs(frame: pa.Table, kit: Kit) -> pa.Table:
+def _pairs(frame: pa.Table, kit: Kit, model: dict[str, Any]) -> pa.Table:
     left, right = frame[f"{KEY}_l"].cast(pa.string()), frame[f"{KEY}_r"].cast(pa.string())
     swapped = pc.greater(left, right)
     columns = {
@@ -166,6 +176,7 @@ def _pairs(frame: pa.Table, kit: Kit) -> pa.Table:
         "probability": frame["match_probability"],
         "weight": frame["match_weight"],
         **{f"weight_{field}": _weight(frame, field) for field in kit.fields},
+        **{f"level_{field}": _level(frame, field, model) for field in kit.fields},
     }
     order = [("probability", "descending"), ("weight", "descending"), ("a", "ascending"), ("b", "ascending")]
     return pa.table(columns).sort_by(order)
@@ -175,3 +186,17 @@ def _weight(frame: pa.Table, field: str) -> pa.ChunkedArray:
     """What a field adds to the weight: how it compares, and how frequent the value is where that counts."""
     likeness, rarity = frame[f"mw_{field}"], f"mw_tf_adj_{field}"
     return pc.add(likeness, frame[rarity]) if rarity in frame.column_names else likeness
+
+
+def _level(frame: pa.Table, field: str, model: dict[str, Any]) -> pa.ChunkedArray:
+    """How the values compare, told by which level's weight the model gave: the first is equality, the last the rest."""
+    (compared,) = (c for c in model["comparisons"] if c["output_column_name"] == field)
+    levels = [x for x in compared["comparison_levels"] if not x.get("is_null_level")]
+    first, last = (math.log2(levels[i]["m_probability"] / levels[i]["u_probability"]) for i in (0, -1))
+    weight = frame[f"mw_{field}"]
+
+    def is_near(value: float) -> pa.ChunkedArray:
+        return pc.less(pc.abs(pc.subtract(weight, value)), 1e-9)
+
+    rest = pc.if_else(is_near(last), "differs", pc.if_else(is_near(0.0), "missing", "alike"))
+    return pc.if_else(is_near(first), "same", rest)

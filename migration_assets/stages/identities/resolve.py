@@ -7,9 +7,10 @@ row is that person still, under the name that must not come back (I22), and is k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import ibis
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from migration_assets.engine.predicates import holds
 from migration_assets.stages.identities.components import components
-from migration_assets.stages.identities.decide import Decision, Facts, Likely, decided
+from migration_assets.stages.identities.decide import ANSWER, Decision, Facts, Likely, decided
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -36,6 +37,12 @@ DOUBTS = pa.schema(
     {"a": pa.string(), "b": pa.string(), "rule": pa.string(), "probability": pa.float64(), "reason": pa.string()}
 )
 
+# What made one customer of two rows. Key: a, b, rule (customer_id). `kind`: `link`, `key`, `likeness` or `decision`;
+# `rule`: its name. Links are all there; of evidence only what brought two together that were not one already.
+TIES = pa.schema(
+    {"a": pa.string(), "b": pa.string(), "kind": pa.string(), "rule": pa.string(), "probability": pa.float64()}
+)
+
 # Gives the facts of some customer rows (table with customer_id).
 AskFacts = Callable[["ir.Table"], "FactRows"]
 LIKENESS = "likeness"
@@ -45,13 +52,15 @@ LIKENESS = "likeness"
 class Resolved:
     """`identities`, one row for each customer row: customer_id (key), identity_id (the founder's customer_id), rule
     (names of the keys and links, `likeness` or `decision`, that tied the row to another, sorted, separated by spaces;
-    empty for a row that stands alone), members. `doubts` (DOUBTS): pairs that wait for a person.
+    empty for a row that stands alone), members. `doubts` (DOUBTS): pairs that wait for a person. `ties` (TIES): what
+    tied the rows of an identity together.
 
     The founder is the member whose system comes first in the plan's priority, then the lowest canonical key.
     """
 
     identities: ir.Table
     doubts: ir.Table
+    ties: ir.Table
 
 
 def resolve_identities(
@@ -73,15 +82,38 @@ def resolve_identities(
     keys = keys.cast(pa.string()).combine_chunks()
     linked = _collected(engine, [_pairs_by_link(ranked, link, raw(link.table)) for link in identity.links])
     sure = _collected(engine, [_pairs_by_key(ranked, key) for key in identity.keys])
-    likely = [Likely(a, b, 1.0, rule) for a, b, rule in _rows(sure)]
+    told = _answered(keys, answers or {})
+    likely = [Likely(a, b, 1.0, rule) for a, b, rule in around_parted(_rows(sure), told)]
     likely += _by_likeness(keys, alike) if alike is not None else []
     links = [(a, b) for a, b, _ in _rows(linked)]
-    told = _answered(keys, answers or {})
     # Who is one customer whatever the evidence says has one set of facts.
     given = [*links, *(pair for pair, same in told.items() if same)]
     facts = replace(_facts(engine, keys, given, likely, ask), apart=_kept_apart(engine, identity, ranked), answers=told)
     decision = decided(len(keys), links, likely, facts, merge_at)
-    return Resolved(_identities(engine, keys, linked, decision), engine.table(_doubts(keys, decision)))
+    identities, ties = _identities(engine, keys, linked, decision), _ties(keys, linked, decision)
+    return Resolved(identities, engine.table(_doubts(keys, decision)), engine.table(ties))
+
+
+def around_parted(
+    pairs: Iterable[tuple[int, int, str]], answers: Mapping[tuple[int, int], bool]
+) -> list[tuple[int, int, str]]:
+    """Pairs by keys, and more of them where a person has parted rows that have the same values.
+
+    A key ties each row to the first that has its values. When one of them is taken out, and be it the first, the others
+    still belong together: so each row that was parted from one of them, and the first that was not, is tied to all.
+    """
+    given, parted = list(pairs), {pair for pair, same in answers.items() if not same}
+    ends = {end for pair in parted for end in pair}
+    stars: dict[tuple[str, int], list[int]] = {}
+    for first, other, rule in given:
+        stars.setdefault((rule, first), [first]).append(other)
+    more: set[tuple[int, int, str]] = set()
+    for (rule, _), star in stars.items():
+        named = [m for m in star if m in ends]
+        out = {end for pair in combinations(sorted(named), 2) if pair in parted for end in pair}
+        centres = [*out, *[m for m in star if m not in out][:1]] if out else []
+        more |= {(min(c, m), max(c, m), rule) for c in centres for m in star if c != m}
+    return [*given, *sorted(more - set(given))]
 
 
 def _rows(pairs: pa.Table) -> list[tuple[int, int, str]]:
@@ -160,6 +192,21 @@ def _doubts(keys: pa.StringArray, decision: Decision) -> pa.Table:
         for d in decision.doubts
     ]
     return pa.Table.from_pylist(rows, schema=DOUBTS)
+
+
+def _ties(keys: pa.StringArray, linked: pa.Table, decision: Decision) -> pa.Table:
+    merged = decision.merged
+    a = pa.chunked_array([linked["a"].combine_chunks(), pa.array([p.a for p in merged], pa.int64())])
+    b = pa.chunked_array([linked["b"].combine_chunks(), pa.array([p.b for p in merged], pa.int64())])
+    kinds = [p.rule if p.rule in (LIKENESS, ANSWER) else "key" for p in merged]
+    rows = {
+        "a": keys.take(pc.min_element_wise(a, b).combine_chunks()),
+        "b": keys.take(pc.max_element_wise(a, b).combine_chunks()),
+        "kind": pa.array([*(["link"] * linked.num_rows), *kinds], pa.string()),
+        "rule": pa.array([*linked["rule"].to_pylist(), *(p.rule for p in merged)], pa.string()),
+        "probability": pa.array([*([1.0] * linked.num_rows), *(p.probability for p in merged)], pa.float64()),
+    }
+    return pa.table(rows, schema=TIES).sort_by([(name, "ascending") for name in ("a", "b", "rule")])
 
 
 def _collected(engine: DuckDBEngine, parts: list[ir.Table]) -> pa.Table:

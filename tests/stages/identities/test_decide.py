@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migration_assets.stages.identities.components import components
-from migration_assets.stages.identities.decide import Decision, Facts, Likely, decided
+from migration_assets.stages.identities.decide import Decision, Facts, Known, Likely, decided, objections
 
 NOTHING = Facts()
 
@@ -70,6 +70,14 @@ def test_verified_tax_numbers_contradict_each_other_within_a_country(
     verified = {n: {c: frozenset(number.split()) for c, number in ids.items()} for n, ids in enumerate((one, other))}
     done = decided(2, [], [alike(0, 1)], Facts(tax_ids=verified), merge_at=0.99)
     assert doubts(done) == ([(0, 1, "two_tax_ids")] if waits else [])
+
+
+def test_all_that_stands_against_a_merge_is_told() -> None:
+    one = Known(True, frozenset({"basic"}), {"DE": frozenset({"1"})})
+    assert objections(one, Known(True, frozenset({"basic", "plus"}), {"DE": frozenset({"2"})})) == (
+        "two_payers", "same_plan_twice", "two_tax_ids",
+    )  # fmt: skip
+    assert objections(one, Known(False, frozenset({"plus"}), {"FR": frozenset({"2"})})) == ()
 
 
 def test_who_is_apart_is_like_nobody_and_neither_is_what_a_link_ties_to_them() -> None:

@@ -1,0 +1,45 @@
+"""Pairs in doubt on their way into the review queue: with what is at stake, in the order the plan asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from migration_assets.control import Doubted, ReviewQueue
+from migration_assets.domain.money import to_minor
+from migration_assets.domain.stakes import Amounts, FourEyes, rank_of
+from migration_assets.stages.identities.amounts import rates_to
+
+if TYPE_CHECKING:
+    from migration_assets.plan.models import PlanFile
+    from migration_assets.stages.feeds import Mapping as Feeds
+
+
+def put_doubts(
+    queue: ReviewQueue,
+    feeds: Feeds,
+    doubts: Iterable[Mapping[str, Any]],
+    stakes: Mapping[tuple[str, str], Amounts],
+    *,
+    snapshot: str,
+    now: datetime,
+) -> None:
+    """Put the pairs in doubt (rows of resolve.DOUBTS) into the queue."""
+    file = feeds.plan.file
+    compare_in = file.identity.review.compare_in
+    rates = rates_to(feeds, compare_in) if compare_in and stakes else None
+    ranked = []
+    for doubt in doubts:
+        staked = stakes.get((doubt["a"], doubt["b"]), {})
+        ranked.append(Doubted(**doubt, stakes=staked, rank=rank_of(staked, rates, file.currency_exponents)))
+    queue.put(ranked, snapshot, now)
+
+
+def four_eyes_of(file: PlanFile) -> FourEyes:
+    """When the plan asks for a second person, in minor units."""
+    asked = file.identity.review.four_eyes
+    if isinstance(asked, bool):
+        return asked
+    return {c: to_minor(Decimal(amount), c, overrides=file.currency_exponents) for c, amount in asked.items()}
