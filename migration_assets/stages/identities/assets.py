@@ -17,7 +17,7 @@ from migration_assets.stages.identities.evidence import evidence_of
 from migration_assets.stages.identities.facts import facts_of
 from migration_assets.stages.identities.kits import COMPANY, PERSON
 from migration_assets.stages.identities.likeness import PAIRS, Scored, model_text, scored
-from migration_assets.stages.identities.queued import put_doubts
+from migration_assets.stages.identities.queued import ranked
 from migration_assets.stages.identities.records import records
 from migration_assets.stages.identities.resolve import resolve_identities
 from migration_assets.stages.identities.stakes import Groups, by_pair, staked
@@ -129,7 +129,7 @@ def _identify(call: StageCall) -> StageOutput:
     def publish() -> dict[str, object]:
         if not call.is_dry_run:
             stakes = by_pair(call.engine.arrow(call.engine.read(tables["stakes"])))
-            put_doubts(queue, feeds, waiting, stakes, snapshot=call.snapshot, now=datetime.now(UTC))
+            queue.put(ranked(feeds, waiting, stakes), call.snapshot, datetime.now(UTC))
         return {"review queue": f"{len(queue.cases())} open: `cutover review list`"}
 
     # Nobody may be in doubt, nobody merged, and nothing at stake.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from migration_assets.control import Doubted, ReviewQueue
+from migration_assets.control import Doubted
 from migration_assets.domain.money import to_minor
 from migration_assets.domain.stakes import Amounts, FourEyes, rank_of
 from migration_assets.stages.identities.amounts import rates_to
@@ -17,24 +16,18 @@ if TYPE_CHECKING:
     from migration_assets.stages.feeds import Mapping as Feeds
 
 
-def put_doubts(
-    queue: ReviewQueue,
-    feeds: Feeds,
-    doubts: Iterable[Mapping[str, Any]],
-    stakes: Mapping[tuple[str, str], Amounts],
-    *,
-    snapshot: str,
-    now: datetime,
-) -> None:
-    """Put the pairs in doubt (rows of resolve.DOUBTS) into the queue."""
+def ranked(
+    feeds: Feeds, doubts: Iterable[Mapping[str, Any]], stakes: Mapping[tuple[str, str], Amounts]
+) -> list[Doubted]:
+    """Pairs in doubt (rows of resolve.DOUBTS) with what is at stake, as the queue takes them."""
     file = feeds.plan.file
     compare_in = file.identity.review.compare_in
     rates = rates_to(feeds, compare_in) if compare_in and stakes else None
-    ranked = []
+    made = []
     for doubt in doubts:
         staked = stakes.get((doubt["a"], doubt["b"]), {})
-        ranked.append(Doubted(**doubt, stakes=staked, rank=rank_of(staked, rates, file.currency_exponents)))
-    queue.put(ranked, snapshot, now)
+        made.append(Doubted(**doubt, stakes=staked, rank=rank_of(staked, rates, file.currency_exponents)))
+    return made
 
 
 def four_eyes_of(file: PlanFile) -> FourEyes:
