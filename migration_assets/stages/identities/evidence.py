@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 # One row for each pair and field that was compared by likeness. Key: a, b, field (canonical customer keys, a < b).
 # `weight`: log2 of how many times likelier the field makes it that both are one; `level`: `same`, `alike`, `differs`,
@@ -22,20 +23,24 @@ def evidence_of(scored: Iterable[pa.Table], pairs: Iterable[tuple[str, str]]) ->
     """EVIDENCE of these pairs, out of what the models found (`likeness.scored`, its pairs with weights by field)."""
     wanted = sorted({(min(p), max(p)) for p in pairs})
     keys = pa.table({n: pa.array([p[i] for p in wanted], pa.string()) for i, n in enumerate(("a", "b"))})
-    rows = [row for table in scored for row in _of_table(table.join(keys, ["a", "b"], join_type="inner"))]
+    parts = [part for table in scored for part in _by_field(table.join(keys, ["a", "b"], join_type="inner"))]
     order = [(name, "ascending") for name in ("a", "b", "field")]
-    return pa.Table.from_pylist(rows, schema=EVIDENCE).sort_by(order)
+    return pa.concat_tables([EVIDENCE.empty_table(), *parts]).sort_by(order)
 
 
-def _of_table(found: pa.Table) -> list[dict[str, object]]:
-    fields = [c.removeprefix(_WEIGHT) for c in found.column_names if c.startswith(_WEIGHT)]
-    rows = []
-    for r in found.to_pylist():
-        pair = {"a": r["a"], "b": r["b"]}
-        each = [(f, r[_LEVEL + f], r[_WEIGHT + f]) for f in fields]
-        rows += [pair | {"field": f, "level": level, "weight": w} for f, level, w in each if level != "missing"]
-        rows.append(pair | {"field": PRIOR, "level": "", "weight": r["weight"] - sum(w for *_, w in each)})
-    return rows
+def _by_field(found: pa.Table) -> Iterator[pa.Table]:
+    """A table for each field that was compared, without the pairs that miss it, and one for what there was before."""
+    prior = found["weight"]
+    for field in (c.removeprefix(_WEIGHT) for c in found.column_names if c.startswith(_WEIGHT)):
+        prior = pc.subtract(prior, found[_WEIGHT + field])
+        made = _told_of(found, field, found[_LEVEL + field], found[_WEIGHT + field])
+        yield made.filter(pc.not_equal(made["level"], "missing"))
+    yield _told_of(found, PRIOR, pa.array([""] * found.num_rows, pa.string()), prior)
+
+
+def _told_of(found: pa.Table, field: str, level: pa.ChunkedArray | pa.Array, weight: pa.ChunkedArray) -> pa.Table:
+    names = pa.array([field] * found.num_rows, pa.string())
+    return pa.table([found["a"], found["b"], names, level, weight], schema=EVIDENCE)
 
 
 def in_words(field: str, level: str, weight: float) -> str:

@@ -3,9 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.models import Identity, IdentityKey, IdentityLink
+from migration_assets.stages.identities import decide
+from migration_assets.stages.identities.components import components
+from migration_assets.stages.identities.decide import Facts, Likely
 from migration_assets.stages.identities.facts import FactRows
 from migration_assets.stages.identities.resolve import around_parted, resolve_identities
 
@@ -174,3 +179,14 @@ def test_pairs_by_keys_are_as_they_were_where_nobody_was_parted() -> None:
     star = [(0, 1, "k"), (0, 2, "k"), (3, 4, "k")]
     assert around_parted(star, {}) == around_parted(star, {(0, 1): True, (1, 3): False}) == star
     assert around_parted(star, {(0, 1): False}) == [*star, (1, 2, "k")]
+
+
+@given(st.integers(2, 7), st.data())
+def test_whoever_is_taken_out_of_those_that_share_a_key_both_sides_stay_whole(size: int, data: st.DataObject) -> None:
+    out = data.draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=size - 1))
+    apart = {(min(a, b), max(a, b)): False for a in out for b in set(range(size)) - out}
+    pairs = [Likely(a, b, 1.0, rule) for a, b, rule in around_parted([(0, n, "k") for n in range(1, size)], apart)]
+    done = decide.decided(size, [], pairs, Facts(answers=apart), merge_at=1.0)
+    groups = components(size, [(p.a, p.b) for p in done.merged])
+    assert done.doubts == () and len(set(groups)) == 2
+    assert {groups[n] for n in out} == {min(out)}
