@@ -68,6 +68,8 @@ def unmerge(workspace: Workspace, customer: str, *, member: str | None, reason: 
         if member is not None and member not in members:
             raise BadInput("the member is no row of this customer", "--dry-run without --member shows its rows.")
         ties = [t for t in stored.rows("customer_identities", "ties", "a", members) if t["b"] in members]
+        if not ties:
+            raise BadInput("the last run has not kept what tied these rows", "Run `cutover run` once more, then again.")
         links = [(t["a"], t["b"]) for t in ties if t["kind"] == "link"]
         way = parting(members, links, member)
         doubted = _doubted(stored, workspace, way, ties)

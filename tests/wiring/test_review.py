@@ -389,6 +389,13 @@ def test_an_unmerge_waits_for_a_second_person_where_the_plan_asks_for_one(made: 
     assert len(decisions(workspace)) == 2
 
 
+def test_rows_of_a_run_that_kept_no_ties_are_not_taken_for_unlinked(workspace: Workspace) -> None:
+    workspace.store.file("customer_identities", GLOBAL, "ties").unlink()
+    with pytest.raises(BadInput, match="not kept what tied"):
+        unmerge(workspace, account(5), member=None, reason="Two.", by="kim")
+    assert decisions(workspace) == {}
+
+
 @pytest.mark.parametrize(
     ("customer", "member", "said"),
     [
