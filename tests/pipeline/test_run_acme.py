@@ -404,7 +404,7 @@ def test_a_merge_an_unmerge_and_another_run_bring_back_the_same_bytes(acme: Worl
     for table in ("subscriptions", "invoices", "payments", "consents"):
         assert len(merged[table]) == len(before[table]), "a merge loses nothing"
 
-    look = review("unmerge", owner[0], "--dry-run")
+    look = review("unmerge", str(owner[0]), "--dry-run")
     assert look["effect"] == "planned" and {p for part in look["parts"] for p in part} >= set(pair)
     with_member = review("unmerge", pair[0], "--member", max(pair), "--reason", "Two after all.")
     assert with_member["effect"] == "decided" and [max(pair) in part for part in with_member["parts"]] == [False, True]

@@ -103,6 +103,8 @@ def around_parted(
     still belong together: so each row that was parted from one of them, and the first that was not, is tied to all.
     """
     given, parted = list(pairs), {pair for pair, same in answers.items() if not same}
+    if not parted:
+        return given
     ends = {end for pair in parted for end in pair}
     stars: dict[tuple[str, int], list[int]] = {}
     for first, other, rule in given:
