@@ -17,7 +17,8 @@ import click
 from rich.console import Console
 
 from migration_assets.domain.errors import CutoverError
-from migration_assets.session import actor, opened, progress, side_by_side
+from migration_assets.review_commands import review
+from migration_assets.session import Place, actor, json_option, opened, plan_option, progress, side_by_side
 from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, NEW_SNAPSHOT
 
 if TYPE_CHECKING:
@@ -97,18 +98,10 @@ def _plain(text: str) -> str:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cutover")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Move customers, billing and entitlements, and prove that nobody lost access or paid a cent differently."""
-
-
-def plan_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--plan", "plan", default=None, envvar="CUTOVER_PLAN", help="Plan folder, plans/<name>. Default: plans/acme."
-    )(command)
-
-
-def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--json", "as_json", is_flag=True, help="JSON alone on stdout.")(command)
+    ctx.obj = Place(ROOT, out)
 
 
 def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -368,59 +361,7 @@ def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> 
         print_rows(out, result)
 
 
-@main.group()
-def review() -> None:
-    """Pairs of customers that a machine may not merge by itself: look at them, decide them."""
-
-
-@review.command("list")
-@plan_option
-@click.option("--all", "everything", is_flag=True, help="Also those that are decided, or not found any more.")
-@json_option
-def review_list(plan: str | None, everything: bool, as_json: bool) -> None:
-    """Cases that wait for a person, the likeliest first."""
-    from migration_assets.wiring.review import cases_of, print_cases
-
-    with opened(ROOT, plan) as (workspace, _):
-        cases = cases_of(workspace, everything=everything)
-    if as_json:
-        click.echo(json.dumps({"ok": True, "cases": cases}, indent=2))
-    else:
-        print_cases(out, cases)
-
-
-@review.command("show")
-@plan_option
-@click.argument("case", type=int)
-@json_option
-def review_show(plan: str | None, case: int, as_json: bool) -> None:
-    """Both customers of a case side by side, with personal values; that you looked is logged."""
-    from migration_assets.wiring.review import both_of, print_both
-
-    with opened(ROOT, plan) as (workspace, _):
-        found = both_of(workspace, case, actor())
-    if as_json:
-        click.echo(json.dumps({"ok": True} | found, indent=2))
-    else:
-        print_both(out, found)
-
-
-@review.command("decide")
-@plan_option
-@click.argument("case", type=int)
-@click.argument("answer", type=click.Choice(["same", "apart", "open"]))
-@click.option("--reason", required=True, help="Why; it is kept in the audit log.")
-@json_option
-def review_decide(plan: str | None, case: int, answer: Any, reason: str, as_json: bool) -> None:
-    """Decide a case: one customer (`same`), two (`apart`), or take an answer back (`open`). The next run goes by it."""
-    from migration_assets.wiring.review import decide
-
-    with opened(ROOT, plan) as (workspace, _):
-        found = decide(workspace, case, answer, by=actor(), reason=reason)
-    if as_json:
-        click.echo(json.dumps({"ok": True} | found, indent=2))
-    else:
-        out.print(f"Case {case}: {answer}. `cutover run` goes by it.")
+main.add_command(review)
 
 
 def _migrate(

@@ -1,4 +1,4 @@
-"""How a command opens a plan, runs its cohorts side by side, and shows how far it is.
+"""How a command is told its plan, opens it, runs its cohorts side by side, and shows how far it is.
 
 Heavy imports stay inside the functions: a command that needs none of this must not pay for it.
 """
@@ -9,9 +9,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +22,26 @@ if TYPE_CHECKING:
     from migration_assets.wiring.environment import Environment
     from migration_assets.wiring.execute import CohortRun, PhaseResult, Runner
     from migration_assets.wiring.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where commands work: the project's root folder, and what they print tables to."""
+
+    root: Path
+    out: Console
+
+
+def plan_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--plan`, which every command has."""
+    return click.option(
+        "--plan", "plan", default=None, envvar="CUTOVER_PLAN", help="Plan folder, plans/<name>. Default: plans/acme."
+    )(command)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json`, where there is something to read."""
+    return click.option("--json", "as_json", is_flag=True, help="JSON alone on stdout.")(command)
 
 
 def actor() -> str:

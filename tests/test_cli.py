@@ -18,6 +18,7 @@ from migration_assets.domain.errors import BadInput
         (["run", "--json", "--nope"], "No such option"),
         (["reconcile", "extra", "--json"], "unexpected extra argument"),
         (["nothing", "--json"], "No such command"),
+        (["review", "unmerge", "crm.a:1", "--json"], "--reason"),
     ],
 )
 def test_a_wrong_command_line_is_json_where_json_was_asked_for(arguments: list[str], said: str) -> None:

@@ -69,7 +69,7 @@ class ExcelFormat:
 
     @contextmanager
     def _rows(self, file: File) -> Iterator[Iterator[list[str | None]]]:
-        _check_archive(file, self._options.max_bytes)
+        check_archive(file, self._options.max_bytes)
         with warnings.catch_warnings():
             # openpyxl warns about styling it does not know; values do not depend on it.
             warnings.simplefilter("ignore")
@@ -175,7 +175,7 @@ def _hours(span: dt.timedelta) -> str:
     return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"
 
 
-def _check_archive(file: File, max_bytes: int) -> None:
+def check_archive(file: File, max_bytes: int) -> None:
     """Refuse what is no workbook, unpacks to too much, or declares XML entities (a bomb in a few lines)."""
     try:
         with zipfile.ZipFile(file.path) as archive:

@@ -39,3 +39,11 @@ def write_private(path: Path, text: str) -> None:
 def open_private(path: Path, flags: int) -> TextIO:
     """A file to write to, readable by its owner only if this call makes it."""
     return os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8")
+
+
+def make_private(path: Path, content: bytes) -> None:
+    """A new file that only its owner can read; FileExistsError when there is one of that name."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())

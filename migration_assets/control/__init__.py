@@ -3,6 +3,7 @@
 Beside the target's own rows, this is what says whether a cohort may go on. Rows being migrated are never stored here.
 """
 
+from migration_assets.control.answers import Answer, Effect
 from migration_assets.control.database import ControlDatabase
 from migration_assets.control.migrate import migrate
 from migration_assets.control.records import (
@@ -18,9 +19,10 @@ from migration_assets.control.records import (
     Waiver,
     verdicts_of,
 )
-from migration_assets.control.reviews import Answer, Case, Doubted, ReviewQueue
+from migration_assets.control.reviews import UNMERGED, Case, Doubted, Reply, ReviewQueue
 
 __all__ = [
+    "UNMERGED",
     "Answer",
     "AssetStatus",
     "AuditState",
@@ -29,9 +31,11 @@ __all__ = [
     "Cohort",
     "ControlDatabase",
     "Doubted",
+    "Effect",
     "FailedCheck",
     "MigrationRecord",
     "Outcome",
+    "Reply",
     "ReviewQueue",
     "Standing",
     "Verdict",

@@ -102,7 +102,7 @@ AUDIT_LOG = sa.Table(
 )
 
 # One pair of customers that a machine may not merge by itself; `open`: the last run still found it. Key: plan, a, b
-# (canonical customer keys, a < b).
+# (canonical customer keys, a < b). `stakes`: currency -> minor units, as text; `rank` puts cases in order.
 REVIEW_CASE = sa.Table(
     "review_case",
     METADATA,
@@ -117,11 +117,14 @@ REVIEW_CASE = sa.Table(
     sa.Column("first_seen", INSTANT, nullable=False),
     sa.Column("last_seen", INSTANT, nullable=False),
     sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("stakes", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("rank", sa.Numeric, nullable=False, server_default=sa.text("0")),
     sa.UniqueConstraint("plan", "a", "b", name="review_case_of_pair"),
     sa.CheckConstraint("a < b", name="review_case_in_order"),
 )
 
-# One answer of one person about one pair; those that were replaced stay as history. `open`: taken back.
+# One answer about one pair; those that were replaced stay as history. `open`: taken back. Not `effective`: it waits for
+# a second person, who is `seconded_by` once it is. At most one of each kind is current for a pair.
 REVIEW_DECISION = sa.Table(
     "review_decision",
     METADATA,
@@ -134,7 +137,13 @@ REVIEW_DECISION = sa.Table(
     sa.Column("decided_by", sa.Text, nullable=False),
     sa.Column("decided_at", INSTANT, nullable=False),
     sa.Column("current", sa.Boolean, nullable=False),
-    sa.Index("review_decision_current", "plan", "a", "b", unique=True, postgresql_where=sa.text("current")),
+    sa.Column("effective", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("seconded_by", sa.Text),
+    sa.Index(
+        "review_decision_current", "plan", "a", "b", "effective", unique=True, postgresql_where=sa.text("current")
+    ),
+    sa.CheckConstraint("effective or seconded_by is null", name="review_decision_by_two"),
+    sa.CheckConstraint("seconded_by <> decided_by", name="review_decision_two_differ"),
     sa.CheckConstraint("a < b", name="review_decision_in_order"),
     sa.CheckConstraint("answer in ('same', 'apart', 'open')", name="review_decision_answer"),
     sa.CheckConstraint("length(trim(reason)) > 0", name="review_decision_has_reason"),

@@ -200,6 +200,16 @@ class SurvivorRule(Model):
         return self
 
 
+class Review(Model):
+    """How pairs in doubt are reviewed. `four_eyes`: an answer is in force only when a second person has given it too:
+    always, or from so much at stake, as currency -> amount in major units (text); a currency that is not named counts
+    from nothing. `compare_in`: the currency in which stakes are compared, by the latest rate of `exchange_rate` up to
+    T, so that cases can be put in order; without it each counts by its own major units. Stakes are never added up."""
+
+    four_eyes: bool | dict[str, Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]] = False
+    compare_in: str | None = None
+
+
 class Identity(Model):
     """Which rows are surely the same customer. `priority`: systems in the order in which their values win.
 
@@ -218,6 +228,7 @@ class Identity(Model):
     never_merge: tuple[Predicate, ...] = ()
     matching: Matching | None = None
     survivorship: tuple[SurvivorRule, ...] = ()
+    review: Review = Review()
 
 
 class Target(Model):

@@ -32,7 +32,7 @@ _MADE = (
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Stale, m.Redundant, m.Identity,
-                  m.IdentityKey, m.IdentityLink, m.Matching, m.SurvivorRule, m.Target),
+                  m.IdentityKey, m.IdentityLink, m.Matching, m.SurvivorRule, m.Review, m.Target),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),

@@ -82,16 +82,10 @@ class StageCall:
         return self.instant_of(self.snapshot) if self.is_global else self.workspace.record().as_of
 
     def instant_of(self, snapshot: str) -> datetime:
-        """T of a global stage on a snapshot: the run's tag, or what a run that was not a trial froze for it, or the
-        snapshot's time. A plan that was changed since may fix another one."""
+        """T of a global stage on a snapshot: the run's tag, or else what the workspace knows of it."""
         if AS_OF in self.tags:
             return datetime.fromisoformat(self.tags[AS_OF])
-        record = self.workspace.control.real_record(self.plan.name)
-        frozen = record.as_of if record is not None and record.snapshot == snapshot else None
-        if record is not None and frozen is not None and record.plan_digest == self.plan.digest:
-            # What has been loaded since stands on it.
-            return frozen
-        return self.plan.file.as_of or frozen or self.workspace.taken_at(snapshot)
+        return self.workspace.instant_of(snapshot)
 
     def file(self, asset: str, table: str) -> Path:
         """File of a table of this partition."""

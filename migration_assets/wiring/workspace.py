@@ -117,6 +117,16 @@ class Workspace:
 
         return read_manifest(self.store.golden(snapshot)).taken_at
 
+    def instant_of(self, snapshot: str) -> datetime:
+        """T of a snapshot: what a run that was not a trial froze for it under this plan, or what the plan says, or the
+        snapshot's time. A plan that was changed since may fix another one."""
+        record = self.control.real_record(self.plan.name)
+        frozen = record.as_of if record is not None and record.snapshot == snapshot else None
+        if record is not None and frozen is not None and record.plan_digest == self.plan.digest:
+            # What has been loaded since stands on it.
+            return frozen
+        return self.plan.file.as_of or frozen or self.taken_at(snapshot)
+
     def golden_rows(self, engine: DuckDBEngine, snapshot: str) -> RawTables:
         """Raw rows of the whole golden copy, by `system.table`."""
         return lambda table: engine.read(self.store.golden_file(snapshot, table))

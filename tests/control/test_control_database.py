@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.pool import NullPool
 
-from migration_assets.control import Basis, ControlDatabase, MigrationRecord, Waiver, migrate, verdicts_of
+from migration_assets.control import Basis, ControlDatabase, MigrationRecord, ReviewQueue, Waiver, migrate, verdicts_of
+from migration_assets.control import migrations as control_migrations
 from migration_assets.control.tables import METADATA
 from migration_assets.domain.errors import Misconfigured, StageRefused
 from migration_assets.quality.results import CheckResult
@@ -103,6 +107,24 @@ def test_the_migrations_make_exactly_the_tables_the_program_uses(database: str) 
     engine = sa.create_engine(database, poolclass=NullPool)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_what_one_person_had_decided_stays_in_force_when_the_tables_learn_of_a_second(database: str) -> None:
+    migrate(database)
+    config = Config()
+    config.set_main_option("script_location", str(Path(control_migrations.__file__).parent))
+    engine = sa.create_engine(database, poolclass=NullPool)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0004")
+        connection.execute(
+            sa.text(
+                "INSERT INTO review_decision (plan, a, b, answer, reason, decided_by, decided_at, current) "
+                "VALUES ('acme', 'crm.a:1', 'crm.a:2', 'same', 'Told so.', 'kim', now(), true)"
+            )
+        )
+    migrate(database)
+    assert ReviewQueue(ControlDatabase(database), "acme").decisions() == {("crm.a:1", "crm.a:2"): True}
 
 
 def test_a_server_that_is_not_there_is_named_with_a_remedy() -> None:

@@ -379,6 +379,65 @@ def test_two_that_were_both_billed_are_merged_when_a_person_says_so_and_parted_a
     assert [c.case_id for c in queue.cases() if {c.a, c.b} == pair] == [case.case_id]
 
 
+def test_a_merge_an_unmerge_and_another_run_bring_back_the_same_bytes(acme: World, later: Later, server: str) -> None:
+    root, pair = acme.workspace.root, [f"crm.accounts:{n}" for n in later.twins]
+    before, ids = _everything(acme), {key: _target_ids(acme, key.replace(":", "/")) for key in pair}
+    assert len(before) > 20 and sum(map(len, before.values())) > 5_000 and len({str(i) for i in ids.values()}) == 2
+
+    def review(*arguments: str) -> dict[str, Any]:
+        answer = command(root, server, "review", *arguments, "--plan", "acme", "--json")
+        assert answer.exit_code == 0, answer
+        told: dict[str, Any] = json.loads(answer.out)
+        return told
+
+    (case,) = [c for c in review("list")["cases"] if {c["a"], c["b"]} == set(pair)]
+    assert case["stakes"] and all(s["stake_minor"] > 0 for s in case["stakes"]), "both were billed"
+    shown = review("show", str(case["case"]))
+    assert shown["key"]["fields"] == ["kind", "tax_id"]
+    assert [a["reason"] for a in shown["against"]][:1] == ["two_payers"]
+    _sums_up(shown["holdings"])
+    assert review("decide", str(case["case"]), "same", "--reason", "One company.")["answer"] == "same"
+    assert acme.migrate().ok
+    merged = _everything(acme)
+    (owner,) = {_target_ids(acme, key.replace(":", "/"))[0] for key in pair}
+    assert len(merged["accounts"]) == len(before["accounts"]) - 1 and merged != before
+    for table in ("subscriptions", "invoices", "payments", "consents"):
+        assert len(merged[table]) == len(before[table]), "a merge loses nothing"
+
+    look = review("unmerge", str(owner[0]), "--dry-run")
+    assert look["effect"] == "planned" and {p for part in look["parts"] for p in part} >= set(pair)
+    with_member = review("unmerge", pair[0], "--member", max(pair), "--reason", "Two after all.")
+    assert with_member["effect"] == "decided" and [max(pair) in part for part in with_member["parts"]] == [False, True]
+    assert acme.migrate().ok
+    after = _everything(acme)
+    assert {t: rows for t, rows in after.items() if rows != before[t]} == {}
+    assert {key: _target_ids(acme, key.replace(":", "/")) for key in pair} == ids
+    assert acme.workspace.control.verify_audit_log().intact
+    # As it was, for the tests that follow.
+    (parted,) = [c for c in review("list", "--all")["cases"] if {c["a"], c["b"]} == set(pair)]
+    assert review("decide", str(parted["case"]), "open", "--reason", "The test is over.")["answer"] == "open"
+
+
+def _sums_up(holdings: dict[str, Any]) -> None:
+    """One customer holds what both held, in every currency (I20)."""
+    for name, value in holdings["merged"].items():
+        sides = [holdings["a"][name], holdings["b"][name]]
+        if isinstance(value, int):
+            assert value == sum(sides), name
+        elif name != "members":
+            keys = ("currency", "status", "plan")
+            total: Counter[tuple[Any, ...]] = Counter()
+            for entry in (e for side in sides for e in side):
+                total.update({(*(entry.get(k) for k in keys), n): entry[n] for n in entry if n not in keys})
+            assert total == {(*(e.get(k) for k in keys), n): e[n] for e in value for n in e if n not in keys}, name
+
+
+def _everything(acme: World) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the target, as text."""
+    tables = [name for (name,) in acme.target("select tablename from pg_tables where schemaname = 'app' order by 1")]
+    return {t: acme.target(f'select x::text from app."{t}" x order by 1') for t in tables}
+
+
 def _identities_of(acme: World, keys: set[str]) -> set[str]:
     rows = pq.read_table(acme.workspace.store.file("customer_identities", "_all", "identities")).to_pylist()
     return {r["identity_id"] for r in rows if r["customer_id"] in keys}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.workspace import Workspace
 
 TAGGED, FROZEN, FIXED, TAKEN = (datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 5))
 
@@ -20,6 +21,7 @@ def call(*, tag: bool = False, record: tuple[str, str] | None = None, fixed: boo
         plan=SimpleNamespace(name="p", digest="d", file=SimpleNamespace(as_of=FIXED if fixed else None)),
         control=SimpleNamespace(real_record=lambda _: frozen),
         taken_at=lambda _: TAKEN,
+        instant_of=lambda snapshot: Workspace.instant_of(workspace, snapshot),
     )
     nothing: Any = None
     return StageCall(

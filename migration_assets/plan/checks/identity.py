@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
+from migration_assets.domain.money import MoneyError, to_minor
+from migration_assets.plan.checks.standards import is_currency
 from migration_assets.plan.checks.values import predicate_problem
 from migration_assets.plan.checks.view import PLAN, PlanView, field_of
 from migration_assets.plan.models import IdentityLink
@@ -22,6 +25,7 @@ def identity_faults(view: PlanView) -> Iterator[Fault]:
         yield from _link_faults(view, i, link)
     yield from _priority_faults(view)
     yield from _never_merge_faults(view)
+    yield from _review_faults(view)
 
 
 def repeated_names(view: PlanView, path: tuple[str | int, ...], names: list[str]) -> Iterator[Fault]:
@@ -78,3 +82,25 @@ def _never_merge_faults(view: PlanView) -> Iterator[Fault]:
             yield view.fault(PLAN, path, f"customer has no field {shown(predicate.field)}", remedy)
         elif wrong := predicate_problem(view, field, predicate):
             yield view.fault(PLAN, path, *wrong)
+
+
+def _review_faults(view: PlanView) -> Iterator[Fault]:
+    review, own = view.plan.file.identity.review, view.plan.file.currency_exponents
+    amounts = review.four_eyes if isinstance(review.four_eyes, dict) else {}
+    for code, amount in amounts.items():
+        place = ("identity", "review", "four_eyes", code)
+        if not is_currency(code, own):
+            yield view.fault(PLAN, place, f"{shown(code)} is no currency", "name an ISO 4217 code in capitals")
+            continue
+        try:
+            to_minor(Decimal(amount), code, overrides=own)
+        except MoneyError as error:
+            yield view.fault(PLAN, place, str(error), "write an amount that the currency can hold")
+    if review.compare_in is None:
+        return
+    path = ("identity", "review", "compare_in")
+    if not is_currency(review.compare_in, own):
+        problem = f"{shown(review.compare_in)} is no currency"
+        yield view.fault(PLAN, path, problem, "name an ISO 4217 code in capitals")
+    elif not view.plan.feeds_of("exchange_rate"):
+        yield view.fault(PLAN, path, "nothing feeds exchange_rate", "map the rates to compare by, or leave it out")

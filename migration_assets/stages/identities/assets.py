@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
-from migration_assets.control import Doubted, ReviewQueue
+from migration_assets.connectors.private_files import write_private
+from migration_assets.control import ReviewQueue
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.feeds import Mapping
+from migration_assets.stages.identities.evidence import evidence_of
 from migration_assets.stages.identities.facts import facts_of
-from migration_assets.stages.identities.likely import Alike, likely_pairs
+from migration_assets.stages.identities.kits import COMPANY, PERSON
+from migration_assets.stages.identities.likely import likely_pairs
+from migration_assets.stages.identities.likeness import Scored, model_text
 from migration_assets.stages.identities.loaded import ids_in_target
+from migration_assets.stages.identities.queued import ranked
 from migration_assets.stages.identities.resolve import resolve_identities
+from migration_assets.stages.identities.stakes import Groups, by_pair, staked
 from migration_assets.stages.identities.standing import Standing
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.lineage import entity_schema, mapping_lineage
@@ -103,10 +109,14 @@ def _identify(call: StageCall) -> StageOutput:
         merge_at=identity.matching.merge_at if identity.matching else 1.0,
         answers=queue.decisions(),
     )
-    file, doubts = call.file("customer_identities", "identities"), call.file("customer_identities", "doubts")
-    rows = call.engine.write(found.identities, file, order_by=["customer_id"])
-    call.engine.write(found.doubts, doubts)
-    kept = call.engine.read(file)
+    tables = {t: call.file("customer_identities", t) for t in ("identities", "doubts", "ties", "evidence", "stakes")}
+    rows = call.engine.write(found.identities, tables["identities"], order_by=["customer_id"])
+    call.engine.write(found.doubts, tables["doubts"])
+    call.engine.write(found.ties, tables["ties"])
+    waiting = call.engine.arrow(call.engine.read(tables["doubts"])).to_pylist()
+    alike = likeness.scored if likeness else {}
+    _write_reasons(call, feeds, waiting, tables, alike)
+    kept = call.engine.read(tables["identities"])
     sizes = kept.group_by("members").aggregate(rows=kept.count()).order_by("members")
     by_size = [(r["members"], r["rows"] // r["members"]) for r in call.engine.arrow(sizes).to_pylist()]
     metadata = {
@@ -114,18 +124,20 @@ def _identify(call: StageCall) -> StageOutput:
         "customers": sum(n for _, n in by_size),
         "rows merged into another": rows - sum(n for _, n in by_size),
         "identities by size": markdown_table(("rows of one customer", "customers"), by_size),
-        **_waiting(call, doubts),
+        **_waiting(call, tables["doubts"]),
+        **_models(call, alike),
     }
-    tables = {"identities": file, "doubts": doubts, "customer": call.file("standardized_parties", "customer")}
 
     def publish() -> dict[str, object]:
         if not call.is_dry_run:
-            waiting = call.engine.arrow(call.engine.read(doubts)).to_pylist()
-            queue.put((Doubted(**pair) for pair in waiting), call.snapshot, datetime.now(UTC))
+            stakes = by_pair(call.engine.arrow(call.engine.read(tables["stakes"])))
+            queue.put(ranked(feeds, waiting, stakes), call.snapshot, datetime.now(UTC))
         return {"review queue": f"{len(queue.cases())} open: `cutover review list`"}
 
-    # Nobody may be in doubt.
-    return StageOutput(tables, metadata, may_be_empty={"doubts"}, publish=publish)
+    # Nobody may be in doubt, nobody merged, and nothing at stake.
+    may_be_empty = set(tables) - {"identities"}
+    tables["customer"] = call.file("standardized_parties", "customer")
+    return StageOutput(tables, metadata, may_be_empty=may_be_empty, publish=publish)
 
 
 def _ids_in_target(call: StageCall) -> Callable[[Iterable[str]], dict[str, str]]:
@@ -144,12 +156,12 @@ class _Likeness:
 
     def __init__(self, call: StageCall, customers: ir.Table, matching: Matching) -> None:
         self._call, self._customers, self._matching = call, customers, matching
-        self.found: Alike | None = None
+        self.scored: dict[str, Scored] = {}
 
     def pairs(self, rows: Standing) -> pa.Table:
         """likeness.PAIRS among the rows."""
         call = self._call
-        self.found = likely_pairs(
+        found = likely_pairs(
             call.engine,
             self._customers,
             _party(call, "address"),
@@ -158,7 +170,41 @@ class _Likeness:
             spill_to=call.engine.spill_to,
             say=call.say,
         )
-        return self.found.pairs
+        self.scored = dict(found.scored)
+        return found.pairs
+
+
+def _write_reasons(
+    call: StageCall, feeds: Mapping, waiting: list[dict], tables: dict[str, Path], alike: dict[str, Scored]
+) -> None:
+    """What spoke for the pairs that are merged or in doubt, and what is at stake in those in doubt."""
+    doubted = [(r["a"], r["b"]) for r in waiting]
+    tied = call.engine.read(tables["ties"])
+    merged = call.engine.arrow(tied.filter(tied["kind"] != "link").select("a", "b")).to_pylist() if alike else []
+    pairs = [*doubted, *((r["a"], r["b"]) for r in merged)]
+    evidence = evidence_of((s.pairs for s in alike.values()), pairs)
+    call.engine.write(call.engine.table(evidence), tables["evidence"])
+    call.say(f"reading what is at stake in {len(doubted):,} pairs")
+    ends = pa.array(sorted({key for pair in doubted for key in pair}), pa.string())
+    everybody = call.engine.read(tables["identities"])
+    named = everybody.semi_join(call.engine.table(pa.table({"customer_id": ends})), "customer_id")
+    theirs = everybody.semi_join(named, "identity_id").select("customer_id", "identity_id")
+    rows = ((r["customer_id"], r["identity_id"]) for r in call.engine.arrow(theirs).to_pylist())
+    groups = Groups.of(rows, call.plan.file.identity.priority)
+    call.engine.write(call.engine.table(staked(feeds, doubted, groups)), tables["stakes"])
+
+
+def _models(call: StageCall, alike: dict[str, Scored]) -> dict[str, object]:
+    """Where the models lie that held the pairs for alike: chances by field and level, no value of anybody."""
+    folder = call.workspace.store.folder("customer_identities", call.partition)
+    found: dict[str, object] = {}
+    for kit in (PERSON.name, COMPANY.name):
+        file = folder / f"model_{kit}.json"
+        file.unlink(missing_ok=True)
+        if kit in alike and alike[kit].model:
+            write_private(file, model_text(alike[kit].model))
+            found[f"model of a {kit}"] = dg.MetadataValue.path(str(file))
+    return found
 
 
 def _waiting(call: StageCall, doubts: Path) -> dict[str, object]:

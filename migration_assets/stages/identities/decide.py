@@ -55,6 +55,27 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of one customer, all its rows together."""
+
+    billed: bool = False
+    plans: frozenset[str] = frozenset()
+    tax_ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def objections(one: Known, other: Known) -> tuple[Reason, ...]:
+    """All that speaks against making one customer of two, whatever the evidence."""
+    found: list[Reason] = []
+    if one.billed and other.billed:
+        found.append("two_payers")
+    if one.plans & other.plans:
+        found.append("same_plan_twice")
+    if any(one.tax_ids[c].isdisjoint(other.tax_ids[c]) for c in one.tax_ids.keys() & other.tax_ids.keys()):
+        found.append("two_tax_ids")
+    return tuple(found)
+
+
+@dataclass(frozen=True)
 class Doubt:
     """A pair for a person to decide."""
 
@@ -156,15 +177,11 @@ class _Groups:
 
     def against(self, a: int, b: int) -> Reason | None:
         """What speaks against tying the groups of two members, if anything."""
-        one, other = self._root(a), self._root(b)
-        if {one, other} <= self._billed:
-            return "two_payers"
-        if self._plans.get(one, set()) & self._plans.get(other, set()):
-            return "same_plan_twice"
-        mine, theirs = self._tax_ids.get(one, {}), self._tax_ids.get(other, {})
-        if any(mine[country].isdisjoint(theirs[country]) for country in mine.keys() & theirs.keys()):
-            return "two_tax_ids"
-        return None
+        return next(iter(objections(self._known(self._root(a)), self._known(self._root(b)))), None)
+
+    def _known(self, root: int) -> Known:
+        ids = {c: frozenset(numbers) for c, numbers in self._tax_ids.get(root, {}).items()}
+        return Known(root in self._billed, frozenset(self._plans.get(root, ())), ids)
 
     def join(self, a: int, b: int) -> None:
         low, high = sorted((self._root(a), self._root(b)))

@@ -4,11 +4,12 @@ verified. Read from the golden copy, for the rows that are asked about only."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import ibis
 
+from migration_assets.stages.identities.theirs import rows_of
 from migration_assets.stages.owners import Owners
 
 if TYPE_CHECKING:
@@ -65,21 +66,11 @@ def _billed(feeds: Feeds, asked: ir.Table) -> ir.Table:
 
 def _plans(feeds: Feeds, asked: ir.Table) -> ir.Table:
     """Plans of subscriptions that give access. Only the rows of those asked about are mapped."""
-    tables = {f"{f.system}.{f.table}" for f in feeds.plan.feeds_of("subscription")}
-    owners = Owners(feeds.engine, feeds.plan, feeds.raw)
-
-    def theirs(table: str) -> ir.Table:
-        rows = feeds.raw(table)
-        if table not in tables:
-            return rows
-        mine = owners.of_rows(table).semi_join(asked, [("_customer", "customer_id")])
-        return rows.semi_join(mine, "_row")
-
-    if not tables:
+    rows = rows_of(feeds, "subscription", asked)
+    if rows is None:
         return _none(feeds.engine, "plan_code")
-    rows = replace(feeds, raw=theirs).entity("subscription").rows
     active = rows.filter(rows["status"].isin(_GIVES_ACCESS) & rows["plan_code"].notnull())
-    return active.select("customer_id", "plan_code").semi_join(asked, "customer_id").distinct()
+    return active.select(customer_id="owned_by", plan_code="plan_code").distinct()
 
 
 def _verified(engine: DuckDBEngine, registrations: ir.Table | None, asked: ir.Table) -> ir.Table:

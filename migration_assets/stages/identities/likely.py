@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from migration_assets.stages.identities.kits import COMPANY, PERSON
-from migration_assets.stages.identities.likeness import PAIRS, scored
+from migration_assets.stages.identities.likeness import PAIRS, Scored, scored
 from migration_assets.stages.identities.records import of_speakers, records, speakers
 from migration_assets.stages.identities.standing import Standing
 
@@ -25,12 +25,14 @@ _SEED = 1
 
 @dataclass(frozen=True)
 class Alike:
-    """`pairs` (likeness.PAIRS), the models that found them as plain JSON, and how many records had values that too many
-    share to be compared (likeness.Scored), both by kit."""
+    """What each kit's model made of its records, by the kit's name."""
 
-    pairs: pa.Table
-    models: dict[str, dict[str, Any]]
-    crowded: dict[str, dict[str, int]]
+    scored: Mapping[str, Scored]
+
+    @property
+    def pairs(self) -> pa.Table:
+        """Likely pairs of all kits (likeness.PAIRS)."""
+        return pa.concat_tables(made.pairs.select(list(PAIRS)) for made in self.scored.values())
 
 
 def likely_pairs(
@@ -48,11 +50,9 @@ def likely_pairs(
     known = engine.cached(rows.spoken_for(engine))
     whole = engine.cached(speakers(customers, known))
     places = None if addresses is None else engine.cached(of_speakers(addresses, known))
-    found, models, crowded = [], {}, {}
+    found = {}
     for kit in (PERSON, COMPANY):
         say(f"looking for {kit.name} records that are alike")
         compared = records(engine, kit.name, whole, places)
-        made = scored(compared, kit, floor=floor, seed=_SEED, spill_to=spill_to)
-        found.append(made.pairs.select(list(PAIRS)))
-        models[kit.name], crowded[kit.name] = made.model, made.crowded
-    return Alike(pa.concat_tables(found), models, crowded)
+        found[kit.name] = scored(compared, kit, floor=floor, seed=_SEED, spill_to=spill_to)
+    return Alike(found)

@@ -6,6 +6,7 @@ model comes back with them, so that a verdict can be explained later.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Iterator
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 KEY = "unique_id"
 # One row for each pair. Key: a, b (a < b). `weight`: log2 of how many times likelier the pair is than before it was
-# looked at; a column `weight_<field>` for each field compared says where it comes from. `told_apart`: a field that
-# tells the members of a household or a group apart (Kit.telling) is present in both and not alike at all.
+# looked at; a column `weight_<field>` for each field compared says where it comes from, and `level_<field>` how the
+# values compare: `same`, `alike`, `differs`, `missing`. `told_apart`: a field that tells the members of a household or
+# a group apart (Kit.telling) is present in both and not alike at all.
 PAIRS = {
     "a": pa.string(), "b": pa.string(), "probability": pa.float64(), "weight": pa.float64(), "told_apart": pa.bool_()
 }  # fmt: skip
@@ -40,7 +42,7 @@ _CERTAIN = ("below the minimum allowed value", 'column "inf" not found')
 # How far what was learned is believed, how often true pairs agree on a field as a rule, and how rare a thing may be.
 # Lessons are full of records made on one day: they know little of people who have moved since.
 _TRUST, _AGREE = {True: 0.9, False: 0.5}, {True: 0.9, False: 0.75}
-_RAREST = 1e-7
+_RAREST, _LESS = 1e-7, 0.999
 # Pairs that agree on a `sure` rule are so many of all true ones, more or less: the model is not sensitive to it.
 _SURE_RECALL = 0.7
 _MEMORY = "1GB"
@@ -76,7 +78,7 @@ def scored(
     with _connected(threads, spill_to) as connection:
         blocked = _Blocked(connection, records, own)
         frame = _predicted(blocked, model, floor)
-    return Scored(_told_apart(_pairs(frame, own), records, own), model, blocked.crowded)
+    return Scored(_told_apart(_pairs(frame, own, model), records, own), model, blocked.crowded)
 
 
 @contextmanager
@@ -151,6 +153,12 @@ def _predicted(blocked: _Blocked, model: dict[str, Any], floor: float) -> pa.Tab
     return found.as_duckdbpyrelation().to_arrow_table()
 
 
+def model_text(model: dict[str, Any]) -> str:
+    """The model as JSON to keep: how often values agree, by field and level, and no value; the same model, the same
+    text."""
+    return json.dumps({k: v for k, v in model.items() if k != "linker_uid"}, indent=2, sort_keys=True) + "\n"
+
+
 def tempered(model: dict[str, Any], lasting: frozenset[str]) -> dict[str, Any]:
     """The model with what it learned held against what is usual, a little: so that nothing is certain, and a level of
     which it saw no example still counts for what such a level says.
@@ -171,7 +179,7 @@ def tempered(model: dict[str, Any], lasting: frozenset[str]) -> dict[str, Any]:
         for level, default, m in zip(levels, usual, learned, strict=True):
             chance = default if not total else trust * m / total + (1 - trust) * default
             level["u_probability"] = max(level.get("u_probability") or 0.0, _RAREST)
-            level["m_probability"] = min(chance, most * level["u_probability"])
+            level["m_probability"] = min(chance, most * _LESS * level["u_probability"])
             most = level["m_probability"] / level["u_probability"]
     return model
 
@@ -238,10 +246,11 @@ def _comparison(field: str, method: Method) -> Any:
 
 
 def _no_pairs(kit: Kit) -> pa.Table:
-    return pa.schema({**PAIRS, **{f"weight_{f}": pa.float64() for f in kit.fields}}).empty_table()
+    weights = {f"weight_{f}": pa.float64() for f in kit.fields}
+    return pa.schema({**PAIRS, **weights, **{f"level_{f}": pa.string() for f in kit.fields}}).empty_table()
 
 
-def _pairs(frame: pa.Table, kit: Kit) -> pa.Table:
+def _pairs(frame: pa.Table, kit: Kit, model: dict[str, Any]) -> pa.Table:
     left, right = frame[f"{KEY}_l"].cast(pa.string()), frame[f"{KEY}_r"].cast(pa.string())
     swapped = pc.greater(left, right)
     return pa.table(
@@ -251,6 +260,7 @@ def _pairs(frame: pa.Table, kit: Kit) -> pa.Table:
             "probability": frame["match_probability"],
             "weight": frame["match_weight"],
             **{f"weight_{field}": _weight(frame, field) for field in kit.fields},
+            **{f"level_{field}": _level(frame, field, model) for field in kit.fields},
         }
     )
 
@@ -272,3 +282,17 @@ def _weight(frame: pa.Table, field: str) -> pa.ChunkedArray:
     """What a field adds to the weight: how it compares, and how frequent the value is where that counts."""
     likeness, rarity = frame[f"mw_{field}"], f"mw_tf_adj_{field}"
     return pc.add(likeness, frame[rarity]) if rarity in frame.column_names else likeness
+
+
+def _level(frame: pa.Table, field: str, model: dict[str, Any]) -> pa.ChunkedArray:
+    """How the values compare, told by which level's weight the model gave: the first is equality, the last the rest."""
+    (compared,) = (c for c in model["comparisons"] if c["output_column_name"] == field)
+    levels = [x for x in compared["comparison_levels"] if not x.get("is_null_level")]
+    first, last = (math.log2(levels[i]["m_probability"] / levels[i]["u_probability"]) for i in (0, -1))
+    weight = frame[f"mw_{field}"]
+
+    def is_near(value: float) -> pa.ChunkedArray:
+        return pc.less(pc.abs(pc.subtract(weight, value)), 1e-9)
+
+    rest = pc.if_else(is_near(last), "differs", pc.if_else(is_near(0.0), "missing", "alike"))
+    return pc.if_else(is_near(first), "same", rest)

@@ -9,8 +9,9 @@ All rows pass through here, and few of them are in question: Python sees only th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import ibis
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration_assets.stages.identities.components import Ints, connected
-from migration_assets.stages.identities.decide import LIKENESS, Decision, Facts, Likely, decided
+from migration_assets.stages.identities.decide import ANSWER, LIKENESS, Decision, Facts, Likely, decided
 from migration_assets.stages.identities.standing import PAIRS, Standing, kept_apart, pairs_by_key, standing_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ DOUBTS = pa.schema(
     {"a": pa.string(), "b": pa.string(), "rule": pa.string(), "probability": pa.float64(), "reason": pa.string()}
 )
 
+# What made one customer of two rows. Key: a, b, rule (customer_id). `kind`: `link`, `key`, `likeness` or `decision`;
+# `rule`: its name. Links are all there; of evidence only what brought two together that were not one already.
+TIES = pa.schema(
+    {"a": pa.string(), "b": pa.string(), "kind": pa.string(), "rule": pa.string(), "probability": pa.float64()}
+)
+
 # Gives the facts of some customer rows (table with customer_id).
 AskFacts = Callable[["ir.Table"], "FactRows"]
 # Gives pairs that look alike (likeness.PAIRS) among the rows.
@@ -46,7 +53,8 @@ AskLikeness = Callable[[Standing], pa.Table]
 class Resolved:
     """`identities`, one row for each customer row: customer_id (key), identity_id (the founder's customer_id), rule
     (names of the keys and links, `likeness` or `decision`, that tied the row to another, sorted, separated by spaces;
-    empty for a row that stands alone), members. `doubts` (DOUBTS): pairs that wait for a person.
+    empty for a row that stands alone), members. `doubts` (DOUBTS): pairs that wait for a person. `ties` (TIES): what
+    tied the rows of an identity together.
 
     The founder is the member whose system comes first in the plan's priority, then the lowest canonical key. Evidence
     and doubts name the founder of what links tie together, which speaks for all of it.
@@ -54,6 +62,7 @@ class Resolved:
 
     identities: ir.Table
     doubts: ir.Table
+    ties: ir.Table
 
 
 def resolve_identities(
@@ -71,23 +80,54 @@ def resolve_identities(
     pairs of customer keys that a person has decided, and whether they are one.
     """
     rows = standing_of(engine, identity, customers, raw)
-    likely = _by_keys(rows, pairs_by_key(engine, rows, identity.keys))
-    likely += _by_likeness(rows, alike(rows)) if alike is not None else []
     told = _answered(rows, answers or {})
+    likely = _by_keys(rows, pairs_by_key(engine, rows, identity.keys), told)
+    likely += _by_likeness(rows, alike(rows)) if alike is not None else []
     asked = _in_question(rows, likely, told)
     facts = _facts(engine, asked, ask) if likely else Facts()
     facts = replace(facts, apart=asked.numbers_of(kept_apart(engine, rows, identity)), answers=asked.answers(told))
     decision = decided(len(asked.standings), asked.links(), asked.likely(likely), facts, merge_at)
-    merged = [(int(asked.standings[p.a]), int(asked.standings[p.b]), p.rule) for p in decision.merged]
-    return Resolved(_identities(engine, rows, merged), engine.table(_doubts(asked, decision)))
+    merged = [replace(p, a=int(asked.standings[p.a]), b=int(asked.standings[p.b])) for p in decision.merged]
+    return Resolved(
+        identities=_identities(engine, rows, merged),
+        doubts=engine.table(_doubts(asked, decision)),
+        ties=engine.table(_ties(rows, merged)),
+    )
 
 
 # --- evidence ------------------------------------------------------------------------------------------------------
 
 
-def _by_keys(rows: Standing, pairs: pa.Table) -> list[Likely]:
+def _by_keys(rows: Standing, pairs: pa.Table, told: Mapping[tuple[int, int], bool]) -> list[Likely]:
     count = pairs.num_rows
-    return _spoken(rows, pairs["a"], pairs["b"], pairs["rule"].to_pylist(), [1.0] * count, [False] * count)
+    spoken = _spoken(rows, pairs["a"], pairs["b"], pairs["rule"].to_pylist(), [1.0] * count, [False] * count)
+    group = rows.group
+    answers = {(min(group[a], group[b]), max(group[a], group[b])): same for (a, b), same in told.items()}
+    return [Likely(a, b, 1.0, rule) for a, b, rule in around_parted(((p.a, p.b, p.rule) for p in spoken), answers)]
+
+
+def around_parted(
+    pairs: Iterable[tuple[int, int, str]], answers: Mapping[tuple[int, int], bool]
+) -> list[tuple[int, int, str]]:
+    """Pairs by keys, and more of them where a person has parted rows that have the same values.
+
+    A key ties each row to the first that has its values. When one of them is taken out, and be it the first, the others
+    still belong together: so each row that was parted from one of them, and the first that was not, is tied to all.
+    """
+    given, parted = list(pairs), {pair for pair, same in answers.items() if not same}
+    if not parted:
+        return given
+    ends = {end for pair in parted for end in pair}
+    stars: dict[tuple[str, int], list[int]] = {}
+    for first, other, rule in given:
+        stars.setdefault((rule, first), [first]).append(other)
+    more: set[tuple[int, int, str]] = set()
+    for (rule, _), star in stars.items():
+        named = [m for m in star if m in ends]
+        out = {end for pair in combinations(sorted(named), 2) if pair in parted for end in pair}
+        centres = [*out, *[m for m in star if m not in out][:1]] if out else []
+        more |= {(min(c, m), max(c, m), rule) for c in centres for m in star if c != m}
+    return [*given, *sorted(more - set(given))]
 
 
 def _by_likeness(rows: Standing, alike: pa.Table) -> list[Likely]:
@@ -199,9 +239,27 @@ def _doubts(asked: _InQuestion, decision: Decision) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=DOUBTS)
 
 
-def _identities(engine: DuckDBEngine, rows: Standing, merged: list[tuple[int, int, str]]) -> ir.Table:
-    a, b, rule = (list(column) for column in zip(*merged, strict=True)) if merged else ([], [], [])
-    tied = pa.concat_tables([rows.links, pa.table({"a": a, "b": b, "rule": rule}, schema=PAIRS)])
+def _ties(rows: Standing, merged: list[Likely]) -> pa.Table:
+    kinds = [p.rule if p.rule in (LIKENESS, ANSWER) else "key" for p in merged]
+    links, tied = rows.links.num_rows, _tied(rows, merged)
+    told = {
+        "a": rows.keys.take(pc.min_element_wise(tied["a"], tied["b"]).combine_chunks()),
+        "b": rows.keys.take(pc.max_element_wise(tied["a"], tied["b"]).combine_chunks()),
+        "kind": pa.array([*(["link"] * links), *kinds], pa.string()),
+        "rule": tied["rule"],
+        "probability": pa.array([*([1.0] * links), *(p.probability for p in merged)], pa.float64()),
+    }
+    return pa.table(told, schema=TIES).sort_by([(name, "ascending") for name in ("a", "b", "rule")])
+
+
+def _tied(rows: Standing, merged: list[Likely]) -> pa.Table:
+    """All that ties rows to each other (PAIRS): links first, then what was merged."""
+    columns = {"a": [p.a for p in merged], "b": [p.b for p in merged], "rule": [p.rule for p in merged]}
+    return pa.concat_tables([rows.links, pa.table(columns, schema=PAIRS)])
+
+
+def _identities(engine: DuckDBEngine, rows: Standing, merged: list[Likely]) -> ir.Table:
+    tied = _tied(rows, merged)
     founder = connected(len(rows), tied["a"].to_numpy(), tied["b"].to_numpy())
     frame = pa.table(
         {

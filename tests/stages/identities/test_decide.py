@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migration_assets.stages.identities.components import components
-from migration_assets.stages.identities.decide import Decision, Facts, Likely, decided
+from migration_assets.stages.identities.decide import Decision, Facts, Known, Likely, decided, objections
 
 NOTHING = Facts()
 
@@ -92,6 +92,14 @@ def test_a_newcomer_joins_one_customer_of_the_target_and_does_not_tie_two() -> N
     facts = Facts(loaded={0: "x", 1: "y"})
     done = decided(3, [], [alike(0, 2, 0.999), alike(1, 2, 0.995)], facts, merge_at=0.99)
     assert (merged(done), doubts(done)) == ([(0, 2)], [(1, 2, "both_loaded")])
+
+
+def test_all_that_stands_against_a_merge_is_told() -> None:
+    one = Known(True, frozenset({"basic"}), {"DE": frozenset({"1"})})
+    assert objections(one, Known(True, frozenset({"basic", "plus"}), {"DE": frozenset({"2"})})) == (
+        "two_payers", "same_plan_twice", "two_tax_ids",
+    )  # fmt: skip
+    assert objections(one, Known(False, frozenset({"plus"}), {"FR": frozenset({"2"})})) == ()
 
 
 def test_who_is_apart_is_like_nobody_and_neither_is_what_a_link_ties_to_them() -> None:

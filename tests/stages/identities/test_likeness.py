@@ -145,7 +145,7 @@ def test_less_alike_never_says_more() -> None:
     given = {"comparisons": [{"output_column_name": "city", "comparison_levels": levels}]}
     (made,) = tempered(given, frozenset())["comparisons"]
     exact, near = (level["m_probability"] / level["u_probability"] for level in made["comparison_levels"])
-    assert near == pytest.approx(exact)
+    assert near < exact and near == pytest.approx(exact, rel=0.01)
 
 
 def test_what_random_pairs_never_show_is_rare_and_not_impossible() -> None:

@@ -3,11 +3,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.models import Identity, IdentityKey, IdentityLink
+from migration_assets.stages.identities import decide
+from migration_assets.stages.identities.components import components
+from migration_assets.stages.identities.decide import Facts, Likely
 from migration_assets.stages.identities.facts import FactRows
-from migration_assets.stages.identities.resolve import resolve_identities
+from migration_assets.stages.identities.resolve import around_parted, resolve_identities
 
 IDENTITY = Identity(
     priority=("crm", "erp"),
@@ -148,3 +153,48 @@ def test_what_a_person_decided_ties_and_parts_by_key_in_whatever_order(engine, c
         "crm.a:3": ("crm.a:3", "decision"), "crm.a:4": ("crm.a:3", "decision"),
     }  # fmt: skip
     assert engine.count(found.doubts) == 0
+
+
+def test_what_tied_the_rows_of_an_identity_is_kept(engine, canonical) -> None:
+    rows = canonical("customer", *(customer(f"crm.a:{n}", email="j@x.example") for n in (1, 2)), customer("erp.c:7"))
+    raw = engine.table(pa.table({"_row": [3], "account": ["2"]}))
+    found = resolve_identities(engine, IDENTITY, rows, lambda _: raw, ask=lambda _: no_facts(engine))
+    ties = [tuple(r.values()) for r in engine.arrow(found.ties).to_pylist()]
+    assert ties == [("crm.a:1", "crm.a:2", "key", "mailbox", 1.0), ("crm.a:2", "erp.c:7", "link", "account", 1.0)]
+
+
+def taken_out(engine, canonical, answers, size=3):
+    """Identities of rows that share a mailbox, after these pairs were parted."""
+    rows = canonical("customer", *(customer(f"crm.a:{n}", email="j@x.example") for n in range(size)))
+    raw = engine.table(pa.table({"_row": pa.array([], pa.int64()), "account": pa.array([], pa.string())}))
+    apart = {(f"crm.a:{a}", f"crm.a:{b}"): False for a, b in answers}
+    found = resolve_identities(engine, IDENTITY, rows, lambda _: raw, ask=lambda _: no_facts(engine), answers=apart)
+    identities = {r["customer_id"]: r["identity_id"] for r in engine.arrow(found.identities).to_pylist()}
+    assert engine.count(found.doubts) == 0
+    return [int(identities[f"crm.a:{n}"][-1]) for n in range(size)]
+
+
+def test_one_of_three_is_taken_out_and_the_others_stay_together_be_it_the_founder(engine, canonical) -> None:
+    assert taken_out(engine, canonical, []) == [0, 0, 0]
+    assert taken_out(engine, canonical, [(0, 2), (1, 2)]) == [0, 0, 2]
+    assert taken_out(engine, canonical, [(0, 1), (1, 2)]) == [0, 1, 0]
+    assert taken_out(engine, canonical, [(0, 1), (0, 2)]) == [0, 1, 1]
+    assert taken_out(engine, canonical, [(0, 1), (0, 2), (1, 2)]) == [0, 1, 2]
+    assert taken_out(engine, canonical, [(0, 1), (0, 2), (0, 3)], size=4) == [0, 1, 1, 1]
+
+
+def test_pairs_by_keys_are_as_they_were_where_nobody_was_parted() -> None:
+    star = [(0, 1, "k"), (0, 2, "k"), (3, 4, "k")]
+    assert around_parted(star, {}) == around_parted(star, {(0, 1): True, (1, 3): False}) == star
+    assert around_parted(star, {(0, 1): False}) == [*star, (1, 2, "k")]
+
+
+@given(st.integers(2, 7), st.data())
+def test_whoever_is_taken_out_of_those_that_share_a_key_both_sides_stay_whole(size: int, data: st.DataObject) -> None:
+    out = data.draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=size - 1))
+    apart = {(min(a, b), max(a, b)): False for a in out for b in set(range(size)) - out}
+    pairs = [Likely(a, b, 1.0, rule) for a, b, rule in around_parted([(0, n, "k") for n in range(1, size)], apart)]
+    done = decide.decided(size, [], pairs, Facts(answers=apart), merge_at=1.0)
+    groups = components(size, [(p.a, p.b) for p in done.merged])
+    assert done.doubts == () and len(set(groups)) == 2
+    assert {groups[n] for n in out} == {min(out)}

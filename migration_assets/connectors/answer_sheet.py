@@ -1,0 +1,170 @@
+"""A workbook (.xlsx) that goes out with questions and comes back with answers. What the columns mean is not known here.
+
+Cells are text, whatever they look like. One that begins like a formula (`=`, `+`, `-`, `@`, tab, carriage return) is
+stored as text and marked as such (Excel's quote prefix), so that it is neither worked out when the file is opened nor
+when the cell is edited; the mark is no part of the value, which comes back as it went out. A formula that somebody
+typed in comes back as one and is told apart from text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from migration_assets.connectors.excel_source import check_archive
+from migration_assets.connectors.file_source import File
+from migration_assets.connectors.private_files import make_private
+from migration_assets.domain.errors import BadInput, SourceUnreadable
+
+_ROWS, _KEPT = "review", "export"
+_FORMULA_LIKE = ("=", "+", "-", "@", "\t", "\r")
+# What XML cannot hold; Excel would call the file damaged.
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_LONGEST, _MOST_BYTES = 32_767, 200_000_000
+_WIDEST = 40
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """One row as it came back. `number`: as Excel counts; `formulas`: columns that hold one instead of a value."""
+
+    number: int
+    cells: Mapping[str, str]
+    formulas: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet as it came back: its `rows`, and `kept`, what went out with it out of sight."""
+
+    rows: Sequence[SheetRow]
+    kept: Sequence[tuple[str, ...]] = field(default_factory=tuple)
+
+
+def as_cell(value: str) -> str:
+    """The text as a workbook can hold it: to XML a carriage return is a line feed, and it has no control characters."""
+    return _NO_TEXT.sub("\ufffd", re.sub("\r\n?", "\n", value))[:_LONGEST]
+
+
+def write_sheet(
+    path: Path,
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, str]],
+    *,
+    choices: Mapping[str, Sequence[str]],
+    free: Collection[str],
+    hidden: Collection[str] = (),
+    kept: Iterable[Sequence[str]] = (),
+) -> None:
+    """Write a new workbook that only its owner can read. `choices`: columns with a drop-down; only those and the `free`
+    ones can be typed into. BadInput when the file is there already: it may hold answers."""
+    from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.datavalidation import DataValidation
+
+    book = Workbook()
+    sheet: Any = book.active
+    sheet.title = _ROWS
+    _fill(sheet, [columns, *([row.get(c, "") for c in columns] for row in rows)])
+    for place, name in enumerate(columns, start=1):
+        letter, last = get_column_letter(place), max(sheet.max_row, 2)
+        sheet.column_dimensions[letter].hidden = name in hidden
+        sheet.column_dimensions[letter].width = min(max(len(name) + 4, 12), _WIDEST)
+        if name in choices:
+            listed = DataValidation(type="list", formula1=f'"{",".join(choices[name])}"', allow_blank=True)
+            listed.add(f"{letter}2:{letter}{last}")
+            sheet.add_data_validation(listed)
+        if name in choices or name in free:
+            for (cell,) in sheet.iter_rows(min_row=2, min_col=place, max_col=place):
+                cell.protection = _unlocked()
+    sheet.freeze_panes = "B2"
+    sheet.protection.sheet = True
+    memory: Any = book.create_sheet(_KEPT)
+    memory.sheet_state = "veryHidden"
+    _fill(memory, kept)
+    content = io.BytesIO()
+    book.save(content)
+    try:
+        make_private(path, content.getvalue())
+    except FileExistsError:
+        raise BadInput(
+            "the file is there already, and may hold answers", "Give another name, or take it away first."
+        ) from None
+    except OSError as error:
+        raise BadInput(f"the file cannot be written ({error.strerror})", "Name a file in a folder of yours.") from None
+
+
+def _unlocked() -> Any:
+    from openpyxl.styles import Protection
+
+    return Protection(locked=False)
+
+
+def _fill(sheet: Any, rows: Iterable[Sequence[str]]) -> None:
+    for number, row in enumerate(rows, start=1):
+        for place, value in enumerate(row, start=1):
+            cell = sheet.cell(number, place)
+            # `@`: Excel takes nothing in this cell for a number, a date or a formula.
+            cell.number_format = "@"
+            if value:
+                cell.value = as_cell(value)
+                cell.data_type = "s"
+                cell.quotePrefix = value.startswith(_FORMULA_LIKE)
+
+
+def read_sheet(path: Path, columns: Sequence[str]) -> Sheet:
+    """Rows of a workbook that `write_sheet` made, empty ones left out. BadInput when it is no workbook, or not with
+    these columns in this order."""
+    book = _opened(path)
+    if not {_ROWS, _KEPT} <= set(book.sheetnames):
+        raise BadInput("the workbook is none that was exported here", "Use the file of `cutover review export`.")
+    first, *rest = list(book[_ROWS].iter_rows()) or [()]
+    if [_text(c) for c in first] != list(columns):
+        raise BadInput(
+            "row 1: the columns are not those that were exported", "Leave columns and their names as they are."
+        )
+    rows = [_row(number, columns, cells) for number, cells in enumerate(rest, start=2)]
+    kept = [tuple(_text(c) for c in cells) for cells in book[_KEPT].iter_rows()]
+    return Sheet([r for r in rows if r.formulas or any(r.cells.values())], kept)
+
+
+def _opened(path: Path) -> Any:
+    from openpyxl import load_workbook
+
+    if not path.is_file():
+        raise BadInput("there is no such file", "Name the file that was exported and filled in.")
+    try:
+        check_archive(File(path, path.name), _MOST_BYTES)
+        with warnings.catch_warnings():
+            # openpyxl warns about styling it does not know; values do not depend on it.
+            warnings.simplefilter("ignore")
+            return load_workbook(path)
+    except SourceUnreadable as error:
+        raise BadInput(error.message, error.remedy) from None
+    except Exception as error:
+        # openpyxl raises whatever its parsers do (KeyError, ValueError, ParseError); none of it is the caller's.
+        raise BadInput(
+            f"the file is no readable workbook ({type(error).__name__})", "Save it again from Excel as .xlsx."
+        ) from None
+
+
+def _row(number: int, columns: Sequence[str], cells: Sequence[Any]) -> SheetRow:
+    by_name = dict(zip(columns, cells, strict=False))
+    return SheetRow(
+        number,
+        {name: _text(cell) for name, cell in by_name.items()},
+        tuple(name for name, cell in by_name.items() if cell.data_type == "f"),
+    )
+
+
+def _text(cell: Any) -> str:
+    value = cell.value
+    if value is None:
+        return ""
+    # Somebody may have had Excel turn a number kept as text into one.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

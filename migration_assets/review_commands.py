@@ -1,0 +1,141 @@
+"""The commands `cutover review ...`: what each takes. What it does is in `wiring.review` and the modules beside it.
+
+Heavy imports stay inside the commands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migration_assets.session import Place, actor, json_option, opened, plan_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.group()
+def review() -> None:
+    """Pairs of customers that a machine may not merge by itself: look at them, decide them, take merges back."""
+
+
+def _answer(
+    place: Place, as_json: bool, found: dict[str, Any], show: Callable[[Console, dict[str, Any]], None]
+) -> None:
+    if as_json:
+        click.echo(json.dumps({"ok": True} | found, indent=2))
+    else:
+        show(place.out, found)
+
+
+@review.command("list")
+@plan_option
+@click.option("--all", "everything", is_flag=True, help="Also those that are decided, or not found any more.")
+@json_option
+@click.pass_obj
+def review_list(place: Place, plan: str | None, everything: bool, as_json: bool) -> None:
+    """Cases that wait for a person, or for a second one, the most at stake first, then the likeliest."""
+    from migration_assets.wiring.review import cases_of
+    from migration_assets.wiring.review_views import print_cases
+
+    with opened(place.root, plan) as (workspace, _):
+        found = {"cases": cases_of(workspace, everything=everything)}
+        _answer(place, as_json, found, lambda out, f: print_cases(out, f["cases"], workspace.plan.file))
+
+
+@review.command("show")
+@plan_option
+@click.argument("case", type=int)
+@json_option
+@click.pass_obj
+def review_show(place: Place, plan: str | None, case: int, as_json: bool) -> None:
+    """Both customers of a case side by side, with personal values, why they may be one, and what a merge would bring
+    together; that you looked is logged."""
+    from migration_assets.wiring.review import both_of
+    from migration_assets.wiring.review_views import print_both
+
+    with opened(place.root, plan) as (workspace, _):
+        found = both_of(workspace, case, actor())
+        _answer(place, as_json, found, lambda out, f: print_both(out, f, workspace.plan.file))
+
+
+@review.command("decide")
+@plan_option
+@click.argument("case", type=int)
+@click.argument("answer", type=click.Choice(["same", "apart", "open"]))
+@click.option("--reason", required=True, help="Why; it is kept in the audit log.")
+@json_option
+@click.pass_obj
+def review_decide(place: Place, plan: str | None, case: int, answer: Any, reason: str, as_json: bool) -> None:
+    """Decide a case: one customer (`same`), two (`apart`), or take an answer back (`open`). The next run goes by it,
+    where the plan asks for four eyes once a second person has given the same answer."""
+    from migration_assets.wiring.review import decide
+    from migration_assets.wiring.review_views import print_decided
+
+    with opened(place.root, plan) as (workspace, _):
+        found = decide(workspace, case, answer, by=actor(), reason=reason)
+    _answer(place, as_json, found, print_decided)
+
+
+@review.command("export")
+@plan_option
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+@click.pass_obj
+def review_export(place: Place, plan: str | None, file: Path, as_json: bool) -> None:
+    """Write what waits for a person to a spreadsheet (.xlsx) to be filled in. It holds personal data; that you took it
+    is logged."""
+    from migration_assets.wiring.review_sheet import export
+    from migration_assets.wiring.review_views import print_export
+
+    with opened(place.root, plan) as (workspace, _):
+        found = export(workspace, file, actor())
+    _answer(place, as_json, found, print_export)
+
+
+@review.command("import")
+@plan_option
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+@click.pass_obj
+def review_import(place: Place, plan: str | None, file: Path, as_json: bool) -> None:
+    """Take over the answers of a spreadsheet that was exported, all or none, as yours."""
+    from migration_assets.wiring.review_sheet import import_
+    from migration_assets.wiring.review_views import print_import
+
+    with opened(place.root, plan) as (workspace, _):
+        found = import_(workspace, file, actor())
+    _answer(place, as_json, found, print_import)
+
+
+@review.command("unmerge")
+@plan_option
+@click.argument("customer")
+@click.option("--member", default=None, help="Take out this row only, with what the source ties to it.")
+@click.option("--reason", default=None, help="Why; it is kept in the audit log.")
+@click.option("--dry-run", is_flag=True, help="Only say what would come apart.")
+@json_option
+@click.pass_obj
+def review_unmerge(
+    place: Place,
+    plan: str | None,
+    customer: str,
+    member: str | None,
+    reason: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Take apart what was merged into a customer, named by the key of any of its rows (`crm.accounts:12`) or by its id
+    in the target. The next run does it; what the source itself ties stays together."""
+    from migration_assets.wiring.review_views import print_unmerge
+    from migration_assets.wiring.unmerge import unmerge
+
+    if reason is None and not dry_run:
+        raise click.UsageError("Say with --reason why they are not one customer, or look first with --dry-run.")
+    with opened(place.root, plan) as (workspace, _):
+        found = unmerge(workspace, customer, member=member, reason=None if dry_run else reason, by=actor())
+    _answer(place, as_json, found, print_unmerge)

@@ -1,0 +1,120 @@
+"""The stage as a whole, on a real control database: what it leaves behind of its verdicts, and in the queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+from plan_in_code import constants_of, feed_of, field_of, plan_of, raw_rows, table_of
+
+from migration_assets.control import ControlDatabase, ReviewQueue, migrate
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.domain.canonical.model import PROVENANCE
+from migration_assets.engine.schema import schema_of
+from migration_assets.plan.models import Identity, IdentityKey, Matching
+from migration_assets.stages.identities import assets
+from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.environment import Environment
+from migration_assets.wiring.stage import StageOutput
+from migration_assets.wiring.workspace import Workspace
+
+AS_OF = datetime(2026, 6, 30, tzinfo=UTC)
+TABLES = {
+    "crm.a": table_of("customer", "self"),
+    "erp.bills": table_of("invoice", "account", account="crm.a"),
+}
+CUSTOMER, BILL = feed_of("customer", "customer", "crm.a"), feed_of("bill", "invoice", "erp.bills")
+FIELDS = [
+    field_of(BILL, "customer_id", "account", "reference", table="crm.a"),
+    field_of(BILL, "total_minor", "minor", "integer"),
+    *constants_of(
+        BILL, number="R", currency="EUR", status="paid", subtotal_minor=0, tax_minor=0, issued_on="2026-02-01"
+    ),
+]
+KEY = IdentityKey(name="mailbox", entity="customer", fields=("email",), reason="Same mailbox.")
+NAMES = ("Ada", "Bea", "Cleo", "Dora", "Eve", "Fay", "Gil", "Hal", "Ida", "Jo")
+
+
+def people() -> list[dict[str, Any]]:
+    """Sixty people, every second one twice; every fourth of the copies has moved and has a typing slip."""
+    rows = []
+    for n in range(60):
+        row = {
+            "customer_id": f"crm.a:{n:02}", "kind": "person", "given_name": f"{NAMES[n % 10]}{n % 7}",
+            "family_name": f"Quill{n * 37 % 60}", "birth_date": date(1950 + n % 45, 1 + n % 9, 10 + n % 18),
+            "phone": f"+49301234{n:03}", "status": "active", "email": f"mail{n}@x.example",
+        }  # fmt: skip
+        rows.append(row)
+        if n % 2:
+            slip = {"family_name": f"Quilt{n * 37 % 60}", "phone": None} if n % 4 == 1 else {}
+            rows.append({**row, **slip, "customer_id": f"crm.a:{n:02}x", "email": None})
+    return rows
+
+
+@pytest.fixture
+def done(server: str, database: str, tmp_path: Path) -> Iterator[tuple[StageCall, StageOutput]]:
+    """The stage after it ran; customers 03 and 03x were both billed."""
+    migrate(database)
+    plan = plan_of(TABLES, feeds=[CUSTOMER, BILL], mapping=FIELDS)
+    identity = Identity(priority=("crm",), keys=(KEY,), matching=Matching())
+    file = plan.file.model_copy(update={"as_of": AS_OF, "identity": identity})
+    environment = Environment(tmp_path, "coded", tmp_path / "home", server)
+    workspace = Workspace(plan.model_copy(update={"file": file}), environment)
+    workspace.__dict__["control"] = ControlDatabase(database)
+    nothing: Any = None
+    with workspace.engine() as engine:
+        schema = schema_of((*ENTITIES["customer"].fields, *PROVENANCE)).to_pyarrow()
+        rows = [
+            {**row, "source_system": "crm", "source_table": "a", "source_id": row["customer_id"][6:], "source_row": n}
+            for n, row in enumerate(people(), start=1)
+        ]
+        parties = workspace.store.file("standardized_parties", GLOBAL, "customer")
+        engine.write(engine.table(pa.Table.from_pylist(rows, schema=schema)), parties)
+        accounts = raw_rows(engine, *({"id": r["source_id"]} for r in rows))
+        bills = [{"id": "1", "account": "03", "minor": "100"}, {"id": "2", "account": "03x", "minor": "7"}]
+        engine.write(accounts, workspace.store.golden_file("S1", "crm.a"))
+        engine.write(raw_rows(engine, *bills), workspace.store.golden_file("S1", "erp.bills"))
+        workspace.store.make_current("S1")
+        call = StageCall(workspace, engine, GLOBAL, {}, lambda _: None, "run", nothing)
+        yield call, assets._identify(call)
+
+
+def rows_of(call: StageCall, table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = call.engine.arrow(call.rows("customer_identities", table)).to_pylist()
+    return found
+
+
+def test_the_stage_keeps_why_it_merged_and_why_it_asks(done: tuple[StageCall, StageOutput]) -> None:
+    call, output = done
+    output.publish()
+    doubts, ties = rows_of(call, "doubts"), rows_of(call, "ties")
+    assert len(ties) >= 10 and {t["kind"] for t in ties} == {"likeness"}
+    explained = {(e["a"], e["b"]) for e in rows_of(call, "evidence")}
+    assert explained == {(r["a"], r["b"]) for r in (*doubts, *ties)}
+    (payers,) = [d for d in doubts if d["reason"] == "two_payers"]
+    assert (payers["a"], payers["b"]) == ("crm.a:03", "crm.a:03x")
+    assert [(s["currency"], s["stake_minor"]) for s in rows_of(call, "stakes")] == [("EUR", 7)]
+    first, *_ = ReviewQueue(call.workspace.control, "coded").cases()
+    assert (first.a, first.b, dict(first.stakes), str(first.rank)) == ("crm.a:03", "crm.a:03x", {"EUR": 7}, "0.07")
+
+
+def test_the_model_lies_beside_the_rows_and_neither_it_nor_the_metadata_names_anybody(
+    done: tuple[StageCall, StageOutput],
+) -> None:
+    _, output = done
+    (path,) = [v for k, v in output.metadata.items() if k.startswith("model of")]
+    assert isinstance(path, dg.PathMetadataValue)
+    file = Path(str(path.value))
+    assert file.name == "model_person.json" and file.stat().st_mode & 0o777 == 0o600
+    model = file.read_text(encoding="utf-8")
+    assert "comparisons" in json.loads(model)
+    told = model + repr(output.metadata)
+    values = {str(v) for row in people() for k, v in row.items() if v and k not in ("kind", "status")}
+    assert len(values) > 200 and not [v for v in values if v in told]

@@ -1,0 +1,410 @@
+"""Reviewing on a real control database: what is shown of a case, a spreadsheet out and back, merges taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from openpyxl import load_workbook
+from plan_in_code import constants_of, feed_of, field_of, plan_of, raw_rows, table_of
+
+from migration_assets.control import ControlDatabase, Doubted, migrate
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.domain.canonical.model import PROVENANCE
+from migration_assets.domain.errors import BadInput
+from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.engine.schema import schema_of
+from migration_assets.plan.models import Identity, IdentityKey, Review
+from migration_assets.stages.identities.evidence import EVIDENCE
+from migration_assets.stages.identities.resolve import TIES
+from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring import review, review_sheet
+from migration_assets.wiring.environment import Environment
+from migration_assets.wiring.unmerge import parting, unmerge
+from migration_assets.wiring.workspace import Workspace
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TABLES = {
+    "crm.a": table_of("customer", "self"),
+    "erp.subs": table_of("subscription", "account", account="crm.a"),
+    "erp.items": table_of("subscription_item", "sub", sub="erp.subs"),
+    "erp.bills": table_of("invoice", "account", account="crm.a"),
+}
+SUB, ITEM = feed_of("sub", "subscription", "erp.subs"), feed_of("item", "subscription_item", "erp.items")
+BILL = feed_of("bill", "invoice", "erp.bills")
+FIELDS = [
+    field_of(SUB, "customer_id", "account", "reference", table="crm.a"),
+    *(field_of(SUB, name, name, "copy") for name in ("status", "plan_code")),
+    *constants_of(SUB, currency="EUR", interval="month", starts_at="2026-01-01T00:00:00Z"),
+    field_of(ITEM, "subscription_id", "sub", "reference", table="erp.subs"),
+    field_of(ITEM, "recurring_minor", "minor", "integer"),
+    *constants_of(ITEM, product_code="base", kind="base", quantity=1, currency="EUR"),
+    field_of(BILL, "customer_id", "account", "reference", table="crm.a"),
+    field_of(BILL, "status", "status", "copy"),
+    field_of(BILL, "total_minor", "minor", "integer"),
+    *constants_of(BILL, number="R", currency="EUR", subtotal_minor=0, tax_minor=0, issued_on="2026-02-01"),
+]
+RAW = {
+    "subs": [
+        {"id": "1", "account": "1", "status": "active", "plan_code": "basic"},
+        {"id": "2", "account": "2", "status": "active", "plan_code": "basic"},
+        {"id": "3", "account": "2", "status": "ended", "plan_code": "plus"},
+    ],
+    "items": [{"id": "1", "sub": "1", "minor": "500"}, {"id": "2", "sub": "2", "minor": "700"}],
+    "bills": [
+        {"id": "1", "account": "1", "status": "open", "minor": "500"},
+        {"id": "2", "account": "2", "status": "paid", "minor": "700"},
+        {"id": "3", "account": "2", "status": "overdue", "minor": "30"},
+    ],
+}
+KEY = IdentityKey(name="mailbox", entity="customer", fields=("email",), reason="Same mailbox.")
+DOUBTS = [
+    Doubted("crm.a:1", "crm.a:2", "mailbox", 1.0, "two_payers", {"EUR": 8400}),
+    Doubted("crm.a:3", "crm.a:4", "likeness", 0.71, "unsure"),
+]
+NAMES = {1: "Ann Lee", 2: "=cmd|'/c calc'!A1", 3: "Bo Chu", 4: "Bo Chou", 5: "Cy", 6: "Cy", 7: "Cy"}
+
+
+def account(number: int) -> str:
+    return f"crm.a:{number}"
+
+
+@pytest.fixture
+def made(database: str, tmp_path: Path) -> Iterator[Callable[..., Workspace]]:
+    """`made(four_eyes=True)`: a plan that ran once, on snapshot S1. Customers 5, 6 and 7 were merged, 7 by a link."""
+    migrate(database)
+
+    def workspace(**review_keys: Any) -> Workspace:
+        plan = plan_of(TABLES, feeds=[SUB, ITEM, BILL], mapping=FIELDS)
+        identity = Identity(priority=("crm",), keys=(KEY,), review=Review(**review_keys))
+        file = plan.file.model_copy(update={"as_of": NOW, "identity": identity})
+        environment = Environment(tmp_path, "coded", tmp_path / "home", "postgresql://nobody@localhost/none")
+        made = Workspace(plan.model_copy(update={"file": file}), environment)
+        made.__dict__["control"] = ControlDatabase(database)
+        return made
+
+    ran = workspace()
+    with ran.engine() as engine:
+        _write(ran, engine)
+    review.queue_of(ran).put(DOUBTS, "S1", NOW)
+    yield workspace
+
+
+def _write(ran: Workspace, engine: DuckDBEngine) -> None:
+    def put(asset: str, name: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+        engine.write(engine.table(pa.Table.from_pylist(rows, schema=schema)), ran.store.file(asset, GLOBAL, name))
+
+    fields = (*ENTITIES["customer"].fields, *PROVENANCE)
+    customers = [{"customer_id": account(n), "name": name, "email": "a@x.example"} for n, name in NAMES.items()]
+    put("standardized_parties", "customer", customers, schema_of(fields).to_pyarrow())
+    founder = {6: 5, 7: 5}
+    keys = pa.schema(dict.fromkeys(("customer_id", "identity_id"), pa.string()))
+    identities = [{"customer_id": account(n), "identity_id": account(founder.get(n, n))} for n in NAMES]
+    put("customer_identities", "identities", identities, keys)
+    put("customer_identities", "ties", [
+        {"a": account(5), "b": account(6), "kind": "key", "rule": "mailbox", "probability": 1.0},
+        {"a": account(5), "b": account(7), "kind": "link", "rule": "account", "probability": 1.0},
+    ], TIES)  # fmt: skip
+    put("customer_identities", "evidence", [
+        {"a": account(3), "b": account(4), "field": "given_name", "level": "same", "weight": 5.0},
+        {"a": account(3), "b": account(4), "field": "family_name", "level": "alike", "weight": 2.0},
+        {"a": account(3), "b": account(6), "field": "family_name", "level": "differs", "weight": -2.0},
+    ], EVIDENCE)  # fmt: skip
+    columns = ("id", "account", "sub", "status", "plan_code", "minor")
+    for table in TABLES:
+        rows = raw_rows(engine, *RAW.get(table.partition(".")[2], ()), columns=columns)
+        engine.write(rows, ran.store.golden_file("S1", table))
+    ran.store.make_current("S1")
+
+
+@pytest.fixture
+def workspace(made: Callable[..., Workspace]) -> Workspace:
+    return made()
+
+
+def case_of(workspace: Workspace, a: int) -> int:
+    (found,) = [c["case"] for c in review.cases_of(workspace, everything=True) if c["a"] == account(a)]
+    return int(found)
+
+
+def decisions(workspace: Workspace) -> dict[tuple[str, str], bool]:
+    return dict(review.queue_of(workspace).decisions())
+
+
+# --- one case ------------------------------------------------------------------------------------------------------
+
+
+def test_a_case_shows_what_each_holds_what_both_would_hold_and_what_stands_against(workspace: Workspace) -> None:
+    shown = review.both_of(workspace, case_of(workspace, 1), "kim")
+    held = shown["holdings"]
+    assert held["a"]["subscriptions"] == [{"status": "active", "plan": "basic", "count": 1}]
+    assert held["merged"] == {
+        "members": [account(1), account(2)],
+        "subscriptions": [
+            {"status": "active", "plan": "basic", "count": 2}, {"status": "ended", "plan": "plus", "count": 1},
+        ],
+        "recurring_year": [{"currency": "EUR", "amount_minor": 14_400}],
+        "invoiced_year": [{"currency": "EUR", "amount_minor": 1_230}],
+        "open_invoices": [{"currency": "EUR", "count": 2, "amount_minor": 530}],
+        "credit": [],
+    }  # fmt: skip
+    assert [a["reason"] for a in shown["against"]] == ["two_payers", "same_plan_twice"]
+    assert shown["key"] == {"name": "mailbox", "fields": ["email"], "reason": "Same mailbox."}
+    assert shown["stakes"] == [{"currency": "EUR", "stake_minor": 8400}]
+
+
+def test_likeness_is_told_field_by_field_for_this_pair_alone(workspace: Workspace) -> None:
+    shown = review.both_of(workspace, case_of(workspace, 3), "kim")
+    assert [w["words"] for w in shown["weights"]] == [
+        "same given name: speaks 32 to 1 for one customer",
+        "family name alike: speaks 4 to 1 for one customer",
+    ]
+    assert shown["key"] is None and shown["against"] == []
+
+
+def test_who_looked_is_logged_and_nobody_looked_at_is(workspace: Workspace) -> None:
+    review.both_of(workspace, case_of(workspace, 1), "kim")
+    (entry,) = [e for e in workspace.control.audit_entries() if e.action == "review_viewed"]
+    assert entry.actor == "kim" and not [n for n in NAMES.values() if n in str(entry)]
+
+
+# --- a spreadsheet out and back --------------------------------------------------------------------------------------
+
+Edit = Callable[[Any], None]
+
+
+def exported(workspace: Workspace, tmp_path: Path) -> Path:
+    file = tmp_path / "cases.xlsx"
+    assert review_sheet.export(workspace, file, "kim")["cases"] == 2
+    return file
+
+
+def cell(sheet: Any, row: int, column: str) -> Any:
+    return sheet.cell(row, review_sheet.COLUMNS.index(column) + 1)
+
+
+def fill(file: Path, **cells: Any) -> Path:
+    """`fill(file, answer2="same")`: column and row, as Excel counts."""
+    book = load_workbook(file)
+    for place, value in cells.items():
+        cell(book["review"], int(place[-1]), place[:-1]).value = value
+    book.save(file)
+    return file
+
+
+def test_answers_of_a_sheet_are_taken_over_as_those_of_whoever_imports_it(workspace: Workspace, tmp_path: Path) -> None:
+    file = fill(exported(workspace, tmp_path), answer2=" Same ", reason2="-5 years with us", answer3="", reason3=None)
+    done = review_sheet.import_(workspace, file, "lee")
+    assert done == {"decided": 1, "proposed": 0, "reopened": 0, "left": 1}
+    assert decisions(workspace) == {(account(1), account(2)): True}
+    told = {e.action: (e.actor, e.detail) for e in workspace.control.audit_entries()}
+    assert told["review_exported"] == ("kim", {"cases": 2}) and told["review_imported"] == ("lee", done)
+    assert told["review_decided"][1]["reason"] == "-5 years with us"
+
+
+def test_the_sheet_shows_both_sides_and_works_nothing_out(workspace: Workspace, tmp_path: Path) -> None:
+    sheet = load_workbook(exported(workspace, tmp_path))["review"]
+    shown = {c: cell(sheet, 2, c).value for c in review_sheet.COLUMNS}
+    assert (shown["name a"], shown["name b"]) == (NAMES[1], NAMES[2])
+    assert cell(sheet, 2, "name b").data_type == "s" and cell(sheet, 2, "name b").quotePrefix
+    assert (shown["stake"], shown["evidence"], shown["why"]) == ("84.00 EUR", "mailbox", "both have been billed")
+
+
+def _swap_rows(book: Any) -> None:
+    sheet = book["review"]
+    rows = [[c.value for c in sheet[n]] for n in (2, 3)]
+    for number, values in zip((3, 2), rows, strict=True):
+        for place, value in enumerate(values, start=1):
+            sheet.cell(number, place).value = value
+
+
+def test_sorting_the_rows_does_no_harm(workspace: Workspace, tmp_path: Path) -> None:
+    file = fill(exported(workspace, tmp_path), answer2="same", reason2="One.", answer3="apart", reason3="Two.")
+    book = load_workbook(file)
+    _swap_rows(book)
+    book.save(file)
+    review_sheet.import_(workspace, file, "lee")
+    assert decisions(workspace) == {(account(1), account(2)): True, (account(3), account(4)): False}
+
+
+def _set(column: str, value: Any, row: int = 2) -> Edit:
+    return lambda book: setattr(cell(book["review"], row, column), "value", value)
+
+
+def _copy_row(book: Any) -> None:
+    for place, c in enumerate(book["review"][2], start=1):
+        book["review"].cell(4, place).value = c.value
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (_set("case", "77"), "row 2: no such case went out"),
+        (_set("a", "crm.a:9"), "row 2: the keys of case"),
+        (_set("fingerprint", "0" * 64), "row 2: the keys of case"),
+        (lambda book: book["review"].delete_rows(3), "its row is missing"),
+        (_set("case", "78", row=4), "row 4: no such case went out"),
+        (_copy_row, "row 4: case . stands in row 2 already"),
+        (_set("answer", "maybe"), "row 2: the answer is neither"),
+        (_set("answer", "open"), "row 2: the answer is neither"),
+        (_set("reason", None), "row 2: an answer without a reason"),
+        (_set("reason", "Why.", row=3), "row 3: a reason without an answer"),
+        (_set("reason", "=1+1"), "row 2: reason is a formula"),
+        (lambda book: book.remove(book["export"]), "none that was exported"),
+        (lambda book: setattr(book["export"]["B1"], "value", "telco"), "of plan telco"),
+        (lambda book: setattr(book["export"]["B2"], "value", "S0"), "stale: it is about snapshot S0"),
+        (lambda book: book["export"].delete_rows(1, 2), "none that was exported"),
+    ],
+)
+def test_a_sheet_that_is_not_as_it_went_out_is_refused_whole(
+    workspace: Workspace, tmp_path: Path, edit: Edit, said: str
+) -> None:
+    file = fill(exported(workspace, tmp_path), answer2="same", reason2="Good.")
+    book = load_workbook(file)
+    edit(book)
+    book.save(file)
+    with pytest.raises(BadInput, match=said):
+        review_sheet.import_(workspace, file, "lee")
+    assert decisions(workspace) == {}
+
+
+def _answered(workspace: Workspace) -> None:
+    review.decide(workspace, case_of(workspace, 1), "apart", by="max", reason="Told so.")
+
+
+def _other_evidence(workspace: Workspace) -> None:
+    review.queue_of(workspace).put([replace(DOUBTS[0], probability=0.98), DOUBTS[1]], "S1", NOW)
+
+
+def _other_stake(workspace: Workspace) -> None:
+    review.queue_of(workspace).put([replace(DOUBTS[0], stakes={"EUR": 8401}), DOUBTS[1]], "S1", NOW)
+
+
+def _gone(workspace: Workspace) -> None:
+    review.queue_of(workspace).put(DOUBTS[1:], "S1", NOW)
+
+
+def _new_snapshot(workspace: Workspace) -> None:
+    workspace.store.make_current("S2")
+
+
+def _customer_changed(workspace: Workspace) -> None:
+    file = workspace.store.file("standardized_parties", GLOBAL, "customer")
+    with workspace.engine() as engine:
+        rows = engine.arrow(engine.read(file)).to_pylist()
+    rows[0]["name"] = "Ann Lie"
+    fields = (*ENTITIES["customer"].fields, *PROVENANCE)
+    with workspace.engine() as engine:
+        engine.write(engine.table(pa.Table.from_pylist(rows, schema=schema_of(fields).to_pyarrow())), file)
+
+
+@pytest.mark.parametrize(
+    ("happened", "said"),
+    [
+        (_answered, "does not wait any more"),
+        (_gone, "does not wait any more"),
+        (_other_evidence, "has changed since"),
+        (_other_stake, "has changed since"),
+        (_customer_changed, "has changed since"),
+        (_new_snapshot, "there is a newer one, S2"),
+    ],
+)
+def test_a_sheet_about_something_that_has_changed_is_stale(
+    workspace: Workspace, tmp_path: Path, happened: Callable[[Workspace], None], said: str
+) -> None:
+    file = fill(exported(workspace, tmp_path), answer2="same", reason2="Good.", answer3="same", reason3="Good.")
+    happened(workspace)
+    before = decisions(workspace)
+    with pytest.raises(BadInput, match=said):
+        review_sheet.import_(workspace, file, "lee")
+    assert decisions(workspace) == before
+
+
+def test_a_sheet_asks_for_four_eyes_as_the_plan_does(made: Callable[..., Workspace], tmp_path: Path) -> None:
+    workspace = made(four_eyes={"EUR": "84.00"})
+    file = fill(exported(workspace, tmp_path), answer2="same", reason2="One.", answer3="apart", reason3="Two.")
+    assert review_sheet.import_(workspace, file, "kim") == {"decided": 1, "proposed": 1, "reopened": 0, "left": 0}
+    assert decisions(workspace) == {(account(3), account(4)): False}
+    with pytest.raises(BadInput, match="has changed since"):
+        review_sheet.import_(workspace, file, "lee")
+    again = tmp_path / "again.xlsx"
+    assert review_sheet.export(workspace, again, "lee")["cases"] == 1
+    assert "waits for a second person: same (kim)" in cell(load_workbook(again)["review"], 2, "so far").value
+    fill(again, answer2="same", reason2="Indeed.")
+    with pytest.raises(BadInput, match="four eyes"):
+        review_sheet.import_(workspace, again, "kim")
+    assert review_sheet.import_(workspace, again, "lee")["decided"] == 1
+
+
+def test_with_nothing_to_answer_there_is_no_sheet(workspace: Workspace, tmp_path: Path) -> None:
+    review.queue_of(workspace).put([], "S1", NOW)
+    file = tmp_path / "none.xlsx"
+    assert review_sheet.export(workspace, file, "kim") == {"file": None, "cases": 0} and not file.exists()
+
+
+# --- merges taken apart ----------------------------------------------------------------------------------------------
+
+
+def test_what_links_tie_stays_together_and_all_else_comes_apart() -> None:
+    way = parting(["f", "m", "n", "l"], [("f", "l")])
+    assert way.parts == (("f", "l"), ("m",), ("n",))
+    assert way.pairs == (("f", "m"), ("f", "n"), ("l", "m"), ("l", "n"), ("m", "n"))
+
+
+def test_one_member_goes_with_what_is_linked_to_it_be_it_the_founder() -> None:
+    assert parting(["f", "m", "n"], [], "m").parts == (("f", "n"), ("m",))
+    assert parting(["f", "m", "n"], [], "f").pairs == (("f", "m"), ("f", "n"))
+    assert parting(["f", "m", "n", "l"], [("m", "l")], "l").parts == (("f", "n"), ("m", "l"))
+
+
+def test_what_only_links_tie_cannot_be_parted() -> None:
+    with pytest.raises(BadInput, match="the source itself ties"):
+        parting(["f", "m", "l"], [("m", "l"), ("f", "m")])
+
+
+def test_an_unmerge_says_what_it_would_do_and_does_it_for_a_reason(workspace: Workspace) -> None:
+    planned = unmerge(workspace, account(6), member=None, reason=None, by="kim")
+    assert planned["parts"] == [[account(5), account(7)], [account(6)]] and planned["effect"] == "planned"
+    assert planned["pairs"] == [
+        {"a": account(5), "b": account(6), "evidence": "mailbox"},
+        {"a": account(6), "b": account(7), "evidence": "over_others"},
+    ]
+    assert planned["stays_together"] == [{"a": account(5), "b": account(7), "rule": "account"}]
+    assert decisions(workspace) == {}
+    done = unmerge(workspace, account(6), member=None, reason="Two people.", by="kim")
+    assert done == planned | {"effect": "decided"}
+    assert decisions(workspace) == {(account(5), account(6)): False, (account(6), account(7)): False}
+
+
+def test_an_unmerge_waits_for_a_second_person_where_the_plan_asks_for_one(made: Callable[..., Workspace]) -> None:
+    workspace = made(four_eyes=True)
+    assert unmerge(workspace, account(5), member=None, reason="Two.", by="kim")["effect"] == "proposed"
+    assert decisions(workspace) == {}
+    assert unmerge(workspace, account(5), member=None, reason="Two.", by="lee")["effect"] == "decided"
+    assert len(decisions(workspace)) == 2
+
+
+def test_rows_of_a_run_that_kept_no_ties_are_not_taken_for_unlinked(workspace: Workspace) -> None:
+    workspace.store.file("customer_identities", GLOBAL, "ties").unlink()
+    with pytest.raises(BadInput, match="not kept what tied"):
+        unmerge(workspace, account(5), member=None, reason="Two.", by="kim")
+    assert decisions(workspace) == {}
+
+
+@pytest.mark.parametrize(
+    ("customer", "member", "said"),
+    [
+        ("crm.a:404", None, "no such customer"),
+        ("Cy", None, "no such customer"),
+        ("crm.a:1", None, "nothing was merged"),
+        ("crm.a:5", "crm.a:1", "no row of this customer"),
+    ],
+)
+def test_an_unmerge_of_nobody_is_refused(workspace: Workspace, customer: str, member: str | None, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        unmerge(workspace, customer, member=member, reason="Two.", by="kim")
