@@ -26,6 +26,7 @@ from migration_assets.stages.identities.resolve import resolve_identities
 from migration_assets.stages.identities.stakes import Groups, by_pair, staked
 from migration_assets.stages.identities.standing import Standing
 from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.identity_views import identities_shown
 from migration_assets.wiring.lineage import entity_schema, mapping_lineage
 from migration_assets.wiring.metadata import markdown_table, row_counts
 from migration_assets.wiring.stage import StageOutput, StageSpec
@@ -116,15 +117,9 @@ def _identify(call: StageCall) -> StageOutput:
     waiting = call.engine.arrow(call.engine.read(tables["doubts"])).to_pylist()
     alike = likeness.scored if likeness else {}
     _write_reasons(call, feeds, waiting, tables, alike)
-    kept = call.engine.read(tables["identities"])
-    sizes = kept.group_by("members").aggregate(rows=kept.count()).order_by("members")
-    by_size = [(r["members"], r["rows"] // r["members"]) for r in call.engine.arrow(sizes).to_pylist()]
     metadata = {
         **row_counts({"identities": rows}, partitioned=False),
-        "customers": sum(n for _, n in by_size),
-        "rows merged into another": rows - sum(n for _, n in by_size),
-        "identities by size": markdown_table(("rows of one customer", "customers"), by_size),
-        **_waiting(call, tables["doubts"]),
+        **identities_shown(call.engine, {n: call.engine.read(f) for n, f in tables.items()} | {"customer": customers}),
         **_models(call, alike),
     }
 
@@ -205,13 +200,3 @@ def _models(call: StageCall, alike: dict[str, Scored]) -> dict[str, object]:
             write_private(file, model_text(alike[kit].model))
             found[f"model of a {kit}"] = dg.MetadataValue.path(str(file))
     return found
-
-
-def _waiting(call: StageCall, doubts: Path) -> dict[str, object]:
-    rows = call.engine.read(doubts)
-    counted = rows.group_by(["reason", "rule"]).aggregate(pairs=rows.count()).order_by(["reason", "rule"])
-    listed = [(r["reason"], r["rule"], r["pairs"]) for r in call.engine.arrow(counted).to_pylist()]
-    return {
-        "pairs that wait for a person": sum(n for *_, n in listed),
-        "why they wait": markdown_table(("reason", "evidence", "pairs"), listed),
-    }

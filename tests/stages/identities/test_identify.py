@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -115,6 +116,9 @@ def test_the_model_lies_beside_the_rows_and_neither_it_nor_the_metadata_names_an
     assert file.name == "model_person.json" and file.stat().st_mode & 0o777 == 0o600
     model = file.read_text(encoding="utf-8")
     assert "comparisons" in json.loads(model)
-    told = model + repr(output.metadata)
+    shown = [str(v.value) for v in output.metadata.values() if isinstance(v, dg.MarkdownMetadataValue)]
+    drawn = [base64.b64decode(text.partition("base64,")[2].rstrip(")")).decode() for text in shown if "base64," in text]
+    assert len(drawn) == 2, "how many rows customers have, and what speaks for a pair"
+    told = model + repr(output.metadata) + "".join(drawn)
     values = {str(v) for row in people() for k, v in row.items() if v and k not in ("kind", "status")}
     assert len(values) > 200 and not [v for v in values if v in told]

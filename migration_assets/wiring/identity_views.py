@@ -1,0 +1,96 @@
+"""What the UI shows of who is who: how many rows a customer has, what was merged and why, what speaks for a pair.
+
+Rows are named by their surrogate (`crm.accounts#12`), never by key or value; who is behind one is for `cutover review`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from migration_assets.stages.identities.evidence import PRIOR, in_words
+from migration_assets.wiring.charts import bars, picture
+from migration_assets.wiring.metadata import markdown_table
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+
+# So many merges are listed, those a person would look at first: the least sure ones.
+_LISTED = 40
+
+
+def identities_shown(engine: DuckDBEngine, tables: Mapping[str, ir.Table]) -> dict[str, Any]:
+    """Metadata of `customer_identities`. `tables`: identities, doubts, ties, evidence, stakes, and the standardized
+    customer."""
+    return {
+        **_sizes(engine, tables["identities"]),
+        **_waiting(engine, tables["doubts"]),
+        **_merges(engine, tables["ties"], tables["customer"]),
+        **_weights(engine, tables),
+    }
+
+
+def _sizes(engine: DuckDBEngine, identities: ir.Table) -> dict[str, Any]:
+    sizes = identities.group_by("members").aggregate(rows=identities.count()).order_by("members")
+    by_size = [(r["members"], r["rows"] // r["members"]) for r in engine.arrow(sizes).to_pylist()]
+    customers = sum(n for _, n in by_size)
+    drawn = bars([(f"{size} row{'s' * (size > 1)}", n, f"{n:,}") for size, n in by_size], scale="log")
+    return {
+        "customers": customers,
+        "rows merged into another": sum(size * n for size, n in by_size) - customers,
+        "rows of one customer": picture(drawn, "customers by how many rows they have, on a logarithmic scale"),
+        "identities by size": markdown_table(("rows of one customer", "customers"), by_size),
+    }
+
+
+def _waiting(engine: DuckDBEngine, doubts: ir.Table) -> dict[str, Any]:
+    counted = doubts.group_by(["reason", "rule"]).aggregate(pairs=doubts.count()).order_by(["reason", "rule"])
+    listed = [(r["reason"], r["rule"], r["pairs"]) for r in engine.arrow(counted).to_pylist()]
+    return {
+        "pairs that wait for a person": sum(n for *_, n in listed),
+        "why they wait": markdown_table(("reason", "evidence", "pairs"), listed),
+    }
+
+
+def _merges(engine: DuckDBEngine, ties: ir.Table, customers: ir.Table) -> dict[str, Any]:
+    counted = ties.group_by(["kind", "rule"]).aggregate(pairs=ties.count()).order_by(["kind", "rule"])
+    by_rule = [(r["kind"], r["rule"], r["pairs"]) for r in engine.arrow(counted).to_pylist()]
+    made = ties.filter(ties["kind"] != "link").order_by(["probability", "a", "b"]).limit(_LISTED)
+    named = _named(engine.arrow(made).to_pylist(), engine, customers)
+    listed = [(a, b, r["kind"], r["rule"], f"{r['probability']:.4f}") for a, b, r in named]
+    return {
+        "what tied rows together": markdown_table(("kind", "rule", "pairs"), by_rule),
+        "merges, the least sure first": markdown_table(("row", "and row", "kind", "rule", "probability"), listed),
+    }
+
+
+def _weights(engine: DuckDBEngine, tables: Mapping[str, ir.Table]) -> dict[str, Any]:
+    """What each field says of one pair that waits: the likeliest."""
+    doubts, evidence = tables["doubts"], tables["evidence"]
+    asked = doubts.filter(doubts["rule"] == "likeness").order_by([doubts["probability"].desc(), "a", "b"]).limit(1)
+    pair = engine.arrow(asked).to_pylist()
+    if not pair:
+        return {}
+    ((a, b, _),) = _named(pair, engine, tables["customer"])
+    ends = {pair[0]["a"], pair[0]["b"]}
+    mine = evidence.filter(evidence["a"].isin(ends) & evidence["b"].isin(ends))
+    rows = sorted(engine.arrow(mine).to_pylist(), key=lambda r: (r["field"] == PRIOR, -r["weight"]))
+    drawn = bars([(f"{r['field']} {r['level']}".strip(), r["weight"], f"{r['weight']:+.1f}") for r in rows])
+    said = [(r["field"], r["level"], in_words(r["field"], r["level"], r["weight"])) for r in rows]
+    return {
+        "the likeliest pair that waits": picture(drawn, "match weight of each field, in powers of two"),
+        "what speaks for it": markdown_table((f"{a} and {b}", "compared", "in words"), said),
+    }
+
+
+def _named(
+    pairs: list[dict[str, Any]], engine: DuckDBEngine, customers: ir.Table
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Pairs with the surrogates of both rows."""
+    keys = sorted({r[end] for r in pairs for end in ("a", "b")})
+    mine = customers.filter(customers["customer_id"].isin(keys)) if keys else customers.limit(0)
+    rows = engine.arrow(mine.select("customer_id", "source_system", "source_table", "source_row")).to_pylist()
+    surrogate = {r["customer_id"]: f"{r['source_system']}.{r['source_table']}#{r['source_row']}" for r in rows}
+    return [(surrogate[r["a"]], surrogate[r["b"]], r) for r in pairs]
