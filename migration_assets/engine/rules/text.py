@@ -112,7 +112,12 @@ def case(arguments: a.Case, _: Context) -> Cleaner:
     """Upper, lower or title case by Unicode's default rules."""
     change = {"upper": str.upper, "lower": str.lower, "title": title_case}[arguments.to]
     same = {"upper": r"^[ -`{-~]*\z", "lower": r"^[ -@\[-~]*\z", "title": None}[arguments.to]
-    return Cleaner(lambda texts: checked(texts, lambda t: unicodedata.normalize("NFC", change(t))), unchanged=same)
+
+    def changed(text: str) -> str:
+        # Before as well: what is one letter or two must not depend on how it was typed.
+        return unicodedata.normalize("NFC", change(unicodedata.normalize("NFC", text)))
+
+    return Cleaner(lambda texts: checked(texts, changed), unchanged=same)
 
 
 def title_case(text: str) -> str:

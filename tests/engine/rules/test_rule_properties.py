@@ -101,6 +101,12 @@ def test_what_stood_between_wrongly_decoded_characters_is_taken_out_before_they_
     assert cleaner("repair", {}).clean(("Â\x1b\x80",)) == ("€", None)
 
 
+def test_a_letter_that_is_written_as_two_is_cased_as_two() -> None:
+    clean = cleaner("case", {"to": "title"}).clean
+    once = clean(("\u0a33A",))
+    assert clean((once[0],)) == once
+
+
 def _python(pattern: str) -> str:
     return pattern.replace(r"\z", r"\Z")
 
