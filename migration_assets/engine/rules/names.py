@@ -158,7 +158,9 @@ def _recased(name: str) -> str:
     if not _TURKISH.isdisjoint(name):
         name = name.replace("I", "ı")
     words = name.split(" ")
-    return " ".join(_proper(w, first=i == 0, last=i == len(words) - 1) for i, w in enumerate(words))
+    proper = " ".join(_proper(w, first=i == 0, last=i == len(words) - 1) for i, w in enumerate(words))
+    # A capital may go together with a mark that its small letter did not.
+    return unicodedata.normalize("NFC", proper)
 
 
 @cache
@@ -178,5 +180,5 @@ def _capital(word: str) -> str:
     # Lower case of the dotted capital I is two characters by default rules; a name wants the plain letter.
     lower = word[:1] + word[1:].replace("İ", "i").lower()
     lower = lower[:1].title() + lower[1:]
-    lower = re.sub(r"^(Mc)([^\W\d_])", lambda m: m[1] + m[2].upper(), lower)
-    return re.sub(r"^([DLO]['’])([^\W\d_])", lambda m: m[1] + m[2].upper(), lower)
+    lower = re.sub(r"^(Mc)([^\W\d_])", lambda m: m[1] + m[2].title(), lower)
+    return re.sub(r"^([DLO]['’])([^\W\d_])", lambda m: m[1] + m[2].title(), lower)

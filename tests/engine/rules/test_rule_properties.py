@@ -107,6 +107,12 @@ def test_a_letter_that_is_written_as_two_is_cased_as_two() -> None:
     assert clean((once[0],)) == once
 
 
+def test_a_capital_that_takes_its_mark_is_one_letter_at_once() -> None:
+    clean = cleaner("person_name", {}).clean
+    once = clean(("a@\u0131\u0311-",))
+    assert clean((once[0],)) == once
+
+
 def _python(pattern: str) -> str:
     return pattern.replace(r"\z", r"\Z")
 
