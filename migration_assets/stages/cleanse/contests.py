@@ -28,7 +28,11 @@ class Contest:
     @property
     def order(self) -> str:
         """Name of the column that holds the order in which rows are asked: one for all fields of a rule, if the rule
-        does not look at the field itself."""
+        does not look at the field itself, and one for all that follow a lead."""
+        if self.is_plain:
+            return "_rank"
+        if self.follows:
+            return f"_after_{self.lead}"
         own = self.rule.strategy in ("longest", "manual")
         return f"_order_{self.fields[0] if own else self.rule.fields[0]}"
 

@@ -5,14 +5,14 @@ Keys, counts and amounts alone: no personal value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import ibis
 import pyarrow as pa
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.stages.cleanse.ranking import agrees, order_in, takes_part
+from migration_assets.stages.cleanse.ranking import giver_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.stages.cleanse.contests import Contest
     from migration_assets.stages.cleanse.decisions import Chosen
+    from migration_assets.stages.cleanse.members import Members, Row
 
-# How many different values a column has in the rows that take part.
-_Count = Callable[["ir.Column", "ir.BooleanValue"], "ir.IntegerValue"]
 _CUSTOMER = ENTITIES["customer"]
 
 # Where a value came from. Key: customer_id, field. A field of a customer that has no row here has the value of the
@@ -58,77 +57,75 @@ CONFLICTS = ibis.schema(
 )
 
 
-def accounts(engine: DuckDBEngine, rows: ir.Table, contests: Sequence[Contest], chosen: Chosen) -> ir.Table:
-    """One row for each identity that has several of these ranked rows: identity_id, `_best` (the rank of its first
-    row), and for every field `_from_` (the rank of the row that gave it), `_rows_` and `_values_` (candidates, and how
-    many different values they have)."""
-    pairs, crowds = rows.filter(rows["_members"] == 2), rows.filter(rows["_members"] > 2)
-    return engine.union([_accounts(pairs, contests, chosen, _of_two), _accounts(crowds, contests, chosen, _of_many)])
-
-
-def _accounts(rows: ir.Table, contests: Sequence[Contest], chosen: Chosen, different: _Count) -> ir.Table:
-    made: dict[str, Any] = {"_best": rows["_rank"].min()}
-    for contest in contests:
-        made[f"_from_{contest.fields[0]}"] = _giver(rows, contest)
-        for name in contest.fields:
-            made |= _account(rows, contest, name, chosen, different)
-    return rows.group_by("identity_id").aggregate(**made)
-
-
-def _of_two(value: ir.Column, part: ir.BooleanValue) -> ir.IntegerValue:
-    """How many different values two rows have, which most customers have: the lowest and the highest tell."""
-    lowest = value.min(where=part)
-    return lowest.isnull().ifelse(0, (lowest == value.max(where=part)).ifelse(1, 2))
-
-
-def _of_many(value: ir.Column, part: ir.BooleanValue) -> ir.IntegerValue:
-    return value.nunique(where=part)
-
-
-def _giver(rows: ir.Table, contest: Contest) -> ir.IntegerValue:
-    part = takes_part(rows, contest)
-    order = order_in(rows, contest)
-    giver = rows["_rank"].min(where=part) if contest.is_plain else rows["_rank"].argmin(order, where=part)
-    return giver.cast("int32")
-
-
-def _account(rows: ir.Table, contest: Contest, name: str, chosen: Chosen, different: _Count) -> dict[str, ir.Value]:
-    there = rows[name].notnull()
-    part = there if contest.lead is None else there & agrees(rows, contest.lead)
-    # Only whether values are equal counts, and comparing their hashes (64 bits) costs a third of comparing texts.
-    made = {
-        f"_rows_{name}": rows.count(where=part).cast("int32"),
-        f"_values_{name}": different(rows[name].hash(), part).cast("int32"),
-    }
-    if contest.lead is not None:
-        made[f"_out_{name}"] = rows.count(where=there & ~agrees(rows, contest.lead)).cast("int32")
-    if contest.rule.strategy == "manual":
-        made[f"_chosen_{name}"] = (part & rows["customer_id"].isin(chosen.of(name))).any()
-        if _CUSTOMER.field(name).type == "money":
-            made[f"_apart_{name}"] = rows[name].max(where=part) - rows[name].min(where=part)
+def account(members: Members, contest: Contest, chosen: Chosen) -> dict[str, ir.Value]:
+    """What there is to tell of a contest among the rows of each customer: `_from_` (the rank of the row that gave the
+    values), and for every field `_rows_` and `_values_` (candidates, and how many different values they have)."""
+    made: dict[str, ir.Value] = {f"_from_{contest.fields[0]}": giver_of(members, contest).cast("int32")}
+    for name in contest.fields:
+        made |= _account(members, contest, name, chosen)
     return made
 
 
-def sources_of(engine: DuckDBEngine, told: ir.Table, members: ir.Table, contests: Sequence[Contest]) -> ir.Table:
-    """SOURCES. `told`: `accounts` of identities with several rows; `members`: the ranked rows."""
-    each = engine.cached(engine.union([_source(told, c, name) for c in contests for name in c.fields]))
-    giver = members.select("_rank", _key="customer_id", _system="source_system")
-    joined = each.left_join(giver, each["_from"] == giver["_rank"])
-    given = joined.mutate(value_from=joined["_key"], source_system=joined["_system"])
-    return given.select(*SOURCES.names).cast(SOURCES)
+def keys_of(members: Members) -> dict[str, ir.Value]:
+    """Keys and systems of the rows of each customer, by rank."""
+    return {"_keys": members.listed("customer_id"), "_systems": members.listed("source_system")}
 
 
-def _source(told: ir.Table, contest: Contest, name: str) -> ir.Table:
+def _account(members: Members, contest: Contest, name: str, chosen: Chosen) -> dict[str, ir.Value]:
+    def there(row: Row) -> ir.BooleanValue:
+        return row[name].notnull()
+
+    def part(row: Row) -> ir.BooleanValue:
+        return there(row) if contest.lead is None else there(row) & row[f"_with_{contest.lead}"]
+
+    def value(row: Row) -> ir.Value:
+        return row[name] if contest.lead is None else part(row).ifelse(row[name], ibis.null(row[name].type()))
+
+    made = {
+        f"_rows_{name}": members.count(part).cast("int32"),
+        f"_values_{name}": members.different(value).cast("int32"),
+    }
+    if contest.lead is not None:
+        made[f"_out_{name}"] = members.count(lambda r: there(r) & ~r[f"_with_{contest.lead}"]).cast("int32")
+    if contest.rule.strategy == "manual":
+        keys = chosen.of(name)
+        made[f"_chosen_{name}"] = members.count(lambda r: part(r) & r["customer_id"].isin(keys)) > 0
+        if _CUSTOMER.field(name).type == "money":
+            made[f"_apart_{name}"] = members.highest(value) - members.lowest(value)
+    return made
+
+
+def sources_of(told: ir.Table, contests: Sequence[Contest]) -> ir.Table:
+    """SOURCES. `told`: what `account` and `keys_of` tell of identities with several rows."""
+    fields = [(name, c) for c in contests for name in c.fields]
+    each = ibis.array([_source(told, c, name, n) for n, (name, c) in enumerate(fields)])
+    all_of = told.select("identity_id", "_keys", "_systems", _each=each.unnest())
+    found = all_of.filter(all_of["_each"]["worth"])
+    source, giver = found["_each"], found["_each"]["giver"]
+    return found.select(
+        customer_id="identity_id",
+        # Texts that hang on the field alone are looked up for what is left, not made for every field.
+        field=ibis.array([name for name, _ in fields])[source["n"]],
+        value_from=found["_keys"][giver],
+        source_system=found["_systems"][giver],
+        strategy=ibis.array([c.rule.strategy for _, c in fields])[source["n"]],
+        candidates=source["candidates"],
+        distinct_values=source["distinct_values"],
+    ).cast(SOURCES)
+
+
+def _source(told: ir.Table, contest: Contest, name: str, n: int) -> ir.StructValue:
     values, giver = told[f"_values_{name}"], told[f"_from_{contest.fields[0]}"]
     averaged = contest.rule.strategy == "weighted_average"
-    worth = (told[f"_rows_{name}"] > 0) & ((values > 1) | (giver != told["_best"]))
-    return told.filter(worth & ~_wiped(told, name)).select(
-        customer_id="identity_id",
-        field=ibis.literal(name),
-        strategy=ibis.literal(contest.rule.strategy),
-        candidates=told[f"_rows_{name}"].cast("int64"),
-        distinct_values=values.cast("int64"),
-        _from=((values > 1).ifelse(ibis.null("int32"), giver) if averaged else giver).cast("int64"),
+    worth = (told[f"_rows_{name}"] > 0) & ((values > 1) | (giver != 0))
+    return ibis.struct(
+        {
+            "n": ibis.literal(n, "int32"),
+            "worth": worth & ~_wiped(told, name),
+            "giver": (values > 1).ifelse(ibis.null("int32"), giver) if averaged else giver,
+            "candidates": told[f"_rows_{name}"],
+            "distinct_values": values,
+        }
     )
 
 
@@ -138,31 +135,39 @@ def _wiped(told: ir.Table, name: str) -> ir.BooleanValue:
     return told["_erased"] if personal else ibis.literal(False)
 
 
-def conflicts_of(
-    engine: DuckDBEngine, told: ir.Table, single: ir.Table, contests: Sequence[Contest], chosen: Chosen
-) -> ir.Table:
-    """CONFLICTS. `single`: the customers, for the currency that survived."""
-    parts = [part for c in contests for part in _conflicts(told, c)]
+def conflicts_of(engine: DuckDBEngine, told: ir.Table, contests: Sequence[Contest], chosen: Chosen) -> ir.Table:
+    """CONFLICTS. `told`: as for `sources_of`, with the currency that survived."""
+    each = ibis.array([found for c in contests for found in _conflicts(told, c)])
+    all_of = told.select("identity_id", "currency", _each=each.unnest())
+    found = all_of.filter(all_of["_each"]["holds"])
+    conflict, apart = found["_each"], found["_each"]["difference_minor"]
+    open_ones = found.select(
+        customer_id="identity_id",
+        field=conflict["field"],
+        reason=conflict["reason"],
+        candidates=conflict["candidates"],
+        distinct_values=conflict["distinct_values"],
+        difference_minor=apart,
+        currency=apart.notnull().ifelse(found["currency"], ibis.null("string")),
+        line=ibis.null("int64"),
+    ).cast(CONFLICTS)
     stale = [
         {"customer_id": s.customer_id, "field": s.field, "reason": f"stale_{s.reason}", "line": s.line}
         for s in chosen.stale
     ]
-    found = engine.union([*parts, engine.table(pa.Table.from_pylist(stale, schema=CONFLICTS.to_pyarrow()))])
-    bought = single.select(_who="identity_id", _currency="currency")
-    joined = found.left_join(bought, found["customer_id"] == bought["_who"])
-    money = joined["difference_minor"].notnull().ifelse(joined["_currency"], ibis.null("string"))
-    return joined.mutate(currency=money).select(*CONFLICTS.names)
+    return engine.union([open_ones, engine.table(pa.Table.from_pylist(stale, schema=CONFLICTS.to_pyarrow()))])
 
 
-def _conflicts(told: ir.Table, contest: Contest) -> Iterator[ir.Table]:
+def _conflicts(told: ir.Table, contest: Contest) -> Iterator[ir.StructValue]:
     for name in contest.fields:
+        rows, values, nothing = told[f"_rows_{name}"], told[f"_values_{name}"], ibis.null("int64")
         if contest.rule.strategy == "manual":
-            undecided = (told[f"_values_{name}"] > 1) & ~told[f"_chosen_{name}"]
-            apart = told[f"_apart_{name}"] if f"_apart_{name}" in told.columns else ibis.null("int64")
-            yield _conflict(told, name, "undecided", undecided, told[f"_rows_{name}"], apart)
+            undecided = (values > 1) & ~told[f"_chosen_{name}"]
+            apart = told[f"_apart_{name}"] if f"_apart_{name}" in told.columns else nothing
+            yield _conflict(told, name, "undecided", undecided, rows, values, apart)
         if contest.lead is not None:
-            unfit = (told[f"_rows_{name}"] == 0) & (told[f"_out_{name}"] > 0)
-            yield _conflict(told, name, "none_fits", unfit, told[f"_out_{name}"], ibis.null("int64"))
+            out = told[f"_out_{name}"]
+            yield _conflict(told, name, "none_fits", (rows == 0) & (out > 0), out, ibis.null("int32"), nothing)
 
 
 def _conflict(
@@ -171,19 +176,16 @@ def _conflict(
     reason: str,
     holds: ir.BooleanValue,
     candidates: ir.IntegerValue,
+    values: ir.IntegerValue,
     apart: ir.IntegerValue,
-) -> ir.Table:
-    return (
-        told.filter(holds & ~_wiped(told, name))
-        .select(
-            customer_id="identity_id",
-            field=ibis.literal(name),
-            reason=ibis.literal(reason),
-            candidates=candidates,
-            distinct_values=told[f"_values_{name}"] if reason == "undecided" else ibis.null("int64"),
-            difference_minor=apart,
-            currency=ibis.null("string"),
-            line=ibis.null("int64"),
-        )
-        .cast(CONFLICTS)
+) -> ir.StructValue:
+    return ibis.struct(
+        {
+            "field": ibis.literal(name),
+            "reason": ibis.literal(reason),
+            "holds": holds & ~_wiped(told, name),
+            "candidates": candidates,
+            "distinct_values": values,
+            "difference_minor": apart,
+        }
     )

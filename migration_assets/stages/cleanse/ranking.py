@@ -1,6 +1,7 @@
 """In which order the rows of one customer are asked for a value: one whole number a row, the lowest asked first.
 
 Two rows never tie: after what a strategy looks at come the rule's own order of systems and the rank in the plan's.
+So the lowest order also tells which row it is of.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from migration_assets.plan.models import SurvivorRule
     from migration_assets.stages.cleanse.contests import Contest
+    from migration_assets.stages.cleanse.members import Members, Row
 
 # An order is what the strategy looks at (22 bits), then the system's place (8), then the rank (32).
 _PLACE, _FIRST = 2**32, 2**40
@@ -25,15 +27,18 @@ _LONGEST = 2**22 - 1
 
 
 def ranked(rows: ir.Table, identities: ir.Table, priority: tuple[str, ...]) -> ir.Table:
-    """Customer rows with identity_id, the rule that tied them (`_rule`) and `_rank`, unique over all rows: the founder,
-    then the systems in the plan's order, within a system the row changed last, then the lowest key."""
+    """Customer rows with identity_id, the rule that tied them (`_rule`), how many rows the identity has (`_members`)
+    and `_rank` among those, from 0: the founder, then the systems in the plan's order, within a system the row changed
+    last, then the lowest key."""
     known = identities.select("customer_id", "identity_id", _rule="rule")
     joined = rows.inner_join(known, "customer_id")
     # The founder gives the identity its key, so it stands first whatever changed last elsewhere.
     founder = (joined["customer_id"] == joined["identity_id"]).ifelse(0, 1)
     changed = ibis.desc(joined["source_updated_at"])
-    order = ibis.window(order_by=[founder, _place(joined, priority), changed, joined["customer_id"]])
-    return joined.mutate(_rank=ibis.row_number().over(order).cast("int64"))
+    order = [founder, _place(joined, priority), changed, joined["customer_id"]]
+    ordered = ibis.window(group_by="identity_id", order_by=order)
+    members = joined.count().over(ibis.window(group_by="identity_id"))
+    return joined.mutate(_rank=ibis.row_number().over(ordered).cast("int64"), _members=members)
 
 
 def order_of(rows: ir.Table, contest: Contest, chosen: Collection[str]) -> ir.IntegerValue:
@@ -41,30 +46,30 @@ def order_of(rows: ir.Table, contest: Contest, chosen: Collection[str]) -> ir.In
     field."""
     rule, place = contest.rule, _place(rows, contest.rule.systems)
     if rule.strategy == "most_recent":
-        # A time does not fit beside the rest. Missing is oldest, and the rank is unique.
+        # A time does not fit beside the rest, its place among the times of the identity does. Missing is oldest.
         changed = rows["source_updated_at"].desc(nulls_first=False)
-        return ibis.row_number().over(ibis.window(order_by=[changed, place, rows["_rank"]])).cast("int64")
+        latest = ibis.window(group_by="identity_id", order_by=[changed, place, rows["_rank"]])
+        return (ibis.row_number().over(latest) * _PLACE + rows["_rank"]).cast("int64")
     return (_first(rows, rule, contest.fields[0], chosen) * _FIRST + place * _PLACE + rows["_rank"]).cast("int64")
 
 
-def order_in(rows: ir.Table, contest: Contest) -> ir.IntegerValue:
-    """The order in which ranked rows are asked in a contest, from the columns that survivorship gave them."""
-    if contest.follows:
-        gave = (rows["_rank"] == rows[f"_giver_{contest.lead}"]).ifelse(0, 1).cast("int64")
-        return gave * _FIRST + rows["_rank"]
-    return rows["_rank"] if contest.is_plain else rows[contest.order]
+def order_after(row: Row, giver: ir.IntegerValue) -> ir.IntegerValue:
+    """The plan's own order, but for the row with the rank `giver`, which goes first."""
+    return (row["_rank"] == giver).ifelse(0, 1).cast("int64") * _FIRST + row["_rank"]
 
 
-def takes_part(rows: ir.Table, contest: Contest) -> ir.BooleanValue:
+def giver_of(members: Members, contest: Contest) -> ir.IntegerValue:
+    """Rank of the row that gives the values of a contest."""
+    if contest.is_plain:
+        return members.first(lambda r: r["_rank"], lambda r: takes_part(r, contest))
+    return members.lowest(lambda r: takes_part(r, contest).ifelse(r[contest.order], ibis.null("int64"))) % _PLACE
+
+
+def takes_part(row: Row, contest: Contest) -> ir.BooleanValue:
     """Whether a row may give the values of a contest: it has one, and what leads them is what survived."""
     (name, *others) = contest.fields
-    there = reduce(lambda a, n: a | rows[n].notnull(), others, rows[name].notnull())
-    return there if contest.lead is None else there & agrees(rows, contest.lead)
-
-
-def agrees(rows: ir.Table, lead: str) -> ir.BooleanValue:
-    """Whether a row has the value that survived of a field that leads others."""
-    return rows[lead].identical_to(rows[f"_lead_{lead}"])
+    there = reduce(lambda a, n: a | row[n].notnull(), others, row[name].notnull())
+    return there if contest.lead is None else there & row[f"_with_{contest.lead}"]
 
 
 def _first(rows: ir.Table, rule: SurvivorRule, field: str, chosen: Collection[str]) -> ir.IntegerValue:

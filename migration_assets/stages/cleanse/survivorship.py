@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import ibis
 
@@ -17,8 +18,9 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.stages.canonical import DISPOSITIONS
 from migration_assets.stages.cleanse.contests import Contest, contests_of
 from migration_assets.stages.cleanse.decisions import Chosen
-from migration_assets.stages.cleanse.provenance import accounts, conflicts_of, sources_of
-from migration_assets.stages.cleanse.ranking import order_in, order_of, ranked, takes_part
+from migration_assets.stages.cleanse.members import Members, Row, members_of
+from migration_assets.stages.cleanse.provenance import account, conflicts_of, keys_of, sources_of
+from migration_assets.stages.cleanse.ranking import giver_of, order_after, order_of, ranked, takes_part
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -61,22 +63,24 @@ def survivors(
     """Bring valid customer rows together; `rows` are read several times. `erased`: the identities with an erased
     member, from `erased_identities`; `chosen`: what persons decided about these rows."""
     contests = contests_of(identity.survivorship)
-    members = engine.cached(_placed(ranked(rows, identities, identity.priority), contests, chosen))
-    beside = _beside_leads(engine, rows, members, contests)
-    single = engine.cached(_marked(_single(engine, beside, contests), erased))
-    told = engine.cached(_marked(accounts(engine, beside, contests, chosen), erased))
+    known = _marked(ranked(rows, identities, identity.priority), erased)
+    placed = engine.cached(_placed(known, contests, chosen))
+    decided = (_decided(engine, members, contests, chosen) for members in members_of(engine, rows, placed))
+    several = engine.cached(engine.union(decided))
+    alone = rows.inner_join(_of_one(placed), "customer_id")
+    columns = ["identity_id", *(c for c in rows.columns if c != "customer_id"), "_erased"]
+    single = engine.union([alone.select(*columns), several.select(*columns)])
     return Survived(
         rows=_without_erased_values(single).rename(customer_id="identity_id").select(*rows.columns),
-        sources=sources_of(engine, told, members, contests),
-        conflicts=conflicts_of(engine, told, single, contests, chosen),
+        sources=sources_of(several, contests),
+        conflicts=conflicts_of(engine, several, contests, chosen),
     )
 
 
 def merged(rows: ir.Table, identities: ir.Table, priority: tuple[str, ...]) -> ir.Table:
     """Claims (DISPOSITIONS) for every customer row that went into another one, with the key it went into."""
     known = ranked(rows, identities, priority)
-    first = known["_rank"].min().over(ibis.window(group_by="identity_id"))
-    others = known.mutate(_first=first).filter(ibis._["_rank"] != ibis._["_first"])
+    others = known.filter(known["_rank"] > 0)
     return others.select(
         "source_system",
         "source_table",
@@ -90,56 +94,78 @@ def merged(rows: ir.Table, identities: ir.Table, priority: tuple[str, ...]) -> i
 
 
 def _placed(rows: ir.Table, contests: Sequence[Contest], chosen: Chosen) -> ir.Table:
-    """Which identity each row is of, its rank, and its place in every order that a rule puts rows into."""
+    """Which identity each row is of and how many rows that has, its rank there, and its place in every order that a
+    rule puts rows into."""
     ruled = [c for c in contests if not (c.is_plain or c.follows)]
     made = {c.order: order_of(rows, c, chosen.of(c.fields[0])) for c in ruled}
-    return rows.select("customer_id", "identity_id", "source_system", "_rank", **made)
+    return rows.select("customer_id", "identity_id", "_rank", "_members", "_erased", **made)
 
 
-def _beside_leads(engine: DuckDBEngine, rows: ir.Table, members: ir.Table, contests: Sequence[Contest]) -> ir.Table:
-    """Every row beside what its identity got for the fields that lead others (`_lead_<field>`, and the rank of the row
-    that gave it, `_giver_<field>`), and `_members`, how many rows the identity has."""
-    whole = rows.inner_join(members.drop("source_system"), "customer_id")
-    found: dict[str, Any] = {"_members": whole.count()}
-    for contest in (c for c in contests if c.fields[0] in {x.lead for x in contests}):
-        (name,) = contest.fields
-        there, order = whole[name].notnull(), order_in(whole, contest)
-        found[f"_lead_{name}"] = whole[name].argmin(order, where=there)
-        found[f"_giver_{name}"] = whole["_rank"].argmin(order, where=there)
-    led = whole.group_by("identity_id").aggregate(**found)
-    known = engine.cached(members.drop("source_system").inner_join(led, "identity_id"))
-    return rows.inner_join(known, "customer_id")
+def _of_one(placed: ir.Table) -> ir.Table:
+    """The rows that are a customer by themselves: nothing contests their values, whatever the rules."""
+    return placed.filter(placed["_members"] == 1).select("customer_id", "identity_id", "_erased")
 
 
-def _single(engine: DuckDBEngine, beside: ir.Table, contests: Sequence[Contest]) -> ir.Table:
-    """The values of each identity."""
-    taken: dict[str, Any] = {n: beside[n].argmin(beside["_rank"]) for n in _PROVENANCE}
+def _decided(engine: DuckDBEngine, members: Members, contests: Sequence[Contest], chosen: Chosen) -> ir.Table:
+    """One row for each identity of several rows: its values, and what `account` tells of them."""
+    led = _beside_leads(members, contests)
+    taken = {name: led.first(itemgetter(name), _everybody) for name in (*_PROVENANCE, "_erased")}
     for contest in contests:
-        taken |= _values(engine, beside, contest)
-    return beside.group_by("identity_id").aggregate(**taken, source_updated_at=beside["source_updated_at"].max())
+        taken |= _values(engine, led, contest) | account(led, contest, chosen)
+    changed = led.highest(itemgetter("source_updated_at"))
+    return led.one({**taken, **keys_of(led), "source_updated_at": changed})
 
 
-def _values(engine: DuckDBEngine, rows: ir.Table, contest: Contest) -> dict[str, Any]:
-    part, order, (name, *others) = takes_part(rows, contest), order_in(rows, contest), contest.fields
+def _beside_leads(members: Members, contests: Sequence[Contest]) -> Members:
+    """Rows that know whether they have what survived of a field that leads others (`_with_<field>`), and their place
+    among those that follow it (`_after_<field>`): the row that gave it goes first."""
+    leads = [c for c in contests if c.fields[0] in {x.lead for x in contests}]
+    names = [c.fields[0] for c in leads]
+    made = {f"_giver_{c.fields[0]}": giver_of(members, c) for c in leads}
+    for contest in leads:
+        (name,) = contest.fields
+        made[f"_lead_{name}"] = _value(members, contest, name)
+
+    def each(row: Row) -> dict[str, ir.Value]:
+        having = {f"_with_{n}": row[n].identical_to(row[f"_lead_{n}"]) for n in names}
+        return having | {f"_after_{n}": order_after(row, row[f"_giver_{n}"]) for n in names}
+
+    return members.beside(made, each)
+
+
+def _values(engine: DuckDBEngine, members: Members, contest: Contest) -> dict[str, ir.Value]:
     if contest.rule.strategy == "weighted_average":
-        return {name: _average(engine, rows, contest, part)}
-    if not others:
-        return {name: rows[name].argmin(order, where=part)}
-    # Values of one row also where it has a gap: asked one by one, each field would look on for a present value.
-    whole = ibis.struct({n: rows[n] for n in contest.fields}).argmin(order, where=part)
-    return {n: whole[n] for n in contest.fields}
+        return {contest.fields[0]: _average(engine, members, contest)}
+    # All fields of a contest come from one row, also where that has a gap.
+    return {name: _value(members, contest, name) for name in contest.fields}
 
 
-def _average(engine: DuckDBEngine, rows: ir.Table, contest: Contest, part: ir.BooleanValue) -> ir.IntegerValue:
+def _value(members: Members, contest: Contest, name: str) -> ir.Value:
+    order = None if contest.is_plain else itemgetter(contest.order)
+    return members.first(itemgetter(name), lambda r: takes_part(r, contest), order)
+
+
+def _average(engine: DuckDBEngine, members: Members, contest: Contest) -> ir.IntegerValue:
     (name,), weights = contest.fields, contest.rule.weights
-    weight = ibis.cases(*((rows["source_system"] == s, w) for s, w in weights.items()), else_=1).cast("int64")
-    total = (rows[name].cast("decimal(38, 0)") * weight).sum(where=part)
-    return engine.half_even(total, weight.sum(where=part))
+
+    def weight(row: Row) -> ir.IntegerValue:
+        return ibis.cases(*((row["source_system"] == s, w) for s, w in weights.items()), else_=1).cast("int64")
+
+    def part(row: Row) -> ir.BooleanValue:
+        return takes_part(row, contest)
+
+    total = members.total(lambda r: r[name].cast("decimal(38, 0)") * weight(r), part)
+    return engine.half_even(total, members.total(weight, part))
 
 
-def _marked(one: ir.Table, erased: ir.Table) -> ir.Table:
+def _everybody(row: Row) -> ir.BooleanValue:
+    return row["_rank"].notnull()
+
+
+def _marked(rows: ir.Table, erased: ir.Table) -> ir.Table:
+    """Rows with `_erased`: whether any row of their identity was erased."""
     gone = erased.select(_gone="identity_id")
-    joined = one.left_join(gone, one["identity_id"] == gone["_gone"])
+    joined = rows.left_join(gone, rows["identity_id"] == gone["_gone"])
     return joined.mutate(_erased=joined["_gone"].notnull()).drop("_gone")
 
 
