@@ -10,7 +10,7 @@ from typing import Literal
 
 import dagster as dg
 
-_LABELS, _BARS, _NUMBERS, _ROW, _THICK = 220, 360, 90, 24, 16
+_LABELS, _BARS, _NUMBERS, _ROW, _THICK = 140, 280, 70, 24, 16
 _FOR, _AGAINST, _INK = "#2f6f8f", "#b0562f", "#888888"
 
 Bar = tuple[str, float, str]
