@@ -72,6 +72,12 @@ class Case:
     proposed_by: str | None = None
     proposed_at: datetime | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether somebody has to look: nobody has answered, a second person must, or the answer contradicts others."""
+        unanswered = self.answer in (None, "open") or self.reason == "contradicted"
+        return self.proposed is not None or (self.open and unanswered)
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -106,7 +112,7 @@ class ReviewQueue:
         were."""
         with self._control.begun() as connection:
             found = self._found(connection)
-        return tuple(c for c in found if everything or c.proposed or (c.open and c.answer in (None, "open")))
+        return tuple(c for c in found if everything or c.waits)
 
     def case(self, case_id: int) -> Case:
         """One pair; BadInput when the queue never had it."""
@@ -157,10 +163,17 @@ class ReviewQueue:
 
     def decisions(self) -> Mapping[Pair, bool]:
         """What is decided: pair (a < b) -> whether it is one customer. What waits for a second person is not."""
+        return {pair: answer == "same" for pair, answer in self._in_force().items() if answer != "open"}
+
+    def reopened(self) -> frozenset[Pair]:
+        """Pairs (a < b) whose answer was taken back: they are looked at as if they had never been one."""
+        return frozenset(pair for pair, answer in self._in_force().items() if answer == "open")
+
+    def _in_force(self) -> dict[Pair, Answer]:
         d = REVIEW_DECISION.c
-        query = sa.select(d.a, d.b, d.answer).where(d.plan == self._plan, d.current, d.effective, d.answer != "open")
+        query = sa.select(d.a, d.b, d.answer).where(d.plan == self._plan, d.current, d.effective).order_by(d.a, d.b)
         with self._control.begun() as connection:
-            return {(a, b): answer == "same" for a, b, answer in connection.execute(query)}
+            return {(a, b): answer for a, b, answer in connection.execute(query)}
 
     def _row(self, doubted: Doubted, snapshot: str, now: datetime) -> dict[str, Any]:
         a, b = doubted.pair

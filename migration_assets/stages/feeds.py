@@ -67,7 +67,8 @@ class Mapping:
         for via, columns in sorted(wanted.items()):
             to = self.plan.source_table(table).references[via]
             led = self._once_by_key(to, via, sorted(columns))
-            same = rendered(rows[via]) == led[_KEY] if rows[via].type() != led[_KEY].type() else rows[via] == led[_KEY]
+            alike = rows[via].type() == led[_KEY].type()
+            same = rows[via] == led[_KEY] if alike else rendered(rows[via]) == rendered(led[_KEY])
             # Ibis 12 cannot join the computed columns of a join to anything: kept once, they are plain columns.
             rows = self.engine.cached(rows.left_join(led, same).drop(_KEY))
         return rows
@@ -75,7 +76,7 @@ class Mapping:
     def _once_by_key(self, table: str, via: str, columns: list[str]) -> ir.Table:
         """`_key` and, as `via->column`, these columns of each row of `system.table` whose key is its own."""
         declared = self.plan.source_table(table)
-        raw = (self.whole or self.raw)(table) if declared.owner == "none" else self.raw(table)
+        raw = (self.whole or self.raw)(table)
         for rule in (e for e in self.plan.file.exclusions if e.table == table and (e.where or e.stale)):
             # What is left out for what it holds (deleted, say) does not come back this way.
             raw = raw.filter(~taken(raw, rule, declared, self.as_of))

@@ -69,6 +69,21 @@ def test_an_answer_may_be_changed_and_taken_back(queue: ReviewQueue, control: Co
     assert told == [("", "same"), ("same", "apart"), ("apart", "open")]
 
 
+def test_an_answer_that_contradicts_others_comes_back(queue: ReviewQueue) -> None:
+    first = queue.cases()[0]
+    queue.decide(first.case_id, "same", by="kim", reason="Same passport.", now=NOW)
+    queue.put([Doubted(first.a, first.b, "decision", 1.0, "contradicted")], "S2", NOW)
+    assert [c.case_id for c in queue.cases()] == [first.case_id]
+
+
+def test_what_was_taken_back_is_known_as_such(queue: ReviewQueue) -> None:
+    first = queue.cases()[0]
+    queue.decide(first.case_id, "same", by="kim", reason="Same passport.", now=NOW)
+    assert queue.reopened() == frozenset()
+    queue.decide(first.case_id, "open", by="kim", reason="It was another's.", now=NOW)
+    assert queue.reopened() == {(first.a, first.b)}
+
+
 def test_a_decision_needs_a_reason_and_a_case(queue: ReviewQueue) -> None:
     case = queue.cases()[0].case_id
     with pytest.raises(BadInput, match="needs a reason"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import ibis
 import pytest
 from plan_in_code import constants_of, feed_of, field_of, plan_of, raw_rows, table_of
 
@@ -71,6 +72,16 @@ def lines(engine: DuckDBEngine, declared: Plan, shared: bool = False) -> dict[st
 def test_a_row_reads_columns_of_the_rows_it_points_at(engine: DuckDBEngine) -> None:
     found = lines(engine, plan())
     assert (found["1"], found["2"]) == (("EUR", 500, "bike"), ("JPY", 5, "horse"))
+
+
+@pytest.mark.parametrize(("points", "key"), [("int32", "int64"), ("string", "int64"), ("int64", "string")])
+def test_a_key_and_what_points_at_it_may_be_of_two_types(engine: DuckDBEngine, points: str, key: str) -> None:
+    tables = {name: raw_rows(engine, *rows) for name, rows in RAW.items()}
+    line, order = tables["erp.lines"], tables["erp.orders"]
+    tables["erp.lines"] = engine.cached(line.filter(line.id == "1").mutate(order_id=ibis.literal(7).cast(points)))
+    tables["erp.orders"] = engine.cached(order.filter(order.id == "o1").mutate(id=ibis.literal(7).cast(key)))
+    rows = Mapping(engine, plan(), tables.__getitem__, T).entity("sales_order_line").rows
+    assert engine.arrow(rows)["currency"].to_pylist() == ["EUR"]
 
 
 def test_where_nobody_can_say_which_row_is_meant_the_value_is_missing_and_no_row_is_doubled(

@@ -80,7 +80,7 @@ def company_name(_: a.Arguments, __: Context) -> Cleaner:
 
 def _may_change(text: ir.StringValue) -> ir.BooleanValue:
     """Tidy text whose end, but for one legal form in its usual spelling, is a legal form again or a comma."""
-    known = [f for f in {*FORMS.values(), *_JUST_SO.values()} if f.isascii() and _form(f) == f]
+    known = [f for f in {*FORMS.values(), *_JUST_SO.values()} if f.isascii() and _form(f, shouted=False) == f]
     usual = "|".join(map(re.escape, sorted(known)))
     lasts = {form.replace(".", "") for form in FORMS} | {phrase.split(" ")[-1] for phrase in _PHRASES}
     spelled = "|".join("[.,]*".join(map(re.escape, form)) for form in sorted(lasts) if form.isascii())
@@ -121,8 +121,10 @@ def trading_name(name: str) -> str:
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
     """The words of the name, never none, and the legal forms behind them in their usual spelling."""
     forms: list[str] = []
+    # In a name typed all in capitals they say nothing of its last word.
+    shouted = not any(c.islower() for word in words for c in word)
     while True:
-        size, form = _last_form(words)
+        size, form = _last_form(words, shouted)
         if form is None:
             return words, forms
         words = words[:-size]
@@ -130,22 +132,22 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
         forms = [form, *forms]
 
 
-def _last_form(words: list[str]) -> tuple[int, str | None]:
+def _last_form(words: list[str], shouted: bool) -> tuple[int, str | None]:
     """How many words at the end are one legal form, and its usual spelling."""
     for size in range(min(_LONGEST_PHRASE, len(words) - 1), 1, -1):
         form = _PHRASES.get(" ".join(map(_bare, words[-size:])))
         if form is not None:
             return size, form
-    return (1, _form(words[-1])) if len(words) > 1 else (0, None)
+    return (1, _form(words[-1], shouted)) if len(words) > 1 else (0, None)
 
 
-def _form(word: str) -> str | None:
+def _form(word: str, shouted: bool) -> str | None:
     if word in _JUST_SO:
         return _JUST_SO[word]
     bare = _bare(word)
     if bare in _ONLY_POINTED and "." not in word:
         return None
-    doubtful = bare in _WORDS_TOO and "." not in word.rstrip(".") and not word.isupper()
+    doubtful = bare in _WORDS_TOO and "." not in word.rstrip(".") and (shouted or not word.isupper())
     return None if doubtful else FORMS.get(bare)
 
 

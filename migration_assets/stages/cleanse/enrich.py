@@ -22,6 +22,7 @@ from migration_assets.engine.fitting import fit
 from migration_assets.engine.predicates import holds
 from migration_assets.engine.rules import registry
 from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Texts, null_like, present
+from migration_assets.stages.cleanse.consents import state_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -96,13 +97,12 @@ def _lacking(rule: EnrichmentRule, rows: Mapping[str, ir.Table]) -> ir.Table:
 
 
 def _consenting(consents: ir.Table, purpose: str) -> ir.Table:
-    """Customers whose last word on the purpose is yes in every channel they named; a tie, or a yes without evidence, is
-    a no (I23). One column, customer_id."""
-    asked = consents.filter(consents["purpose"] == purpose)
-    last = asked["decided_at"].max().over(ibis.window(group_by=[asked["customer_id"], asked["channel"]]))
-    words = asked.mutate(_last=last).filter(ibis._["_last"] == ibis._["decided_at"])
-    yes = ((words["decision"] == "granted") & present(words["evidence"])).fill_null(False)
-    return words.group_by("customer_id").aggregate(_yes=yes.all()).filter(ibis._["_yes"]).select("customer_id")
+    """Customers who themselves agree to the purpose in every channel they named (I23, `domain.consent`); what a contact
+    of theirs said is the contact's. One column, customer_id."""
+    own = consents.filter((consents["purpose"] == purpose) & consents["contact_id"].isnull())
+    states = state_of(own, ("customer_id", "channel"))
+    agreed = states.group_by("customer_id").aggregate(_yes=states["allowed"].all())
+    return agreed.filter(agreed["_yes"]).select("customer_id")
 
 
 def _told(

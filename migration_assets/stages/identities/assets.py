@@ -109,6 +109,7 @@ def _identify(call: StageCall) -> StageOutput:
         alike=likeness.pairs if likeness else None,
         merge_at=identity.matching.merge_at if identity.matching else 1.0,
         answers=queue.decisions(),
+        reopened=queue.reopened(),
     )
     tables = {t: call.file("customer_identities", t) for t in ("identities", "doubts", "ties", "evidence", "stakes")}
     rows = call.engine.write(found.identities, tables["identities"], order_by=["customer_id"])

@@ -43,7 +43,7 @@ class Facts:
     `billed`: members that have been sent an invoice or have paid. `plans`: plans a member has an active subscription
     to. `tax_ids`: country -> verified numbers. `apart`: members that are like nobody (erased, or named by the plan).
     `answers`: pairs (a before b) that a person has decided, and whether they are one customer. `loaded`: the id in the
-    target of a member that is there already.
+    target of a member that is there already. `reopened`: pairs whose answer was taken back.
     """
 
     billed: frozenset[int] = frozenset()
@@ -52,6 +52,7 @@ class Facts:
     apart: frozenset[int] = frozenset()
     answers: Mapping[tuple[int, int], bool] = field(default_factory=dict)
     loaded: Mapping[int, str] = field(default_factory=dict)
+    reopened: frozenset[tuple[int, int]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class _Groups:
         self._parted: dict[int, set[tuple[int, int]]] = {}
         self._plans = {n: set(plans) for n, plans in facts.plans.items()}
         self._tax_ids = {n: {c: set(numbers) for c, numbers in ids.items()} for n, ids in facts.tax_ids.items()}
+        self._reopened = facts.reopened
         self._loaded = {n: {target_id} for n, target_id in facts.loaded.items()}
 
     def part(self, a: int, b: int) -> bool:
@@ -167,9 +169,9 @@ class _Groups:
         as long as they look alike at all; who is two there stays two until a person says otherwise."""
         if pair.rule == LIKENESS:
             one, other = (self._loaded.get(self._root(end), set()) for end in (pair.a, pair.b))
-            if one & other:
+            if one & other and (pair.a, pair.b) not in self._reopened:
                 return None
-            if one and other and pair.probability >= merge_at:
+            if one and other and not one & other and pair.probability >= merge_at:
                 return "both_loaded"
         if pair.probability < merge_at:
             return "unsure"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from migration_assets.stages.identities.telling import Telling, near, told_apart
+from migration_assets.stages.identities.telling import Seen, Telling, near, told_apart
 
 # How a field is compared. `name`: spelling, and frequent names count less. `text`: the same for streets and cities.
 # `date`: typing slips, then days, months and years apart. `email`: the whole, then the part before the @. `number`:
@@ -53,12 +53,19 @@ class Kit:
             proof=tuple(name for name in self.proof if name in present),
         )
 
-    def tells_apart(self, one: Mapping[str, str | None], other: Mapping[str, str | None]) -> bool:
-        """Whether two records differ outright in what tells those apart who share all the rest."""
+    def tells_apart(
+        self, one: Mapping[str, str | None], other: Mapping[str, str | None], seen: Mapping[str, Seen]
+    ) -> bool:
+        """Whether two records differ outright in what tells those apart who share all the rest. `seen`: of each field
+        of words, how often each word stands there."""
         if any(one[name] and one[name] == other[name] for name in self.proof):
             return False
         turned = self.swapped if self.swapped and _turned(one, other, self.swapped) else ()
-        return any(told_apart(one[name], other[name], how) for name, how in self.telling.items() if name not in turned)
+        return any(
+            told_apart(one[name], other[name], how, seen.get(name))
+            for name, how in self.telling.items()
+            if name not in turned
+        )
 
 
 def _turned(one: Mapping[str, str | None], other: Mapping[str, str | None], fields: tuple[str, str]) -> bool:

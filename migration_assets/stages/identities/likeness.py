@@ -274,8 +274,16 @@ def _told_apart(pairs: pa.Table, records: pa.Table, kit: Kit) -> pa.Table:
         records.select(read).take(pc.index_in(pairs[end], records[KEY].combine_chunks())).to_pylist()
         for end in ("a", "b")
     )
-    apart = [kit.tells_apart(a, b) for a, b in zip(one, other, strict=True)]
+    seen = {name: _seen(records[name]) for name, how in kit.telling.items() if how == "words"}
+    apart = [kit.tells_apart(a, b, seen) for a, b in zip(one, other, strict=True)]
     return pairs.add_column(len(PAIRS) - 1, "told_apart", pa.array(apart, pa.bool_()))
+
+
+def _seen(texts: pa.ChunkedArray) -> dict[str, int]:
+    """How often each word without digits stands in a column."""
+    words = pc.list_flatten(pc.utf8_split_whitespace(texts.combine_chunks()))
+    counted = pc.value_counts(words.filter(pc.invert(pc.match_substring_regex(words, "[0-9]"))))
+    return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
 
 
 def _weight(frame: pa.Table, field: str) -> pa.ChunkedArray:

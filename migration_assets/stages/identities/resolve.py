@@ -9,7 +9,7 @@ All rows pass through here, and few of them are in question: Python sees only th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -74,18 +74,23 @@ def resolve_identities(
     alike: AskLikeness | None = None,
     merge_at: float = 1.0,
     answers: Mapping[tuple[str, str], bool] | None = None,
+    reopened: Collection[tuple[str, str]] = (),
 ) -> Resolved:
     """Tie customer rows together, or say why not. `alike`: gives pairs with their probability, of which a machine may
     merge those at or above `merge_at`; `ask` is asked for facts only of rows that evidence ties to others; `answers`:
-    pairs of customer keys that a person has decided, and whether they are one.
+    pairs of customer keys that a person has decided, and whether they are one; `reopened`: pairs whose answer was taken
+    back.
     """
     rows = standing_of(engine, identity, customers, raw)
     told = _answered(rows, answers or {})
-    likely = _by_keys(rows, pairs_by_key(engine, rows, identity.keys), told)
+    apart = kept_apart(engine, rows, identity)
+    likely = _by_keys(rows, pairs_by_key(engine, rows, identity.keys, without=apart), told)
     likely += _by_likeness(rows, alike(rows)) if alike is not None else []
     asked = _in_question(rows, likely, told)
     facts = _facts(engine, asked, ask) if likely else Facts()
-    facts = replace(facts, apart=asked.numbers_of(kept_apart(engine, rows, identity)), answers=asked.answers(told))
+    facts = replace(facts, apart=asked.numbers_of(apart), answers=asked.answers(told))
+    back = _answered(rows, dict.fromkeys(reopened, True))
+    facts = replace(facts, reopened=frozenset(asked.answers(_by_group(rows, back))))
     decision = decided(len(asked.standings), asked.links(), asked.likely(likely), facts, merge_at)
     merged = [replace(p, a=int(asked.standings[p.a]), b=int(asked.standings[p.b])) for p in decision.merged]
     return Resolved(
@@ -101,9 +106,17 @@ def resolve_identities(
 def _by_keys(rows: Standing, pairs: pa.Table, told: Mapping[tuple[int, int], bool]) -> list[Likely]:
     count = pairs.num_rows
     spoken = _spoken(rows, pairs["a"], pairs["b"], pairs["rule"].to_pylist(), [1.0] * count, [False] * count)
-    group = rows.group
-    answers = {(min(group[a], group[b]), max(group[a], group[b])): same for (a, b), same in told.items()}
+    answers = _by_group(rows, told)
     return [Likely(a, b, 1.0, rule) for a, b, rule in around_parted(((p.a, p.b, p.rule) for p in spoken), answers)]
+
+
+def _by_group(rows: Standing, told: Mapping[tuple[int, int], bool]) -> dict[tuple[int, int], bool]:
+    """Answers by who speaks for what links tie together; where rows of two groups were both tied and parted, parted."""
+    found: dict[tuple[int, int], bool] = {}
+    for (a, b), same in told.items():
+        low, high = sorted((int(rows.group[a]), int(rows.group[b])))
+        found[low, high] = same and found.get((low, high), True)
+    return found
 
 
 def around_parted(
@@ -185,7 +198,8 @@ class _InQuestion:
         return [replace(p, a=self.number(p.a), b=self.number(p.b)) for p in pairs]
 
     def answers(self, told: dict[tuple[int, int], bool]) -> dict[tuple[int, int], bool]:
-        return {(self.number(a), self.number(b)): same for (a, b), same in told.items()}
+        known = set(self.standings.tolist())
+        return {(self.number(a), self.number(b)): same for (a, b), same in told.items() if {a, b} <= known}
 
     def keys(self) -> pa.StringArray:
         return self.rows.keys.take(pa.array(self.standings))

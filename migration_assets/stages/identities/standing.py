@@ -58,7 +58,7 @@ class Standing:
 def standing_of(engine: DuckDBEngine, identity: Identity, customers: ir.Table, raw: RawTables) -> Standing:
     """Number the rows and follow the plan's links."""
     read = {"customer_id", *_PLACE, *(f for key in identity.keys for f in key.fields)}
-    read |= {p.field for p in identity.never_merge}
+    read |= {"status", *(p.field for p in identity.never_merge)}
     ranked = engine.cached(_ranked(identity, customers.select(*sorted(read))))
     keys = engine.arrow(ranked.select("_standing", "customer_id").order_by("_standing"))["customer_id"]
     links = _collected(engine, [_by_link(ranked, link, raw(link.table)) for link in identity.links])
@@ -66,15 +66,19 @@ def standing_of(engine: DuckDBEngine, identity: Identity, customers: ir.Table, r
     return Standing(keys.cast(pa.string()).combine_chunks(), links, group, ranked)
 
 
-def pairs_by_key(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey]) -> pa.Table:
+def pairs_by_key(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey], without: Ints) -> pa.Table:
     """Each row with the first row (in standing) that has the same values of a key (PAIRS); rows missing one are left
-    out."""
-    return _collected(engine, [_by_key(rows.rows, key) for key in keys])
+    out, and so are those that links tie to one of `without`: who is like nobody must not stand between others."""
+    out = np.flatnonzero(np.isin(rows.group, rows.group[without]))
+    left = engine.table(pa.table({"_standing": pa.array(out)}))
+    others = engine.cached(rows.rows.anti_join(left, "_standing"))
+    return _collected(engine, [_by_key(others, key) for key in keys])
 
 
 def kept_apart(engine: DuckDBEngine, rows: Standing, identity: Identity) -> Ints:
-    """Standings of the rows that `never_merge` names."""
-    named = reduce(lambda a, p: a | holds(rows.rows, (p,)), identity.never_merge, ibis.literal(False))
+    """Standings of the rows that are like nobody: erased ones (I22), and those that `never_merge` names."""
+    erased = (rows.rows["status"] == "erased").fill_null(False)
+    named = reduce(lambda a, p: a | holds(rows.rows, (p,)), identity.never_merge, erased)
     found: Ints = engine.arrow(rows.rows.filter(named).select("_standing"))["_standing"].to_numpy()
     return found
 

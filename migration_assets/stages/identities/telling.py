@@ -15,28 +15,35 @@ from typing import Literal
 # than a slip of the pen apart. `code`: not equal.
 Telling = Literal["words", "date", "code"]
 
-# So many slips (letters put in, left out, changed or changed places) are let pass for each five letters of a word.
-_LETTERS_PER_SLIP = 5
+# A slip is a letter put in, left out, changed, or two that changed places. In words of fewer letters any slip makes
+# another word (Tim, Tom); in longer ones than the second number there may be two.
+_SHORTEST, _LONG = 4, 9
 _SLIPS_IN_A_DATE = 2
+# A misspelling is hardly ever seen; two names are seen often, each for itself (Martin, Marvin).
+_HARDLY_EVER, _TIMES_RARER = 2, 20
+
+# How often each word stands in a field, over all records.
+Seen = Mapping[str, int]
 
 
-def told_apart(one: str | None, other: str | None, how: Telling) -> bool:
-    """Whether two values are of two parties, whatever else they share. A missing value tells nobody apart."""
-    return bool(one) and bool(other) and _HOW[how](str(one), str(other))
+def told_apart(one: str | None, other: str | None, how: Telling, seen: Seen | None = None) -> bool:
+    """Whether two values are of two parties, whatever else they share. A missing value tells nobody apart. With `seen`,
+    words that differ by a slip are one word only if one of them is rare enough to be a misspelling of the other."""
+    return bool(one) and bool(other) and _HOW[how](str(one), str(other), seen)
 
 
-def _words_differ(one: str, other: str) -> bool:
+def _words_differ(one: str, other: str, seen: Seen | None) -> bool:
     a, b = one.split(), other.split()
-    if not any(c.isdigit() for c in one + other) and near("".join(a), "".join(b)):
+    if "".join(a) == "".join(b):
         return False
-    return _lacks(a, b) and _lacks(b, a)
+    return _lacks(a, b, seen) and _lacks(b, a, seen)
 
 
-def _lacks(words: list[str], others: list[str]) -> bool:
-    return any(not any(near(word, other) for other in others) for word in words)
+def _lacks(words: list[str], others: list[str], seen: Seen | None) -> bool:
+    return any(not any(near(word, other, seen) for other in others) for word in words)
 
 
-def near(word: str, other: str) -> bool:
+def near(word: str, other: str, seen: Seen | None = None) -> bool:
     """Whether two are one word but for a slip or two; an initial stands for every name that begins with it. Numbers
     have no slips."""
     from rapidfuzz.distance import OSA
@@ -45,11 +52,21 @@ def near(word: str, other: str) -> bool:
         return word == other
     if 1 in (len(word), len(other)):
         return word[0] == other[0]
-    slips = -(-max(len(word), len(other)) // _LETTERS_PER_SLIP)
-    return OSA.distance(word, other, score_cutoff=slips) <= slips
+    longest = max(len(word), len(other))
+    if longest < _SHORTEST or (longest == _SHORTEST and len(word) == len(other)):
+        return False
+    slips = 1 if longest <= _LONG else 2
+    return OSA.distance(word, other, score_cutoff=slips) <= slips and _may_be_a_slip(word, other, seen)
 
 
-def _dates_differ(one: str, other: str) -> bool:
+def _may_be_a_slip(word: str, other: str, seen: Seen | None) -> bool:
+    if seen is None:
+        return True
+    rarer, commoner = sorted(seen.get(w, 0) for w in (word, other))
+    return rarer < commoner and (rarer <= _HARDLY_EVER or rarer * _TIMES_RARER <= commoner)
+
+
+def _dates_differ(one: str, other: str, _: Seen | None) -> bool:
     """Two slips may be; so may day and month that changed places."""
     from rapidfuzz.distance import OSA
 
@@ -59,8 +76,8 @@ def _dates_differ(one: str, other: str) -> bool:
     return OSA.distance(one, other, score_cutoff=_SLIPS_IN_A_DATE) > _SLIPS_IN_A_DATE
 
 
-_HOW: Mapping[Telling, Callable[[str, str], bool]] = {
+_HOW: Mapping[Telling, Callable[[str, str, Seen | None], bool]] = {
     "words": _words_differ,
     "date": _dates_differ,
-    "code": lambda one, other: one != other,
+    "code": lambda one, other, _: one != other,
 }

@@ -30,7 +30,7 @@ def rows_of(feeds: Feeds, entity: str, asked: ir.Table) -> ir.Table | None:
         rows = feeds.raw(table)
         return rows.semi_join(mine[table], "_row") if table in mine else rows
 
-    mapped = replace(feeds, raw=theirs).entity(entity).rows
+    mapped = replace(feeds, raw=theirs, whole=feeds.whole or feeds.raw).entity(entity).rows
     return mapped.inner_join(engine.union(_placed(t, rows) for t, rows in mine.items()), list(_PLACE))
 
 

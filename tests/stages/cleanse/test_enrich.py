@@ -148,6 +148,13 @@ def test_under_consent_only_who_said_yes_last(engine, canonical, events, may) ->
     assert values_of(told(engine, rows, asks), "time_zone") == {"1": "Europe/Berlin" if may else None}
 
 
+def test_what_a_contact_agreed_to_is_not_the_customers_word(engine, canonical) -> None:
+    said = canonical("consent", {**consent(1, 1, "granted"), "contact_id": "crm.p:1"})
+    rows = {"customer": canonical("customer", customer(1, country="DE")), "consent": said}
+    asks = rule("time_zone", "time_zone", "country", lawful_basis="consent", purpose="profiling")
+    assert values_of(told(engine, rows, asks), "time_zone") == {"1": None}
+
+
 def test_consent_is_that_of_the_customer_a_contact_belongs_to(engine, canonical) -> None:
     people = [
         {"contact_id": f"crm.p:{n}", "customer_id": f"crm.a:{n}", "name": "Jo", "email": "j@x.de"} for n in (1, 2)

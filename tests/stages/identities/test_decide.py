@@ -81,6 +81,13 @@ def test_one_customer_of_the_target_stays_one_while_its_rows_look_alike_at_all()
     assert doubts(billed) == [(0, 1, "two_payers")], "what speaks against it, still does"
 
 
+def test_who_was_made_one_by_an_answer_that_was_taken_back_is_looked_at_anew() -> None:
+    facts = Facts(loaded={0: "x", 1: "x"}, reopened=frozenset({(0, 1)}))
+    assert doubts(decided(2, [], [alike(0, 1, 0.7)], facts, merge_at=0.99)) == [(0, 1, "unsure")]
+    household = replace(alike(0, 1), told_apart=True)
+    assert doubts(decided(2, [], [household], facts, merge_at=0.99)) == [(0, 1, "told_apart")]
+
+
 def test_likeness_does_not_make_one_of_two_customers_of_the_target() -> None:
     facts = Facts(loaded={0: "x", 1: "y"})
     assert doubts(decided(2, [], [alike(0, 1)], facts, merge_at=0.99)) == [(0, 1, "both_loaded")]

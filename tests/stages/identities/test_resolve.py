@@ -73,6 +73,19 @@ def test_without_erased_rows_links_and_keys_join_as_before(engine, canonical) ->
     assert found["crm.a:1"] == ("crm.a:1", "account mailbox"), "the founder of what is linked speaks for all of it"
 
 
+def test_an_erased_row_is_like_nobody_whatever_the_plan_says_and_does_not_part_the_others(engine, canonical) -> None:
+    rows = [
+        customer("crm.a:1", status="erased", email="j@x.example"),
+        customer("crm.a:2", email="j@x.example"),
+        customer("crm.a:3", email="j@x.example"),
+    ]
+    raw = engine.table(pa.table({"_row": pa.array([], pa.int64()), "account": pa.array([], pa.string())}))
+    silent = IDENTITY.model_copy(update={"never_merge": ()})
+    found = resolve_identities(engine, silent, canonical("customer", *rows), lambda _: raw, lambda _: no_facts(engine))
+    identities = {r["customer_id"]: r["identity_id"] for r in engine.arrow(found.identities).to_pylist()}
+    assert identities == {"crm.a:1": "crm.a:1", "crm.a:2": "crm.a:2", "crm.a:3": "crm.a:2"}
+
+
 def alike(*pairs):
     rows = [dict(zip(("a", "b", "probability", "told_apart"), (*p, False)[:4], strict=True)) for p in pairs]
     return pa.Table.from_pylist(rows)
