@@ -13,11 +13,7 @@ Prints one line for each side (medians), the ratios, and how many e-mails, phone
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +22,8 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from benchmarks.sides import COSTS, ROOT, Measured, Sides, medians
 
 if TYPE_CHECKING:
     from migration_assets.domain.predicates import Predicate
@@ -188,41 +186,14 @@ _ADDRESS: dict[str, Callable[[str, str | None], str | None]] = {
 
 # --- measuring -----------------------------------------------------------------------------------------------------
 
-SIDES: dict[str, Callable[[Path], float]] = {"ours": ours, "value by value": value_by_value}
+
+def few_rows(folder: Path) -> Path:
+    """Rows enough to import what a side needs."""
+    make_rows(folder, 100)
+    return folder
 
 
-def warm_up(side: str) -> None:
-    """Import what the side needs, on a few rows, so that only work is measured."""
-    with tempfile.TemporaryDirectory() as folder:
-        make_rows(Path(folder), 100)
-        SIDES[side](Path(folder))
-
-
-def measured(side: str, folder: Path) -> dict[str, float]:
-    """Wall seconds, CPU seconds and peak memory of one side, in this process."""
-    warm_up(side)
-    cpu, wall = time.process_time(), time.perf_counter()
-    alone = SIDES[side](folder)
-    return {
-        "alone": alone,
-        "wall": time.perf_counter() - wall,
-        "cpu": time.process_time() - cpu,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-
-
-def in_a_process(side: str, folder: Path) -> dict[str, float]:
-    """One measurement in a process of its own, so that peak memory is its own."""
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    done = subprocess.run(
-        [sys.executable, __file__, "--side", side, "--folder", str(folder)],
-        env=env,
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+SIDES = Sides(__file__, {"ours": ours, "value by value": value_by_value}, few_rows)
 
 
 def agreement(folder: Path) -> dict[str, tuple[int, int, int]]:
@@ -250,14 +221,11 @@ def rows_in(folder: Path) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = SIDES.parser(__doc__, rounds=1)
     parser.add_argument("--customers", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--side", choices=tuple(SIDES))
-    parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
     if asked.side:
-        print(json.dumps(measured(asked.side, asked.folder)))
+        print(json.dumps(SIDES.measured(asked.side, asked.at)))
         return 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -267,21 +235,19 @@ def main() -> int:
             "-c",
             f"from benchmarks.cleaning import *; make_rows(Path({name!r}), {asked.customers})",
         ]
-        subprocess.run(made, check=True, cwd=Path(__file__).resolve().parent.parent)
-        rounds = {s: [in_a_process(s, folder) for _ in range(asked.rounds)] for s in SIDES}
-        return report(rows_in(folder), rounds, agreement(folder))
+        subprocess.run(made, check=True, cwd=ROOT)
+        return report(rows_in(folder), SIDES.rounds(folder, asked.rounds), agreement(folder))
 
 
-def report(rows: int, rounds: dict[str, list[dict[str, float]]], agreed: dict[str, tuple[int, int, int]]) -> int:
-    """Print medians, ratios and agreement."""
-    keys = ("wall", "cpu", "alone", "peak_mb")
-    medians = {s: {k: statistics.median(r[k] for r in taken) for k in keys} for s, taken in rounds.items()}
+def report(rows: int, rounds: dict[str, list[Measured]], agreed: dict[str, tuple[int, int, int]]) -> int:
+    """Print medians, ratios and agreement. What a side made is the CPU seconds of its cleaning alone."""
+    found = {side: medians(taken, (*COSTS, "made")) for side, taken in rounds.items()}
     print(f"{len(_ACCOUNT) + len(_ADDRESS) + 2} columns over {rows:,} rows, medians of {len(rounds['ours'])}")
-    for side, m in medians.items():
-        cost = f"{m['wall']:8.2f} s wall {m['cpu']:8.2f} s CPU, of these cleaning alone {m['alone']:8.2f}"
+    for side, m in found.items():
+        cost = f"{m['wall']:8.2f} s wall {m['cpu']:8.2f} s CPU, of these cleaning alone {m['made']:8.2f}"
         print(f"  {side:16}{cost} {m['peak_mb']:6.0f} MB peak")
-    peer, own = medians["value by value"], medians["ours"]
-    whole, alone = peer["cpu"] / own["cpu"], peer["alone"] / own["alone"]
+    peer, own = found["value by value"], found["ours"]
+    whole, alone = peer["cpu"] / own["cpu"], peer["made"] / own["made"]
     print(f"  {whole:.1f} times less CPU, {alone:.1f} times for cleaning alone (goal {GOAL:.0f})")
     for field, (same, more, other) in agreed.items():
         print(f"  {field}: {same:,} the same, {more:,} only ours could read, {other:,} the peer reads otherwise")

@@ -12,19 +12,15 @@ Prints one line for each side (medians) and the ratios.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from benchmarks.sides import Measured, Sides, medians
 
 FAULTS_EVERY = 997
 
@@ -116,78 +112,46 @@ def _expectation(check: str, kind: str, arguments: dict[str, Any]) -> Any:
     return getattr(gxe, name)(**arguments, **extra, meta={"check": check})
 
 
-SIDES: dict[str, Callable[[Path], dict[str, int]]] = {
+def few_rows(folder: Path) -> Path:
+    """Rows enough to import what a side needs."""
+    make_rows(folder / "tiny.parquet", 10)
+    return folder / "tiny.parquet"
+
+
+WAYS: dict[str, Callable[[Path], dict[str, int]]] = {
     "ours": ours,
     "pandas": on_pandas,
     "pandas, naming rows": partial(on_pandas, keys=True),
     "pandas, rule by rule": partial(on_pandas, one_by_one=True),
 }
-
-
-def warm_up(side: str) -> None:
-    """Import what the side needs, on a table of ten rows, so that only work is measured."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "tiny.parquet"
-        make_rows(path, 10)
-        SIDES[side](path)
-
-
-def measured(side: str, path: Path) -> dict[str, Any]:
-    """Wall seconds, CPU seconds and peak memory of one side, in this process."""
-    warm_up(side)
-    cpu, wall = time.process_time(), time.perf_counter()
-    faults = SIDES[side](path)
-    return {
-        "wall": time.perf_counter() - wall,
-        "cpu": time.process_time() - cpu,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "faults": faults,
-    }
-
-
-def in_a_process(side: str, path: Path) -> dict[str, Any]:
-    env = {**os.environ, "TQDM_DISABLE": "1", "GX_ANALYTICS_ENABLED": "false", "PYTHONWARNINGS": "ignore"}
-    root = Path(__file__).resolve().parent.parent
-    env["PYTHONPATH"] = str(root)
-    done = subprocess.run(
-        [sys.executable, __file__, "--side", side, "--file", str(path)],
-        env=env,
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+SIDES = Sides(__file__, WAYS, few_rows)
+QUIET = {"TQDM_DISABLE": "1", "GX_ANALYTICS_ENABLED": "false", "PYTHONWARNINGS": "ignore"}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = SIDES.parser(__doc__, rounds=3)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--side", choices=tuple(SIDES))
-    parser.add_argument("--file", type=Path)
     asked = parser.parse_args()
     if asked.side:
-        print(json.dumps(measured(asked.side, asked.file)))
+        print(json.dumps(SIDES.measured(asked.side, asked.at)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
         make_rows(path, asked.rows)
-        rounds = {s: [in_a_process(s, path) for _ in range(asked.rounds)] for s in SIDES}
+        rounds = SIDES.rounds(path, asked.rounds, QUIET)
     return report(asked.rows, rounds)
 
 
-def report(rows: int, rounds: dict[str, list[dict[str, Any]]]) -> int:
+def report(rows: int, rounds: dict[str, list[Measured]]) -> int:
     """Print medians and ratios; 1 when the sides disagree about the faults."""
-    found = {side: taken[0]["faults"] for side, taken in rounds.items()}
+    found = {side: taken[0]["made"] for side, taken in rounds.items()}
     if any(f != found["ours"] for f in found.values()):
         print("the sides disagree about the faults:", *found.items(), sep="\n")
         return 1
-    keys = ("wall", "cpu", "peak_mb")
-    medians = {s: {k: statistics.median(r[k] for r in taken) for k in keys} for s, taken in rounds.items()}
+    costs = {side: medians(taken) for side, taken in rounds.items()}
     print(f"{len(RULES)} checks over {rows:,} rows x 15 columns, medians of {len(rounds['ours'])}")
-    for side, m in medians.items():
-        ratio = f"{m['wall'] / medians['ours']['wall']:6.1f} x wall {m['cpu'] / medians['ours']['cpu']:6.1f} x CPU"
+    for side, m in costs.items():
+        ratio = f"{m['wall'] / costs['ours']['wall']:6.1f} x wall {m['cpu'] / costs['ours']['cpu']:6.1f} x CPU"
         print(f"  {side:22}{m['wall']:8.2f} s wall {m['cpu']:8.2f} s CPU {m['peak_mb']:6.0f} MB peak {ratio}")
     return 0
 

@@ -17,15 +17,15 @@ from migration_assets.session import Place, actor, json_option, opened, plan_opt
 if TYPE_CHECKING:
     from rich.console import Console
 
+    Show = Callable[[Console, dict[str, Any]], None]
+
 
 @click.group()
 def review() -> None:
     """Pairs of customers that a machine may not merge by itself: look at them, decide them, take merges back."""
 
 
-def _answer(
-    place: Place, as_json: bool, found: dict[str, Any], show: Callable[[Console, dict[str, Any]], None]
-) -> None:
+def _answer(place: Place, as_json: bool, found: dict[str, Any], show: Show) -> None:
     if as_json:
         click.echo(json.dumps({"ok": True} | found, indent=2))
     else:
@@ -81,35 +81,37 @@ def review_decide(place: Place, plan: str | None, case: int, answer: Any, reason
     _answer(place, as_json, found, print_decided)
 
 
+def _with_a_sheet(command: Callable[..., None]) -> Callable[..., None]:
+    """What both ways of the spreadsheet take: the plan, the file, and how to answer."""
+    file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+    return plan_option(file(json_option(click.pass_obj(command))))
+
+
 @review.command("export")
-@plan_option
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@json_option
-@click.pass_obj
+@_with_a_sheet
 def review_export(place: Place, plan: str | None, file: Path, as_json: bool) -> None:
     """Write what waits for a person to a spreadsheet (.xlsx) to be filled in. It holds personal data; that you took it
     is logged."""
     from migration_assets.wiring.review_sheet import export
     from migration_assets.wiring.review_views import print_export
 
-    with opened(place.root, plan) as (workspace, _):
-        found = export(workspace, file, actor())
-    _answer(place, as_json, found, print_export)
+    _carry(place, plan, file, as_json, export, print_export)
 
 
 @review.command("import")
-@plan_option
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@json_option
-@click.pass_obj
+@_with_a_sheet
 def review_import(place: Place, plan: str | None, file: Path, as_json: bool) -> None:
     """Take over the answers of a spreadsheet that was exported, all or none, as yours."""
     from migration_assets.wiring.review_sheet import import_
     from migration_assets.wiring.review_views import print_import
 
+    _carry(place, plan, file, as_json, import_, print_import)
+
+
+def _carry(place: Place, plan: str | None, file: Path, as_json: bool, way: Callable[..., Any], show: Show) -> None:
     with opened(place.root, plan) as (workspace, _):
-        found = import_(workspace, file, actor())
-    _answer(place, as_json, found, print_import)
+        found = way(workspace, file, actor())
+    _answer(place, as_json, found, show)
 
 
 @review.command("unmerge")

@@ -64,29 +64,52 @@ def write_sheet(
     """Write a new workbook that only its owner can read. `choices`: columns with a drop-down; only those and the `free`
     ones can be typed into. BadInput when the file is there already: it may hold answers."""
     from openpyxl import Workbook
-    from openpyxl.utils import get_column_letter
-    from openpyxl.worksheet.datavalidation import DataValidation
 
     book = Workbook()
     sheet: Any = book.active
     sheet.title = _ROWS
     _fill(sheet, [columns, *([row.get(c, "") for c in columns] for row in rows)])
     for place, name in enumerate(columns, start=1):
-        letter, last = get_column_letter(place), max(sheet.max_row, 2)
-        sheet.column_dimensions[letter].hidden = name in hidden
-        sheet.column_dimensions[letter].width = min(max(len(name) + 4, 12), _WIDEST)
+        _size(sheet, place, name, hidden=name in hidden)
         if name in choices:
-            listed = DataValidation(type="list", formula1=f'"{",".join(choices[name])}"', allow_blank=True)
-            listed.add(f"{letter}2:{letter}{last}")
-            sheet.add_data_validation(listed)
+            _offer(sheet, place, choices[name])
         if name in choices or name in free:
-            for (cell,) in sheet.iter_rows(min_row=2, min_col=place, max_col=place):
-                cell.protection = _unlocked()
+            _unlock(sheet, place)
     sheet.freeze_panes = "B2"
     sheet.protection.sheet = True
     memory: Any = book.create_sheet(_KEPT)
     memory.sheet_state = "veryHidden"
     _fill(memory, kept)
+    _save(book, path)
+
+
+def _size(sheet: Any, place: int, name: str, *, hidden: bool) -> None:
+    from openpyxl.utils import get_column_letter
+
+    column = sheet.column_dimensions[get_column_letter(place)]
+    column.hidden = hidden
+    column.width = min(max(len(name) + 4, 12), _WIDEST)
+
+
+def _offer(sheet: Any, place: int, values: Sequence[str]) -> None:
+    """A drop-down in every row of the column."""
+    from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.datavalidation import DataValidation
+
+    letter = get_column_letter(place)
+    listed = DataValidation(type="list", formula1=f'"{",".join(values)}"', allow_blank=True)
+    listed.add(f"{letter}2:{letter}{max(sheet.max_row, 2)}")
+    sheet.add_data_validation(listed)
+
+
+def _unlock(sheet: Any, place: int) -> None:
+    from openpyxl.styles import Protection
+
+    for (cell,) in sheet.iter_rows(min_row=2, min_col=place, max_col=place):
+        cell.protection = Protection(locked=False)
+
+
+def _save(book: Any, path: Path) -> None:
     content = io.BytesIO()
     book.save(content)
     try:
@@ -97,12 +120,6 @@ def write_sheet(
         ) from None
     except OSError as error:
         raise BadInput(f"the file cannot be written ({error.strerror})", "Name a file in a folder of yours.") from None
-
-
-def _unlocked() -> Any:
-    from openpyxl.styles import Protection
-
-    return Protection(locked=False)
 
 
 def _fill(sheet: Any, rows: Iterable[Sequence[str]]) -> None:

@@ -36,6 +36,20 @@ def write_private(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
+def made_once(path: Path, text: str) -> str:
+    """What a private file holds; this text if there is none yet. Of several that make it at once all get the same."""
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        make_private(fresh, text.encode())
+        try:
+            # Unlike a replacement, a link does not take the place of a file that somebody else has just made.
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(fresh)
+        finally:
+            fresh.unlink()
+    return path.read_text(encoding="utf-8")
+
+
 def open_private(path: Path, flags: int) -> TextIO:
     """A file to write to, readable by its owner only if this call makes it."""
     return os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8")

@@ -33,16 +33,23 @@ def outcome_of(
     back what nobody said, and for proposing what is decided already.
     """
     if proposed is not None and proposed_by is not None and two:
-        if answer == proposed:
-            return Outcome("decided", proposed_by, _somebody_else(by, proposed_by))
-        if answer == "open":
-            return Outcome("withdrawn", by)
-        return Outcome("proposed", by) if by == proposed_by else Outcome("reopened", by)
+        return _to_proposal(answer, by, decided, proposed, proposed_by)
     if answer == "open" and decided in (None, "open") and proposed is None:
         raise BadInput("there is no answer to take back", "`cutover review show CASE` says what was answered.")
     if two and answer == decided:
         raise BadInput(f"the case is decided so already: {answer}", "Answer otherwise, or take it back with `open`.")
     return Outcome("proposed" if two else "decided", by)
+
+
+def _to_proposal(answer: Answer, by: str, decided: Answer | None, proposed: Answer, proposed_by: str) -> Outcome:
+    if by == proposed_by and (answer == "open" or answer == decided):
+        # Their own: `open` takes it back, also where it was `open` itself, and so does what is in force anyway.
+        return Outcome("withdrawn", by)
+    if answer == proposed:
+        return Outcome("decided", proposed_by, _somebody_else(by, proposed_by))
+    if answer == "open":
+        return Outcome("withdrawn", by)
+    return Outcome("proposed", by) if by == proposed_by else Outcome("reopened", by)
 
 
 def _somebody_else(by: str, proposed_by: str) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Pair = tuple[str, str]
 # Reason of a case that no run has found in doubt: a person took apart what had been merged.
 UNMERGED = "unmerged"
+# What a run finds of a case anew each time.
+_FOUND = ("rule", "probability", "reason", "snapshot", "last_seen", "open", "stakes", "rank")
 _LOCK = 7_301_007
 
 
@@ -78,6 +80,11 @@ class Case:
         unanswered = self.answer in (None, "open") or self.reason == "contradicted"
         return self.proposed is not None or (self.open and unanswered)
 
+    def takes_two(self, four_eyes: FourEyes) -> bool:
+        """Whether an answer needs a second person: by what is at stake, or because it is about what two have decided,
+        be there less at stake by now. Nothing does where the plan asks for no four eyes."""
+        return needs_two(self.stakes, four_eyes) or (four_eyes is not False and self.seconded_by is not None)
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -102,10 +109,7 @@ class ReviewQueue:
         with self._control.begun(_LOCK) as connection:
             connection.execute(sa.update(c).where(c.c.plan == self._plan, c.c.open).values(open=False))
             if rows:
-                new = insert(c)
-                kept = ("rule", "probability", "reason", "snapshot", "last_seen", "open", "stakes", "rank")
-                changed = {name: new.excluded[name] for name in kept}
-                connection.execute(new.on_conflict_do_update(constraint="review_case_of_pair", set_=changed), rows)
+                self._put(connection, rows, _FOUND)
 
     def cases(self, *, everything: bool = False) -> tuple[Case, ...]:
         """Pairs that wait for a person, or for a second one, most at stake first, then the likeliest; or all there ever
@@ -136,7 +140,7 @@ class ReviewQueue:
                 case = self._one(connection, reply.case_id)
                 if reply.seen is not None and reply.seen != case:
                     raise BadInput(f"case {case.case_id} has changed meanwhile", "Look at it again, then answer.")
-                two = needs_two(case.stakes, self._four_eyes)
+                two = case.takes_two(self._four_eyes)
                 done.append(self._answered(connection, case, reply, by, now, two=two))
         return done
 
@@ -144,21 +148,19 @@ class ReviewQueue:
         """Say of each pair that it is not one customer, all or none; a pair that was never in doubt gets a case, so
         that the answer can be taken back. Pairs that are parted already are passed over.
 
-        Where four eyes are asked for one of the pairs, they are for all. BadInput as in `decide`.
+        A case that is there already has from now on what is at stake now. Where four eyes are asked for one of the
+        pairs, they are for all. BadInput as in `decide`.
         """
         with self._control.begun(_LOCK) as connection:
             rows = [self._row(d, snapshot, now) | {"open": False} for d in pairs]
             if rows:
-                connection.execute(insert(REVIEW_CASE).on_conflict_do_nothing("review_case_of_pair"), rows)
+                self._put(connection, rows, ("stakes", "rank"))
             known = {(c.a, c.b): c for c in self._found(connection)}
-            stakes = [s for d in pairs for s in (d.stakes, known[d.pair].stakes)]
-            two = any(needs_two(s, self._four_eyes) for s in stakes)
+            two = any(known[d.pair].takes_two(self._four_eyes) for d in pairs)
+            cases = [known[d.pair] for d in pairs if known[d.pair].answer != "apart"]
             return [
-                self._answered(
-                    connection, known[d.pair], Reply(known[d.pair].case_id, "apart", reason), by, now, two=two
-                )
-                for d in pairs
-                if known[d.pair].answer != "apart"
+                self._answered(connection, case, Reply(case.case_id, "apart", reason), by, now, two=two)
+                for case in cases
             ]
 
     def decisions(self) -> Mapping[Pair, bool]:
@@ -174,6 +176,12 @@ class ReviewQueue:
         query = sa.select(d.a, d.b, d.answer).where(d.plan == self._plan, d.current, d.effective).order_by(d.a, d.b)
         with self._control.begun() as connection:
             return {(a, b): answer for a, b, answer in connection.execute(query)}
+
+    def _put(self, connection: sa.Connection, rows: list[dict[str, Any]], renewed: Sequence[str]) -> None:
+        """Cases of these rows; of those that are there already, what is to be `renewed`."""
+        new = insert(REVIEW_CASE)
+        changed = {name: new.excluded[name] for name in renewed}
+        connection.execute(new.on_conflict_do_update(constraint="review_case_of_pair", set_=changed), rows)
 
     def _row(self, doubted: Doubted, snapshot: str, now: datetime) -> dict[str, Any]:
         a, b = doubted.pair

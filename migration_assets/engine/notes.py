@@ -57,7 +57,7 @@ class Step:
 
     @property
     def rejects(self) -> bool:
-        return self.target.required or self.given.on_error == "reject"
+        return self.target.takes_row_along or self.given.on_error == "reject"
 
     @property
     def notes_changes(self) -> bool:

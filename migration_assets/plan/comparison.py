@@ -123,7 +123,7 @@ def _cannot_fail(row: MappingRow) -> bool:
 def effective_on_error(row: MappingRow) -> str:
     """`reject` or `set_aside`, as written or as it follows from the field."""
     field = mapped_field(row)
-    return row.on_error or ("reject" if field is not None and field.required else "set_aside")
+    return row.on_error or ("reject" if field is not None and field.takes_row_along else "set_aside")
 
 
 def _code_loss(plan: Plan, row: MappingRow) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """What becomes of a row whose parent did not make it: it shares the parent's fate, or is an orphan.
 
 A required reference to a row that is not there takes its row along: excluded when the parent was excluded, rejected
-otherwise. An optional one is set aside: the field is left empty and a note lists it. Nothing is dropped in silence.
+otherwise. So does one that says whom its row is about (`Field.about`): what a contact agreed to is nobody else's word.
+Any other optional one is set aside: the field is left empty and a note lists it. Nothing is dropped in silence.
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ def settle(
     if not fields:
         return Settled(rows, empty(engine, LOST), empty(engine, NOTES))
     checked = engine.cached(reduce(lambda t, f: _with_parent(t, f, parents[str(f.references)]), fields, rows))
-    needed = [f for f in fields if f.required]
+    needed = [f for f in fields if f.takes_row_along]
     whole = reduce(lambda a, f: a & ~_dangles(checked, f), needed, ibis.literal(True))
-    optional = [f for f in fields if not f.required]
+    optional = [f for f in fields if not f.takes_row_along]
     kept = checked.filter(whole)
     emptied = {f.name: _dangles(kept, f).ifelse(ibis.null("string"), kept[f.name]) for f in optional}
     return Settled(

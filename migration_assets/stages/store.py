@@ -38,9 +38,10 @@ class Store:
         """Folder of one snapshot of the golden copy."""
         return self.root / "golden_copy" / snapshot
 
-    def answers(self, snapshot: str) -> Path:
-        """Folder of what services answered about the rows of one snapshot."""
-        return self.root / "enrichment_answers" / snapshot
+    @property
+    def enrichment_answers(self) -> Path:
+        """Folder of what services answered, with one folder for each snapshot whose rows it is about."""
+        return self.root / "enrichment_answers"
 
     def golden_file(self, snapshot: str, table: str) -> Path:
         """Golden-copy file of `system.table`."""

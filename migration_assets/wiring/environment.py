@@ -70,6 +70,12 @@ class Environment:
         return self.plan_home / REPORTS
 
     @property
+    def answers_key(self) -> Path:
+        """The key without which nobody can tell what the kept answers of services were about; secret. It lies beside
+        the store, so that a copy of the one is no copy of the other."""
+        return self.plan_home / "answers.key"
+
+    @property
     def dagster_url(self) -> str:
         """Dagster's own storage. Its NOTIFY needs psycopg2."""
         return database_url(self.server_url, f"{self.plan}_dagster", "psycopg2")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from migration_assets.control import UNMERGED, Case, ReviewQueue
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import BadInput
-from migration_assets.domain.stakes import Amounts, needs_two
+from migration_assets.domain.stakes import Amounts, FourEyes
 from migration_assets.stages.feeds import Mapping as Feeds
 from migration_assets.stages.identities.decide import objections
 from migration_assets.stages.identities.evidence import told
@@ -43,16 +43,22 @@ WHY = {
 
 def queue_of(workspace: Workspace) -> ReviewQueue:
     """The plan's queue, with the second person it asks for."""
-    return ReviewQueue(workspace.control, workspace.plan.name, four_eyes_of(workspace.plan.file))
+    return ReviewQueue(workspace.control, workspace.plan.name, four_eyes(workspace))
+
+
+def four_eyes(workspace: Workspace) -> FourEyes:
+    """When the plan asks for a second person."""
+    return four_eyes_of(workspace.plan.file)
 
 
 def cases_of(workspace: Workspace, *, everything: bool) -> list[dict[str, Any]]:
     """Cases as plain data, in the order in which they should be looked at."""
-    return [plain(workspace, c) for c in queue_of(workspace).cases(everything=everything)]
+    eyes = four_eyes(workspace)
+    return [plain(c, eyes) for c in queue_of(workspace).cases(everything=everything)]
 
 
-def plain(workspace: Workspace, case: Case) -> dict[str, Any]:
-    """A case as `cutover review list --json` shows it; no personal value."""
+def plain(case: Case, eyes: FourEyes) -> dict[str, Any]:
+    """A case as `cutover review list --json` shows it; no personal value. `eyes`: when a second person is asked for."""
     return {
         "case": case.case_id,
         "a": case.a,
@@ -63,7 +69,7 @@ def plain(workspace: Workspace, case: Case) -> dict[str, Any]:
         "probability": case.probability,
         "reason": case.reason,
         "open": case.open,
-        "needs_two": needs_two(case.stakes, four_eyes_of(workspace.plan.file)),
+        "needs_two": case.takes_two(eyes),
         "answer": case.answer,
         "decided_by": case.decided_by,
         "seconded_by": case.seconded_by,
@@ -81,7 +87,8 @@ def amounts(by_currency: Amounts, name: str = "stake_minor") -> list[dict[str, A
 
 def decide(workspace: Workspace, case_id: int, answer: Answer, *, by: str, reason: str) -> dict[str, Any]:
     """Answer a case; once it is in force, the next run goes by it."""
-    return plain(workspace, queue_of(workspace).decide(case_id, answer, by=by, reason=reason, now=datetime.now(UTC)))
+    decided = queue_of(workspace).decide(case_id, answer, by=by, reason=reason, now=datetime.now(UTC))
+    return plain(decided, four_eyes(workspace))
 
 
 # --- one case ------------------------------------------------------------------------------------------------------
@@ -143,7 +150,7 @@ def both_of(workspace: Workspace, case_id: int, actor: str) -> dict[str, Any]:
         detail = {"found": len(of_key)}
         workspace.control.audit(actor, "review_viewed", f"case {case_id}", detail, now=datetime.now(UTC))
         weights = stored.rows("customer_identities", "evidence", "a", [case.a])
-        return plain(workspace, case) | {
+        return plain(case, four_eyes(workspace)) | {
             "fields": side_by_side(of_key.get(case.a), of_key.get(case.b)),
             "weights": told([w for w in weights if w["b"] == case.b]),
             "key": _key(workspace, case.rule),

@@ -12,16 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from migration_assets.connectors.answer_sheet import Sheet, SheetRow, read_sheet, write_sheet
-from migration_assets.control import Answer, Case, Reply
+from migration_assets.control import Answer, Case, Effect, Reply
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import BadInput
-from migration_assets.wiring.review import WHY, Stored, plain, queue_of, side_by_side
+from migration_assets.wiring.review import WHY, Stored, four_eyes, plain, queue_of, side_by_side
 from migration_assets.wiring.review_views import answer_in_words, stake_in_words
 
 if TYPE_CHECKING:
+    from migration_assets.domain.stakes import FourEyes
     from migration_assets.wiring.workspace import Workspace
 
 _FIELDS = tuple(f.name for f in ENTITIES["customer"].fields if f.type != "key")
@@ -71,7 +72,7 @@ def import_(workspace: Workspace, file: Path, actor: str) -> dict[str, Any]:
     answered = [row for row in sheet.rows if _answer(row)]
     replies = [_reply(row, cases[row.cells["case"]]) for row in answered]
     done = Counter(queue.decide_all(replies, by=actor, now=datetime.now(UTC)))
-    counts = {effect: done[effect] for effect in ("decided", "proposed", "reopened")}
+    counts = {effect: done[effect] for effect in get_args(Effect)}
     counts["left"] = len(sheet.rows) - len(answered)
     workspace.control.audit(actor, "review_imported", workspace.plan.name, counts, now=datetime.now(UTC))
     return counts
@@ -81,11 +82,12 @@ def _rows_of(workspace: Workspace, cases: Sequence[Case]) -> list[dict[str, str]
     """One row of the sheet for each case, as it would go out now."""
     with workspace.engine() as engine:
         customers = Stored(workspace, engine).customers({key for c in cases for key in (c.a, c.b)}) if cases else {}
-    return [_row(workspace, case, customers) for case in cases]
+    eyes = four_eyes(workspace)
+    return [_row(workspace, case, customers, eyes) for case in cases]
 
 
-def _row(workspace: Workspace, case: Case, customers: Mapping[str, dict[str, Any]]) -> dict[str, str]:
-    shown = plain(workspace, case)
+def _row(workspace: Workspace, case: Case, customers: Mapping[str, dict[str, Any]], eyes: FourEyes) -> dict[str, str]:
+    shown = plain(case, eyes)
     row = {
         "case": str(case.case_id),
         "stake": ", ".join(stake_in_words(shown["stakes"], workspace.plan.file.currency_exponents)),

@@ -130,6 +130,8 @@ def print_unmerge(out: Console, done: dict[str, Any]) -> None:
     said = {
         "planned": "Nothing was decided. Say it again with --reason to do it.",
         "proposed": "It waits for a second person, who gives the same command.",
+        "reopened": "Of some, somebody had proposed that they are: these are open again, and two persons have yet to "
+        "give this command. `cutover review list` shows them.",
         "decided": "`cutover run` goes by it.",
     }
     out.print(f"{len(done['pairs'])} pairs are not one customer. {said[done['effect']]}")
@@ -148,5 +150,6 @@ def print_import(out: Console, done: dict[str, Any]) -> None:
     """What the answers of a sheet did."""
     out.print(
         f"{done['decided']} decided, {done['proposed']} wait for a second person, {done['reopened']} open again, "
-        f"{done['left']} left without an answer. `cutover run` goes by what is decided."
+        f"{done['withdrawn']} proposals withdrawn, {done['left']} left without an answer. "
+        "`cutover run` goes by what is decided."
     )

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from migration_assets.control import UNMERGED, Doubted
+from migration_assets.control import UNMERGED, Doubted, Effect
 from migration_assets.domain.errors import BadInput
 from migration_assets.stages.identities.components import components
 from migration_assets.stages.identities.queued import ranked
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Pair = tuple[str, str]
 # Evidence of two rows that nothing ties directly.
 OVER_OTHERS = "over_others"
+# What parting a pair may bring about, that which is the furthest from its being parted first.
+_FROM_THE_LEAST: tuple[Effect, ...] = ("reopened", "proposed")
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def unmerge(workspace: Workspace, customer: str, *, member: str | None, reason: 
     effect = "planned"
     if reason is not None:
         done = queue_of(workspace).part(doubted, by=by, reason=reason, now=datetime.now(UTC), snapshot=_copy(workspace))
-        effect = "proposed" if "proposed" in done else "decided"
+        effect = _effect_of(done)
     return {
         "customer": members[0],
         "parts": [list(p) for p in way.parts],
@@ -84,6 +86,11 @@ def unmerge(workspace: Workspace, customer: str, *, member: str | None, reason: 
         "stays_together": [{k: t[k] for k in ("a", "b", "rule")} for t in ties if t["kind"] == "link"],
         "effect": effect,
     }
+
+
+def _effect_of(done: Sequence[Effect]) -> Effect:
+    """What holds of all pairs alike: a customer comes apart only when each of them is parted."""
+    return next((e for e in _FROM_THE_LEAST if e in done), "decided")
 
 
 def _members(workspace: Workspace, stored: Stored, customer: str) -> list[str]:

@@ -44,6 +44,15 @@ def test_whoever_proposed_may_think_again_and_anybody_may_withdraw() -> None:
     assert answered("open", "lee", proposed=("same", "kim")) == Outcome("withdrawn", "lee")
 
 
+def test_whoever_proposed_to_take_back_an_answer_may_leave_it_as_it_is() -> None:
+    both: tuple[Answer, ...] = ("open", "same")
+    for answer in both:
+        assert answered(answer, "kim", decided="same", proposed=("open", "kim")) == Outcome("withdrawn", "kim")
+    assert answered("same", "kim", decided="same", proposed=("apart", "kim")) == Outcome("withdrawn", "kim")
+    assert answered("open", "lee", decided="same", proposed=("open", "kim")) == Outcome("decided", "kim", "lee")
+    assert answered("same", "lee", decided="same", proposed=("open", "kim")) == Outcome("reopened", "lee")
+
+
 def test_what_two_decided_is_changed_and_taken_back_by_two_only() -> None:
     assert answered("apart", decided="same") == Outcome("proposed", "kim")
     assert answered("open", decided="same") == Outcome("proposed", "kim")

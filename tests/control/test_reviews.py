@@ -194,3 +194,26 @@ def test_parting_asks_for_four_eyes_as_any_answer_does(by_two: ReviewQueue) -> N
         part("kim")
     assert part("lee") == ["decided", "decided"]
     assert set(by_two.decisions().values()) == {False} and len(by_two.decisions()) == 2
+
+
+def test_a_case_that_is_parted_has_what_is_at_stake_now(queue: ReviewQueue, control: ControlDatabase) -> None:
+    queue.put([replace(ONE, stakes={"EUR": 100}, rank=Decimal(1))], "S1", NOW)
+    from_amount, reason = ReviewQueue(control, "acme", four_eyes={"EUR": 100}), "Two people."
+    now = replace(ONE, reason="unmerged", stakes={"EUR": 40, "JPY": 7}, rank=Decimal(7))
+    assert from_amount.part([now], by="kim", reason=reason, now=NOW, snapshot="S1") == ["proposed"], "any yen counts"
+    (case,) = queue.cases()
+    assert (case.stakes, case.rank) == ({"EUR": 40, "JPY": 7}, Decimal(7))
+    assert (case.reason, case.open) == ("unsure", True), "why a run found it is still so"
+
+
+def test_what_two_decided_takes_two_also_when_less_is_at_stake(queue: ReviewQueue, control: ControlDatabase) -> None:
+    from_amount = ReviewQueue(control, "acme", four_eyes={"EUR": 100})
+    from_amount.put([replace(ONE, stakes={"EUR": 100})], "S1", NOW)
+    (case,) = from_amount.cases()
+    for who in ("kim", "lee"):
+        answer(from_amount, case.case_id, "same", who)
+    from_amount.put([replace(ONE, stakes={"EUR": 99})], "S2", LATER)
+    answer(from_amount, case.case_id, "apart", "max")
+    assert from_amount.decisions() == {ONE.pair: True} and from_amount.case(case.case_id).proposed == "apart"
+    answer(ReviewQueue(control, "acme"), case.case_id, "apart", "max")
+    assert from_amount.decisions() == {ONE.pair: False}, "a plan that asks for no four eyes asks for none here"

@@ -147,6 +147,22 @@ def test_a_row_without_its_key_is_rejected(engine: DuckDBEngine) -> None:
     ]
 
 
+def test_a_consent_whose_contact_cannot_be_read_is_rejected_and_never_the_customers(engine: DuckDBEngine) -> None:
+    source = frame(who=["1", "1", "1"], place=["7", None, None], number=["8", "8", None])
+    said = {"purpose": "marketing", "channel": "email", "decision": "granted", "decided_at": "2026-01-01T00:00:00Z"}
+    rules = [
+        FieldRule("customer_id", "reference", ("who",), {"table": "crm.a"}),
+        FieldRule("contact_id", "reference", ("place", "number"), {"table": "crm.k"}),
+        *(FieldRule(name, "constant", (), {"value": value}) for name, value in said.items()),
+    ]
+    spec = FeedSpec("f", "consent", "crm", "accounts", ("id",), tuple(rules))
+    result = map_feed(engine, spec, engine.table(source), AS_OF)
+    assert [(r["source_row"], r["contact_id"]) for r in rows(engine, result)] == [(1, "crm.k:7/8"), (3, None)]
+    assert notes(engine, result, "source_row", "field", "action", "reason") == [
+        (2, "contact_id", "rejected", "incomplete_key")
+    ]
+
+
 def test_rows_that_where_leaves_out_are_nobodys_business(engine: DuckDBEngine) -> None:
     source = frame(kind=["a", "b", None])
     result = mapped(engine, source, [], where=(Predicate(field="kind", op="eq", value="a"),))

@@ -128,6 +128,22 @@ def both(*bends: Bend) -> Bend:
     return lambda f: [bend(f) for bend in bends] and None
 
 
+CONSENT = {"consent_id": "id", "account_id": "customer_id", "purpose": "purpose", "channel": "channel",
+           "decision": "decision", "decided_at": "decided_at"}  # fmt: skip
+
+
+def contacts_consents(on_error: str = "", **columns: str) -> Bend:
+    """Consents that name a contact, and a table for them with these columns as well."""
+
+    def bend(f: Files) -> None:
+        f[FEEDS].append(feed("events", "consent", "subs"))
+        given = row("events", "consent", "subs", "contact_id", "account_id", "reference", on_error=on_error)
+        f["mapping/consent.csv"] = [given | {"arguments": json.dumps({"table": "crm.accounts"})}]
+        f["target.yaml"]["tables"]["consents"] = {"entity": "consent", "columns": CONSENT | columns}
+
+    return bend
+
+
 PILOT = {"name": "pilot", "wave": 0, "customers": ["1"]}
 REST = {"name": "rest", "wave": 1, "buckets": 2}
 KEY = {"name": "k", "entity": "customer", "fields": ["email"], "reason": "Same."}
@@ -794,6 +810,20 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
         "tables.subscriptions.columns.plan_code",
         "points at plan, which has no table",
     ),
+    (
+        "target_widens_consent",
+        contacts_consents(),
+        "target.yaml",
+        "tables.consents.columns",
+        "contact_id, which says whom a row is about, is mapped and has no column",
+    ),
+    (
+        "contact_of_consent_set_aside",
+        contacts_consents("set_aside", contact="contact_id"),
+        "mapping/consent.csv",
+        "on_error",
+        "without it the row would be about somebody else",
+    ),
     ("target_lost", lambda f: f["target.yaml"]["tables"].pop("items"), "target.yaml", "tables", "would be lost"),
     ("target_unique", target("items", unique=[["knd"]]), "target.yaml", "tables.items.unique.0", "no column 'knd'"),
     ("target_unique_empty", target("items", unique=[[]]), "target.yaml", "tables.items.unique.0", "no set of columns"),
@@ -838,6 +868,17 @@ def test_a_bent_plan_is_told_where_and_why(tmp_path: Path, bend: Bend, file: str
     assert here, "\n".join(map(str, found)) or "no fault at all"
     assert here[0].row or field == "", "the fault names no line"
     assert here[0].remedy
+
+
+def test_a_target_that_keeps_the_contact_of_a_consent_and_one_without_contacts_are_right(tmp_path: Path) -> None:
+    for bend in (contacts_consents(contact="contact_id"), both(contacts_consents(), drop_contact)):
+        files = valid()
+        bend(files)
+        assert not [f for f in faults(tmp_path, files) if "whom a row is about" in f.problem]
+
+
+def drop_contact(files: Files) -> None:
+    pick(files, "mapping/consent.csv", field="contact_id")["field"] = "evidence"
 
 
 @pytest.mark.parametrize(

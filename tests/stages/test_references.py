@@ -59,3 +59,28 @@ def test_a_missing_optional_reference_is_nothing_to_note(engine, canonical) -> N
     settled = settle(engine, ENTITIES["invoice_line"], rows, known, empty(engine, FATES))
     assert engine.count(settled.rows) == 1
     assert engine.count(settled.notes) == 0
+
+
+def test_what_a_contact_agreed_to_goes_where_the_contact_went_and_is_never_the_customers(engine, canonical) -> None:
+    said = {"customer_id": "c.a:1", "purpose": "marketing", "channel": "email", "decision": "granted"}
+    contacts = [None, "c.k:1", "c.k:2", "c.k:3", "c.k:404"]
+    rows = canonical("consent", *({"consent_id": f"c.e:{n}", "contact_id": k, **said} for n, k in enumerate(contacts)))
+    fates = pa.table(
+        {
+            "entity": ["contact", "contact"],
+            "key": ["c.k:2", "c.k:3"],
+            "disposition": ["excluded", "rejected"],
+            "rule": ["erased_customer", "duplicate_key"],
+        }
+    )
+    known = parents(engine, customer=["c.a:1"], contact=["c.k:1"])
+    settled = settle(engine, ENTITIES["consent"], rows, known, engine.table(fates))
+    kept = {r["consent_id"]: r["contact_id"] for r in engine.arrow(settled.rows).to_pylist()}
+    assert kept == {"c.e:0": None, "c.e:1": "c.k:1"}, "the customer's own word, and that of a contact who is there"
+    lost = {r["key"]: (r["disposition"], r["rule"]) for r in engine.arrow(settled.lost).to_pylist()}
+    assert lost == {
+        "c.e:2": ("excluded", "erased_customer"),
+        "c.e:3": ("rejected", "parent_rejected"),
+        "c.e:4": ("rejected", "orphan"),
+    }
+    assert engine.count(settled.notes) == 0

@@ -200,7 +200,7 @@ def fill(file: Path, **cells: Any) -> Path:
 def test_answers_of_a_sheet_are_taken_over_as_those_of_whoever_imports_it(workspace: Workspace, tmp_path: Path) -> None:
     file = fill(exported(workspace, tmp_path), answer2=" Same ", reason2="-5 years with us", answer3="", reason3=None)
     done = review_sheet.import_(workspace, file, "lee")
-    assert done == {"decided": 1, "proposed": 0, "reopened": 0, "left": 1}
+    assert done == {"decided": 1, "proposed": 0, "withdrawn": 0, "reopened": 0, "left": 1}
     assert decisions(workspace) == {(account(1), account(2)): True}
     told = {e.action: (e.actor, e.detail) for e in workspace.control.audit_entries()}
     assert told["review_exported"] == ("kim", {"cases": 2}) and told["review_imported"] == ("lee", done)
@@ -328,7 +328,8 @@ def test_a_sheet_about_something_that_has_changed_is_stale(
 def test_a_sheet_asks_for_four_eyes_as_the_plan_does(made: Callable[..., Workspace], tmp_path: Path) -> None:
     workspace = made(four_eyes={"EUR": "84.00"})
     file = fill(exported(workspace, tmp_path), answer2="same", reason2="One.", answer3="apart", reason3="Two.")
-    assert review_sheet.import_(workspace, file, "kim") == {"decided": 1, "proposed": 1, "reopened": 0, "left": 0}
+    done = review_sheet.import_(workspace, file, "kim")
+    assert done == {"decided": 1, "proposed": 1, "withdrawn": 0, "reopened": 0, "left": 0}
     assert decisions(workspace) == {(account(3), account(4)): False}
     with pytest.raises(BadInput, match="has changed since"):
         review_sheet.import_(workspace, file, "lee")
@@ -386,6 +387,20 @@ def test_an_unmerge_waits_for_a_second_person_where_the_plan_asks_for_one(made: 
     assert unmerge(workspace, account(5), member=None, reason="Two.", by="kim")["effect"] == "proposed"
     assert decisions(workspace) == {}
     assert unmerge(workspace, account(5), member=None, reason="Two.", by="lee")["effect"] == "decided"
+    assert len(decisions(workspace)) == 2
+
+
+def test_an_unmerge_of_a_pair_that_somebody_proposed_to_be_one_does_not_say_that_it_is_done(
+    made: Callable[..., Workspace],
+) -> None:
+    workspace = made(four_eyes=True)
+    one = Doubted(account(5), account(6), "mailbox", 1.0, "unsure")
+    review.queue_of(workspace).put([*DOUBTS, one], "S1", NOW)
+    review.decide(workspace, case_of(workspace, 5), "same", by="max", reason="One.")
+    done = unmerge(workspace, account(5), member=None, reason="Two.", by="kim")
+    assert done["effect"] == "reopened" and decisions(workspace) == {}
+    assert unmerge(workspace, account(5), member=None, reason="Two.", by="lee")["effect"] == "proposed"
+    assert unmerge(workspace, account(5), member=None, reason="Two.", by="kim")["effect"] == "decided"
     assert len(decisions(workspace)) == 2
 
 

@@ -45,7 +45,8 @@ Sensitivity = Literal["public", "internal", "personal", "secret"]
 
 @dataclass(frozen=True)
 class Field:
-    """One column of an entity. `references` names an entity (reference) or a catalog list such as `catalog.plan`."""
+    """One column of an entity. `references` names an entity (reference) or a catalog list such as `catalog.plan`.
+    `about`: where the field is given, the row is about that other row and nobody else."""
 
     name: str
     type: FieldType
@@ -54,6 +55,13 @@ class Field:
     sensitivity: Sensitivity = "internal"
     references: str | None = None
     codes: tuple[str, ...] = ()
+    about: bool = False
+
+    @property
+    def takes_row_along(self) -> bool:
+        """Whether a value that cannot be mended, or leads to no row that goes on, costs the row: without it there
+        would be none, or it would say something of somebody else."""
+        return self.required or self.about
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,11 @@ PROVENANCE = (
 def required(f: Field) -> Field:
     """The same field, required: a row without it is rejected."""
     return replace(f, required=True)
+
+
+def about(f: Field) -> Field:
+    """The same reference, as saying whom its row is about wherever it is given."""
+    return replace(f, about=True)
 
 
 def personal(f: Field) -> Field:

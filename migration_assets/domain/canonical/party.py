@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from migration_assets.domain.canonical.model import (
     Entity,
+    about,
     boolean,
     code,
     country,
@@ -96,7 +97,7 @@ CONSENT = Entity(
     (
         key("consent_id"),
         required(ref("customer_id", "customer", "Whose consent.")),
-        ref("contact_id", "contact", "The person, when known."),
+        about(ref("contact_id", "contact", "Whose alone, when a contact's; the customer's own without.")),
         required(code("purpose", "What for.", "marketing", "product_news", "profiling", "research")),
         required(code("channel", "Through what.", "email", "phone", "sms", "post")),
         required(code("decision", "What was said.", "granted", "withdrawn", "unknown")),

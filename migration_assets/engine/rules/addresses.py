@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from migration_assets.engine.rules import arguments as a
 from migration_assets.engine.rules.address_forms import FORMS
 from migration_assets.engine.rules.address_split import Address, split_address
-from migration_assets.engine.rules.geography import country_code, state_code
+from migration_assets.engine.rules.geography import country_code, country_of, state_code
 from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Remark, Texts
 from migration_assets.engine.rules.text import NOT_TEXT, is_text, tidy
 
@@ -24,8 +24,7 @@ def address_part(arguments: a.AddressPart, _: Context) -> Cleaner:
     whole = arguments.part in ("line1", "street")
 
     def read(texts: Texts) -> tuple[Address, str | None]:
-        named = country_code(texts[1] or "") if len(texts) == 2 else None
-        country = named or arguments.country
+        country = country_of(texts, arguments.country)
         return _split(texts[0] or "", country), country
 
     def clean(texts: Texts) -> Cleaned:

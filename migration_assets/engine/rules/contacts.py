@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from migration_assets.engine.rules import arguments as a
-from migration_assets.engine.rules.geography import country_code
+from migration_assets.engine.rules.geography import country_of, in_country
 from migration_assets.engine.rules.mail_domains import domain_of
 from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Remark, Texts
 from migration_assets.engine.rules.phone_numbers import plain_numbers
@@ -30,21 +31,15 @@ _EXTENSION_SIGN = re.compile(r"[^\d\s()+./-]")
 
 def phone(arguments: a.Phone, _: Context) -> Cleaner:
     """Number, read as people in its country dial it, to E.164. An extension is no part of E.164: it goes, noted."""
-
-    def country_of(texts: Texts) -> str | None:
-        return (country_code(texts[1] or "") if len(texts) == 2 else None) or arguments.default_country
-
-    def clean(texts: Texts) -> Cleaned:
-        given = texts[0] or ""
-        return e164(tidy(given), country_of(texts)) if is_text(given) else NOT_TEXT
+    otherwise = arguments.default_country
 
     def remark(texts: Texts, cleaned: Cleaned) -> Remark | None:
         given = texts[0] or ""
         if cleaned.value is None or not _EXTENSION_SIGN.search(given):
             return None
-        return Remark("extension_left_out") if _has_extension(tidy(given), country_of(texts)) else None
+        return Remark("extension_left_out") if _has_extension(tidy(given), country_of(texts, otherwise)) else None
 
-    return Cleaner(clean, remark=remark, in_bulk=plain_numbers)
+    return replace(in_country(e164, otherwise), remark=remark, in_bulk=plain_numbers)
 
 
 def e164(number: str, country: str | None) -> Cleaned:

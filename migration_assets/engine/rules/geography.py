@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from migration_assets.domain.standards import USER_ASSIGNED
@@ -86,6 +86,22 @@ def country_code(given: str) -> str | None:
     return None
 
 
+def country_of(texts: Texts, otherwise: str | None) -> str | None:
+    """The country that the second of two columns names; without one, or if it is none, the plan's."""
+    return (country_code(texts[1] or "") if len(texts) == 2 else None) or otherwise
+
+
+def in_country(clean: Callable[[str, str | None], Cleaned], otherwise: str | None) -> Cleaner:
+    """A cleaner of one column of text that is written otherwise from country to country: `clean` gets the tidy text and
+    the country, if it is known."""
+
+    def of_texts(texts: Texts) -> Cleaned:
+        given = texts[0] or ""
+        return clean(tidy(given), country_of(texts, otherwise)) if is_text(given) else NOT_TEXT
+
+    return Cleaner(of_texts)
+
+
 # Articles as lists of countries put them, before the name or in brackets behind it.
 _ARTICLE = re.compile(r"(?:the|la|le|les|el|los|las) |l['’]", re.IGNORECASE)
 _TURNED = re.compile(r"(?P<name>[^()]+?) ?\((?P<before>[^()]+?)\)")
@@ -146,15 +162,7 @@ def _native_names() -> Mapping[str, str]:
 
 def state(arguments: a.State, _: Context) -> Cleaner:
     """Code or name of a part of the country to its ISO 3166-2 code without the country."""
-
-    def clean(texts: Texts) -> Cleaned:
-        given = texts[0] or ""
-        if not is_text(given):
-            return NOT_TEXT
-        named = country_code(texts[1] or "") if len(texts) == 2 else None
-        return state_code(tidy(given), named or arguments.country)
-
-    return Cleaner(clean)
+    return in_country(state_code, arguments.country)
 
 
 def state_code(given: str, country: str | None) -> Cleaned:

@@ -6,9 +6,8 @@ import re
 from functools import cache
 
 from migration_assets.engine.rules import arguments as a
-from migration_assets.engine.rules.geography import country_code
-from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Texts
-from migration_assets.engine.rules.text import NOT_TEXT, is_text, tidy
+from migration_assets.engine.rules.geography import in_country
+from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context
 
 # Where the code is cut, and by what: from the front, or (negative) from the end. A five-digit US code stays whole.
 _CUTS = {
@@ -29,18 +28,13 @@ _LONGEST = 20
 def postal_code(arguments: a.InCountry, _: Context) -> Cleaner:
     """The code as the country writes it; in a country that is unknown, or has no codes, tidy text in capitals."""
 
-    def clean(texts: Texts) -> Cleaned:
-        given = texts[0] or ""
-        if not is_text(given):
-            return NOT_TEXT
-        country = (country_code(texts[1] or "") if len(texts) == 2 else None) or arguments.country
-        text = tidy(given)
+    def clean(text: str, country: str | None) -> Cleaned:
         if country is None or _shape(country) is None:
             return Cleaned(text.upper() or None)
         found = code_of(text, country)
         return Cleaned(found[1]) if found else Cleaned(error="not_a_postal_code")
 
-    return Cleaner(clean)
+    return in_country(clean, arguments.country)
 
 
 def code_of(text: str, country: str) -> tuple[str, str] | None:

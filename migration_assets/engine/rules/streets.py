@@ -7,9 +7,8 @@ from collections.abc import Mapping
 
 from migration_assets.engine.rules import arguments as a
 from migration_assets.engine.rules.address_forms import FORMS
-from migration_assets.engine.rules.geography import country_code
-from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Texts
-from migration_assets.engine.rules.text import NOT_TEXT, is_text, tidy
+from migration_assets.engine.rules.geography import in_country
+from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context
 
 # The United States' and Canada's posts ask for the short form, the other English speaking ones for the long one.
 _SHORT = {
@@ -47,15 +46,7 @@ _LONGEST = 400
 
 def street(arguments: a.InCountry, _: Context) -> Cleaner:
     """Tidy text; the kind of street in the country's form. Other countries, and doubtful words, stay as they are."""
-
-    def clean(texts: Texts) -> Cleaned:
-        given = texts[0] or ""
-        if not is_text(given):
-            return NOT_TEXT
-        country = (country_code(texts[1] or "") if len(texts) == 2 else None) or arguments.country
-        return Cleaned(street_line(tidy(given), country) or None)
-
-    return Cleaner(clean)
+    return in_country(lambda line, country: Cleaned(street_line(line, country) or None), arguments.country)
 
 
 def street_line(line: str, country: str | None) -> str:

@@ -74,6 +74,9 @@ def _field_faults(view: PlanView, row: MappingRow) -> Iterator[Fault]:
     elif field.required and row.on_error == "set_aside":
         remedy = "write reject, or leave it blank"
         yield row_fault(row, "on_error", f"{row.field} is required: a row without it is rejected", remedy)
+    elif field.about and row.on_error == "set_aside":
+        problem = f"{row.field} says whom a row is about: without it the row would be about somebody else"
+        yield row_fault(row, "on_error", problem, "write reject, or leave it blank")
     elif _OPENNESS.index(row.sensitivity) < _OPENNESS.index(field.sensitivity):
         problem = f"says {row.sensitivity}, but {row.entity}.{row.field} is {field.sensitivity}"
         yield row_fault(row, "sensitivity", problem, f"write {field.sensitivity}")

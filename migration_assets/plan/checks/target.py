@@ -70,9 +70,13 @@ def _column_faults(view: PlanView, name: str, table: TargetTable, entity: Entity
             yield view.fault(TARGET, (*path, column), f"{entity.name} has no field {shown(wanted)}", remedy)
         elif fields.count(wanted) > 1:
             yield view.fault(TARGET, (*path, column), f"{wanted} fills more than one column", "keep one of them")
+    mapped = {(row.entity, row.field) for row in view.plan.mapping}
     for field in entity.fields:
         if field.required and field.name not in fields:
             yield view.fault(TARGET, path, f"the required field {field.name} has no column", "add a column for it")
+        elif field.about and field.name not in fields and (entity.name, field.name) in mapped:
+            problem = f"{field.name}, which says whom a row is about, is mapped and has no column"
+            yield view.fault(TARGET, path, problem, "add a column for it: else the row is about somebody else there")
     if "currency" not in fields:
         for column, wanted in table.columns.items():
             found = field_of(entity, wanted)

@@ -12,6 +12,7 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.canonical import write_stage
 from migration_assets.stages.cleanse.cohort import Cleansed, Parties, cleanse_cohort
 from migration_assets.stages.cleanse.enrich import enriched
+from migration_assets.stages.cleanse.kept_answers import KeptAnswers
 from migration_assets.stages.cleanse.services import cleaners, opened_services, rules_table
 from migration_assets.stages.feeds import Mapping
 from migration_assets.wiring.call import StageCall
@@ -121,8 +122,9 @@ def _agreed(rows: ir.Table, engine: DuckDBEngine) -> dict[str, Any]:
 
 def _enrich(call: StageCall, made: Cleansed) -> dict[str, ir.Table]:
     """Put what the plan's rules tell into the rows; returns what is recorded of it, as tables of this stage."""
-    where = call.plan, call.workspace.store, call.snapshot, call.partition, call.workspace.environment.variables
-    with opened_services(*where, trial=call.is_dry_run) as services:
+    environment, store = call.workspace.environment, call.workspace.store
+    kept = KeptAnswers(store.enrichment_answers, call.snapshot, call.partition, environment.answers_key)
+    with opened_services(call.plan, kept, environment.variables, trial=call.is_dry_run) as services:
         found = enriched(call.engine, call.plan, made.rows, call.as_of, cleaners(services))
         made.rows.update(found.rows)
         rules = call.engine.table(rules_table(found.rules, services))

@@ -1,28 +1,31 @@
 """The cohort's canonical parties: merged by identity, validated, their references settled, every row accounted for.
 
 What is personal about an erased customer is left out, whichever system still holds it: contacts, addresses and tax
-registrations by the rule `erased_customer`, values of the customer itself by survivorship (I22). Consents stay, as
-evidence without a name; a suppression stays, because it follows its address and keeps anybody from writing to it (I23).
+registrations by the rule `erased_customer`, values of the customer itself by survivorship (I22). The customer's own
+consents stay, as evidence without a name; a contact's go with the contact. A suppression stays, because it follows its
+address and keeps anybody from writing to it (I23).
 
 Beside the canonical rows: `survivors` and `conflicts` (`provenance`), `consent_states` and `suppressed` (`consents`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import ibis
 
+from migration_assets.domain.canonical import ENTITIES
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.canonical import StageRows, Upstream, excluded_claims, of_home_tables, stage_rows
 from migration_assets.stages.cleanse.consents import consent_states, no_consents, no_suppressions, suppressed
 from migration_assets.stages.cleanse.decisions import decided
 from migration_assets.stages.cleanse.hierarchy import without_circles
 from migration_assets.stages.cleanse.survivorship import erased_identities, merged, survivors
+from migration_assets.stages.references import FATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import ibis.expr.types as ir
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 # Entities that say who somebody is and how to reach them: nothing of them is left when the customer is erased.
 _ABOUT_A_PERSON = ("contact", "address", "tax_registration")
+_RULE = ibis.literal("erased_customer")
 
 
 @dataclass(frozen=True)
@@ -53,45 +57,77 @@ class Cleansed(StageRows):
 
 def cleanse_cohort(feeds: Feeds, parties: Parties, upstream: Upstream) -> Cleansed:
     """Canonical customers, contacts, addresses, consents, suppressions and tax registrations of one cohort."""
-    engine, identity = feeds.engine, feeds.plan.file.identity
     entities = feeds.plan.entities_of("cleansed_customers")
     customers = parties.standardized("customer").rows
-    erased = engine.cached(erased_identities(customers, parties.identities))
-    hierarchy_notes: list[ir.Table] = []
-    erased_claims: list[ir.Table] = []
-    beside: dict[str, tuple[ir.Table, list[str]]] = {}
+    erased = feeds.engine.cached(erased_identities(customers, parties.identities))
+    erasure, survival = _Erasure(feeds, parties, erased), _Survival(feeds, parties, erased)
+    made = stage_rows(feeds, entities, erasure.told_to(upstream, entities), erasure.left, survival.amended)
+    made.notes += survival.notes
+    made.dispositions += erasure.claims
+    if "customer" in entities:
+        made.dispositions.append(merged(customers, parties.identities, feeds.plan.file.identity.priority))
+    made.dispositions += _wholly_excluded(feeds)
+    beside = survival.beside | _agreed(feeds, made, parties)
+    return Cleansed(made.rows, made.notes, made.dispositions, made.fates, beside)
 
-    def standardized(entity: str) -> MappedFeed:
-        mapped = parties.standardized(entity)
+
+@dataclass
+class _Erasure:
+    """Standardized rows without what says who an erased customer is, and the `claims` on what was left out."""
+
+    feeds: Feeds
+    parties: Parties
+    erased: ir.Table
+    claims: list[ir.Table] = field(default_factory=list)
+
+    def left(self, entity: str) -> MappedFeed:
+        mapped = self.parties.standardized(entity)
         if entity not in _ABOUT_A_PERSON:
             return mapped
-        # Before redirects a row names the customer row of its own system, so every member of the identity counts.
-        members = parties.identities.semi_join(erased, "identity_id").select("customer_id")
-        gone = mapped.rows.semi_join(members, "customer_id")
-        erased_claims.extend(of_home_tables(feeds.plan, entity, [_erased_claims(gone)]))
-        return MappedFeed(mapped.rows.anti_join(members, "customer_id"), mapped.notes)
+        self.claims += of_home_tables(self.feeds.plan, entity, [_erased_claims(self._gone(entity))])
+        return MappedFeed(mapped.rows.anti_join(self._members, "customer_id"), mapped.notes)
 
-    def amend(entity: str, rows: ir.Table) -> ir.Table:
+    def told_to(self, upstream: Upstream, entities: Collection[str]) -> Upstream:
+        """With the fates of what is left out: who else a row is about goes along, such as a consent of a contact."""
+        gone = [(ENTITIES[e].key.name, e, self._gone(e)) for e in _ABOUT_A_PERSON if e in entities]
+        fates = [
+            rows.select(entity=ibis.literal(e), key=rows[key], disposition=ibis.literal("excluded"), rule=_RULE)
+            for key, e, rows in gone
+        ]
+        engine = self.feeds.engine
+        return replace(upstream, fates=engine.cached(engine.union([upstream.fates, *(f.cast(FATES) for f in fates)])))
+
+    def _gone(self, entity: str) -> ir.Table:
+        return self.parties.standardized(entity).rows.semi_join(self._members, "customer_id")
+
+    @property
+    def _members(self) -> ir.Table:
+        """Before redirects a row names the customer row of its own system, so every member of the identity counts."""
+        return self.parties.identities.semi_join(self.erased, "identity_id").select("customer_id")
+
+
+@dataclass
+class _Survival:
+    """One row for each customer; what is noted on the way, and the tables that say whose values survived."""
+
+    feeds: Feeds
+    parties: Parties
+    erased: ir.Table
+    notes: list[ir.Table] = field(default_factory=list)
+    beside: dict[str, tuple[ir.Table, list[str]]] = field(default_factory=dict)
+
+    def amended(self, entity: str, rows: ir.Table) -> ir.Table:
         if entity != "customer":
             return rows
+        engine, plan, known = self.feeds.engine, self.feeds.plan, self.parties.identities
         rows = engine.cached(rows)
-        decisions, known = feeds.plan.survivor_decisions, parties.identities
-        chosen = decided(engine, decisions, rows, known, also_lost=parties.tells_of_lost)
-        survived = survivors(engine, rows, known, identity, erased, chosen)
-        beside["survivors"] = survived.sources, ["customer_id", "field"]
-        beside["conflicts"] = survived.conflicts, ["customer_id", "field", "reason", "line"]
+        chosen = decided(engine, plan.survivor_decisions, rows, known, also_lost=self.parties.tells_of_lost)
+        survived = survivors(engine, rows, known, plan.file.identity, self.erased, chosen)
+        self.beside["survivors"] = survived.sources, ["customer_id", "field"]
+        self.beside["conflicts"] = survived.conflicts, ["customer_id", "field", "reason", "line"]
         single = without_circles(engine, engine.cached(survived.rows))
-        hierarchy_notes.extend(single.notes)
+        self.notes.extend(single.notes)
         return single.rows
-
-    made = stage_rows(feeds, entities, upstream, standardized, amend)
-    made.notes += hierarchy_notes
-    made.dispositions += erased_claims
-    if "customer" in entities:
-        made.dispositions.append(merged(customers, parties.identities, identity.priority))
-    made.dispositions += _wholly_excluded(feeds)
-    beside |= _agreed(feeds, made, parties)
-    return Cleansed(made.rows, made.notes, made.dispositions, made.fates, beside)
 
 
 def _agreed(feeds: Feeds, made: StageRows, parties: Parties) -> dict[str, tuple[ir.Table, list[str]]]:
@@ -114,8 +150,7 @@ def _agreed(feeds: Feeds, made: StageRows, parties: Parties) -> dict[str, tuple[
 
 
 def _erased_claims(gone: ir.Table) -> ir.Table:
-    rule, reason = ibis.literal("erased_customer"), ibis.literal("the customer was erased")
-    return excluded_claims(gone.mutate(rule=rule, reason=reason))
+    return excluded_claims(gone.mutate(rule=_RULE, reason=ibis.literal("the customer was erased")))
 
 
 def _wholly_excluded(feeds: Feeds) -> list[ir.Table]:

@@ -1,7 +1,8 @@
 """What customers and contacts have agreed to after rows were brought together, and that nothing was won by it (I23).
 
-The rule itself is `domain.consent`. An event with a contact is the contact's and says nothing of the customer, also
-when the contact is gone: the event stays, as evidence, and allows nothing.
+The rule itself is `domain.consent`. An event with a contact is the contact's and says nothing of the customer; where
+the contact does not go on, neither does the event (`Field.about`). An event that has lost its contact all the same is
+not counted here, so that it allows nobody anything.
 """
 
 from __future__ import annotations

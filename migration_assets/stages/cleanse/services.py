@@ -1,34 +1,31 @@
 """Services that enrichment rules ask: put each question once for a snapshot, keep the answers, count what went wrong.
 
-Another run on the same snapshot finds the answers kept and asks nothing again, so it gives the same rows. Kept are the
-answers, under a digest of the question; failures are not, so that the next run asks those again. The answers of a rule
-that the plan no longer has are deleted.
+Another run on the same snapshot finds the answers kept and asks nothing again, so it gives the same rows. Failures are
+not kept: the next run asks those again. How answers are kept, and until when: `kept_answers`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from migration_assets.connectors.private_files import make_folder, write_private
 from migration_assets.connectors.rest_lookup import Reply, RestLookup, pointed
 from migration_assets.engine.enrichers import ENRICHERS
 from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Texts
 from migration_assets.plan.environment import resolve
+from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.stages.cohorts.assign import planned_cohorts
 
 if TYPE_CHECKING:
     from migration_assets.engine.enrichers.arguments import Service
     from migration_assets.plan.models import Plan
     from migration_assets.stages.cleanse.enrich import Told
-    from migration_assets.stages.store import Store
+    from migration_assets.stages.cleanse.kept_answers import KeptAnswers
 
 
 _OF_RULE = ("entity", "field", "rule", "source", "confidence", "lawful_basis")
@@ -57,25 +54,28 @@ class Lookup(Protocol):
 
 @dataclass
 class AskedService:
-    """One rule's service during one run. `kept`: answers by digest of their question, `fresh`: those of this run.
+    """One rule's service during one run. `kept`: answers by digest of their question; `used`: those that this run has
+    found there or been given.
 
     `counts`: questions by what came of them (connectors.rest_lookup.Outcome), and `kept` and `not_asked`.
     """
 
     arguments: Service
     lookup: Lookup
+    digest: Callable[[Any], str]
     kept: Mapping[str, str | None]
-    fresh: dict[str, str | None] = field(default_factory=dict)
+    used: dict[str, str | None] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     _failures: int = 0
 
     def clean(self, texts: Texts) -> Cleaned:
         """The answer to one question; missing where the service does not know, or cannot be asked."""
         question = {name: text for name, text in zip(self.arguments.sends, texts, strict=True) if text is not None}
-        digest = self._digest(question)
+        digest = self.digest([self.arguments.url, self.arguments.answer, sorted(question.items())])
         if digest in self.kept:
             self.counts["kept"] += 1
-            return Cleaned(self.kept[digest])
+            self.used[digest] = self.kept[digest]
+            return Cleaned(self.used[digest])
         if self._failures >= self.arguments.gives_up_after:
             self.counts["not_asked"] += 1
             return Cleaned()
@@ -87,12 +87,8 @@ class AskedService:
         self._failures = self._failures + 1 if _is_down(reply) else 0
         if reply.outcome not in ("answered", "unknown"):
             return Cleaned()
-        self.fresh[digest] = _text(pointed(reply.body, self.arguments.answer))
-        return Cleaned(self.fresh[digest])
-
-    def _digest(self, question: Mapping[str, str]) -> str:
-        asked = [self.arguments.url, self.arguments.answer, sorted(question.items())]
-        return hashlib.sha256(json.dumps(asked, ensure_ascii=True).encode()).hexdigest()
+        self.used[digest] = _text(pointed(reply.body, self.arguments.answer))
+        return Cleaned(self.used[digest])
 
     @property
     def unanswered(self) -> int:
@@ -116,31 +112,36 @@ def _text(value: Any) -> str | None:
 
 @contextmanager
 def opened_services(
-    plan: Plan, store: Store, snapshot: str, cohort: str, env: Mapping[str, str], *, trial: bool = False
+    plan: Plan, kept: KeptAnswers, env: Mapping[str, str], *, trial: bool = False
 ) -> Iterator[dict[str, AskedService]]:
     """The services of the plan's rules by rule, with the answers kept for the snapshot; what is new is kept at the end,
-    whatever happens. A `trial` deletes no answers: the plan may be another one only for now."""
+    whatever happens, and what was not asked about any more is forgotten when all went well. A `trial` forgets nothing:
+    the plan may be another one only for now."""
     rules = {r.rule: ENRICHERS[r.enricher].parse(r.arguments) for r in plan.enrichment if r.enricher == "service"}
     if not trial:
-        _forget_others(store, set(rules))
-    folder, opened, asked = store.answers(snapshot), [], {}
-    try:
+        kept.forget_others(rules, {*(c.name for c in planned_cohorts(plan.cohorts.cohorts)), UNASSIGNED})
+    asked: dict[str, AskedService] = {}
+    whole = False
+    with ExitStack() as opened:
         for name, service in rules.items():
-            lookup = RestLookup(
-                resolve(service.url, env),
-                resolve(service.token, env),
-                per_second=service.per_second,
-                timeout_seconds=service.timeout_seconds,
-                attempts=service.attempts,
-            )
-            opened.append(lookup)
-            asked[name] = AskedService(service, lookup, _answers(folder, name))
-        yield asked
-    finally:
-        for lookup in opened:
-            lookup.close()
-        for name, service in asked.items():
-            _keep(folder / f"{cohort}.{name}.json", service.fresh)
+            lookup = opened.enter_context(closing(_lookup(service, env)))
+            asked[name] = AskedService(service, lookup, kept.digest, kept.of_rule(name))
+        try:
+            yield asked
+            whole = not trial
+        finally:
+            for name, each in asked.items():
+                kept.keep(name, each.used, in_place_of_others=whole)
+
+
+def _lookup(service: Service, env: Mapping[str, str]) -> RestLookup:
+    return RestLookup(
+        resolve(service.url, env),
+        resolve(service.token, env),
+        per_second=service.per_second,
+        timeout_seconds=service.timeout_seconds,
+        attempts=service.attempts,
+    )
 
 
 def cleaners(services: Mapping[str, AskedService]) -> dict[str, Cleaner]:
@@ -168,25 +169,3 @@ def rules_table(told: Sequence[Told], services: Mapping[str, AskedService]) -> p
             }
         )
     return pa.Table.from_pylist(rows, schema=_RULES)
-
-
-def _answers(folder: Path, rule: str) -> dict[str, str | None]:
-    """What was answered to any cohort: a customer that changed cohort is not asked about again."""
-    found: dict[str, str | None] = {}
-    for file in sorted(folder.glob(f"*.{rule}.json")):
-        found |= json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
-def _keep(file: Path, fresh: Mapping[str, str | None]) -> None:
-    if not fresh:
-        return
-    make_folder(file.parent)
-    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    write_private(file, json.dumps({**before, **fresh}, sort_keys=True))
-
-
-def _forget_others(store: Store, rules: set[str]) -> None:
-    for file in store.answers("").glob("*/*.json"):
-        if file.name.split(".")[-2] not in rules:
-            file.unlink(missing_ok=True)

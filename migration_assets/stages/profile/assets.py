@@ -83,7 +83,7 @@ def actions(plan: Plan) -> dict[tuple[str, str], str]:
     said: dict[tuple[str, str], list[str]] = {}
     for row in plan.mapping:
         for column in row.columns:
-            rejects = row.on_error == "reject" or ENTITIES[row.entity].field(row.field).required
+            rejects = row.on_error == "reject" or ENTITIES[row.entity].field(row.field).takes_row_along
             verb = "or the row is rejected" if rejects else "or the value is set aside"
             words = f"rule `{row.rule}` makes {row.entity}.{row.field}, {verb}"
             said.setdefault((f"{row.system}.{row.table}", column), []).append(words)

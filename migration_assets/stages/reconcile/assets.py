@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,19 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _AMOUNT = pa.decimal128(38, 6)
+_BALANCE = {
+    "table": pa.string(),
+    **dict.fromkeys(("read", "loaded", "merged", "rejected", "excluded", "unexplained"), pa.int64()),
+}
+_MEASURED = ("source_minor", "rejected_minor", "excluded_minor", "waived_minor", "target_minor", "difference_minor")
+_MONEY = {"measure": pa.string(), "currency": pa.string(), **dict.fromkeys(_MEASURED, _AMOUNT)}
+_CONTROLS = {
+    "measure": pa.string(),
+    "kind": pa.string(),
+    "currency": pa.string(),
+    "difference": _AMOUNT,
+    "unreadable": pa.int64(),
+}
 # The report and the terminal list this many; the CSV among the reports holds all of them.
 _LISTED = 500
 # Counts of rows by the rule that had its way with them; no values.
@@ -144,47 +158,24 @@ def _report_json(call: StageCall, found: CohortReport, lines: list[dict[str, Any
 
 def _tables(call: StageCall, found: CohortReport) -> dict[str, Any]:
     """What the checks look at; shapes as `expectations/reconciliation.yaml` names them."""
-    sums = _sums(found)
-    amounts = ("source", "rejected", "excluded", "waived", "target", "difference")
     frames = {
         "differences": found.rows.differences,
         "unexplained": found.balance.rows,
-        "balance": call.engine.table(
-            pa.table(
-                {
-                    "table": pa.array([s.table for s in found.balance.sources], pa.string()),
-                    **{
-                        c: pa.array([getattr(s, c) for s in found.balance.sources], pa.int64())
-                        for c in ("read", "loaded", "merged", "rejected", "excluded", "unexplained")
-                    },
-                }
-            )
-        ),
-        "money": call.engine.table(
-            pa.table(
-                {
-                    "measure": pa.array([t.measure for t in sums], pa.string()),
-                    "currency": pa.array([t.currency for t in sums], pa.string()),
-                    **{f"{a}_minor": pa.array([getattr(t, a) for t in sums], _AMOUNT) for a in amounts},
-                }
-            )
-        ),
-        "controls": call.engine.table(
-            pa.table(
-                {
-                    "measure": pa.array([t.measure for t in found.ties], pa.string()),
-                    "kind": pa.array([t.kind for t in found.ties], pa.string()),
-                    "currency": pa.array([t.currency for t in found.ties], pa.string()),
-                    "difference": pa.array([t.difference for t in found.ties], _AMOUNT),
-                    "unreadable": pa.array([t.unreadable for t in found.ties], pa.int64()),
-                }
-            )
-        ),
+        "balance": call.engine.table(_columns(found.balance.sources, _BALANCE)),
+        "money": call.engine.table(_columns(_sums(found), _MONEY)),
+        "controls": call.engine.table(_columns(found.ties, _CONTROLS)),
     }
     files = {name: call.file("reconciliation", name) for name in frames}
     for name, frame in frames.items():
         call.engine.write(frame, files[name])
     return files
+
+
+def _columns(rows: Sequence[Any], shape: Mapping[str, pa.DataType]) -> pa.Table:
+    """One row for each of these; amounts `x_minor` are what a row calls `x`."""
+    return pa.table(
+        {c: pa.array([getattr(r, c.removesuffix("_minor")) for r in rows], kind) for c, kind in shape.items()}
+    )
 
 
 def _allowed_empty(found: CohortReport) -> set[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -11,7 +12,11 @@ from migration_assets.stages.canonical import Upstream
 from migration_assets.stages.cleanse.cohort import Parties, cleanse_cohort
 from migration_assets.stages.references import FATES, NOTES, empty
 
-HOMES = {"crm.a": "customer", "erp.c": "customer", "erp.k": "contact", "erp.d": "address", "erp.t": "tax_registration"}
+HOMES = {"crm.a": "customer", "erp.c": "customer", "erp.k": "contact", "erp.d": "address", "erp.t": "tax_registration",
+         "erp.e": "consent"}  # fmt: skip
+
+# Whose consent: of the customer itself, or of a contact.
+SAID = [("erp.c:7", None), ("erp.c:7", "erp.k:1"), ("erp.c:8", "erp.k:2"), ("erp.c:8", "erp.k:404"), ("erp.c:8", None)]
 
 
 @pytest.fixture
@@ -28,6 +33,12 @@ def cleansed(engine, canonical):
             {"contact_id": "erp.k:2", "customer_id": "erp.c:8", "name": "Joe Roe"},
         ],
         "address": [{"address_id": "erp.d:1", "customer_id": "erp.c:7", "line1": "High Street 1", "kind": "billing"}],
+        "consent": [
+            {"consent_id": f"erp.e:{n}", "customer_id": customer, "contact_id": contact, "purpose": "research",
+             "channel": "post", "decision": "granted", "decided_at": datetime(2026, 1, 1, tzinfo=UTC),
+             "evidence": "form 7"}
+            for n, (customer, contact) in enumerate(SAID)
+        ],
         "tax_registration": [{"tax_registration_id": "erp.t:1", "customer_id": "erp.c:7", "tax_number": "123"}],
     }  # fmt: skip
     rows = {name: canonical(name, *some) for name, some in given.items()}
@@ -65,6 +76,20 @@ def test_each_row_left_out_for_erasure_is_accounted_for_once(engine, cleansed) -
     assert found == [
         ("a:1", "loaded", ""), ("c:7", "merged", "link"), ("c:8", "loaded", ""),
         ("d:1", "excluded", "erased_customer"),
+        ("e:0", "loaded", ""), ("e:1", "excluded", "erased_customer"), ("e:2", "loaded", ""),
+        ("e:3", "rejected", "orphan"), ("e:4", "loaded", ""),
         ("k:1", "excluded", "erased_customer"), ("k:2", "loaded", ""),
         ("t:1", "excluded", "erased_customer"),
     ]  # fmt: skip
+
+
+def test_a_consent_without_a_contact_is_one_that_had_none(engine, cleansed) -> None:
+    """The word of a contact who is erased, or whom the source does not know, does not become the customer's."""
+    kept = {r["consent_id"]: (r["customer_id"], r["contact_id"]) for r in listed(engine, cleansed.rows["consent"])}
+    assert kept == {
+        "erp.e:0": ("crm.a:1", None), "erp.e:2": ("erp.c:8", "erp.k:2"), "erp.e:4": ("erp.c:8", None),
+    }  # fmt: skip
+    states, _ = cleansed.beside["consent_states"]
+    assert {(r["customer_id"], r["contact_id"]): r["events"] for r in listed(engine, states)} == {
+        ("crm.a:1", None): 1, ("erp.c:8", "erp.k:2"): 1, ("erp.c:8", None): 1,
+    }  # fmt: skip
