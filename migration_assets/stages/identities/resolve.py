@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from migration_assets.stages.identities.components import Ints, connected
 from migration_assets.stages.identities.decide import ANSWER, LIKENESS, Decision, Facts, Likely, decided
+from migration_assets.stages.identities.facts import known_of
 from migration_assets.stages.identities.standing import PAIRS, Standing, kept_apart, pairs_by_key, standing_of
 
 if TYPE_CHECKING:
@@ -214,25 +215,14 @@ def _in_question(rows: Standing, likely: list[Likely], told: dict[tuple[int, int
 def _facts(engine: DuckDBEngine, asked: _InQuestion, ask: AskFacts) -> Facts:
     keys = asked.keys()
     found = ask(engine.table(pa.table({"customer_id": keys})))
-    plans: dict[int, set[str]] = {}
-    for n, plan in _told(engine, keys, found.plans, "plan_code"):
-        plans.setdefault(n, set()).add(plan)
-    tax_ids: dict[int, dict[str, set[str]]] = {}
-    for n, country, number in _told(engine, keys, found.tax_ids, "country", "tax_number"):
-        tax_ids.setdefault(n, {}).setdefault(country, set()).add(number)
+    said = known_of(engine, found)
+    known = {n: said[key] for n, key in enumerate(keys.to_pylist()) if key in said}
     return Facts(
-        billed=frozenset(n for (n,) in _told(engine, keys, found.billed)),
-        plans={n: frozenset(held) for n, held in plans.items()},
-        tax_ids={n: {c: frozenset(numbers) for c, numbers in ids.items()} for n, ids in tax_ids.items()},
+        billed=frozenset(n for n, k in known.items() if k.billed),
+        plans={n: k.plans for n, k in known.items() if k.plans},
+        tax_ids={n: k.tax_ids for n, k in known.items() if k.tax_ids},
         loaded={n: found.loaded[key] for n, key in enumerate(keys.to_pylist()) if key in found.loaded},
     )
-
-
-def _told(engine: DuckDBEngine, keys: pa.StringArray, rows: ir.Table, *columns: str) -> list[tuple]:
-    """Rows of facts with the customer's number in place of the key, in a fixed order."""
-    table = engine.arrow(rows.order_by(["customer_id", *columns]))
-    number = pc.index_in(table["customer_id"].cast(pa.string()), keys)
-    return list(zip(number.to_pylist(), *(table[c].to_pylist() for c in columns), strict=True))
 
 
 # --- what comes of it ----------------------------------------------------------------------------------------------
