@@ -3,6 +3,8 @@
 What is personal about an erased customer is left out, whichever system still holds it: contacts, addresses and tax
 registrations by the rule `erased_customer`, values of the customer itself by survivorship (I22). Consents stay, as
 evidence without a name; a suppression stays, because it follows its address and keeps anybody from writing to it (I23).
+A customer that may be one who was erased is rejected by the rule `may_be_erased`, with all that is its, until a person
+has answered: `customer_identities` says who (`fate`).
 
 Beside the canonical rows: `survivors` and `conflicts` (`provenance`), `consent_states` and `suppressed` (`consents`).
 """
@@ -20,6 +22,8 @@ from migration_assets.stages.cleanse.consents import consent_states, no_consents
 from migration_assets.stages.cleanse.decisions import decided
 from migration_assets.stages.cleanse.hierarchy import without_circles
 from migration_assets.stages.cleanse.survivorship import erased_identities, merged, survivors
+from migration_assets.stages.identities.resolve import HELD
+from migration_assets.stages.references import NOTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,13 +59,16 @@ def cleanse_cohort(feeds: Feeds, parties: Parties, upstream: Upstream) -> Cleans
     """Canonical customers, contacts, addresses, consents, suppressions and tax registrations of one cohort."""
     engine, identity = feeds.engine, feeds.plan.file.identity
     entities = feeds.plan.entities_of("cleansed_customers")
-    customers = parties.standardized("customer").rows
+    mapped_customers = _without_held(parties.standardized("customer"), parties.identities)
+    customers = mapped_customers.rows
     erased = engine.cached(erased_identities(customers, parties.identities))
     hierarchy_notes: list[ir.Table] = []
     erased_claims: list[ir.Table] = []
     beside: dict[str, tuple[ir.Table, list[str]]] = {}
 
     def standardized(entity: str) -> MappedFeed:
+        if entity == "customer":
+            return mapped_customers
         mapped = parties.standardized(entity)
         if entity not in _ABOUT_A_PERSON:
             return mapped
@@ -111,6 +118,20 @@ def _agreed(feeds: Feeds, made: StageRows, parties: Parties) -> dict[str, tuple[
         "consent_states": (states, ["customer_id", "contact_id", "purpose", "channel"]),
         "suppressed": (closed, ["channel"]),
     }
+
+
+def _without_held(mapped: MappedFeed, identities: ir.Table) -> MappedFeed:
+    """Customers without those whose fate waits for a person, each of which has a note that rejects it."""
+    held = identities.filter(identities["fate"] == HELD).select("customer_id")
+    rows = mapped.rows.semi_join(held, "customer_id")
+    told = {"entity": "customer", "feed": "", "field": "customer_id", "rule": "", "action": "rejected"}
+    why = {"reason": "may_be_erased", "old_value": None, "new_value": None}
+    place = {n: rows[n] for n in ("source_system", "source_table", "source_id", "source_row")}
+    made = {n: ibis.literal(v, "string") for n, v in (told | why).items()} | place
+    notes = rows.select(**{n: made[n] for n in NOTES.names}).cast(NOTES)
+    return MappedFeed(
+        mapped.rows.anti_join(held, "customer_id"), mapped.notes.select(*NOTES.names).cast(NOTES).union(notes)
+    )
 
 
 def _erased_claims(gone: ir.Table) -> ir.Table:

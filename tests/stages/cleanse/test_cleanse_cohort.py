@@ -33,7 +33,15 @@ def cleansed(engine, canonical):
     rows = {name: canonical(name, *some) for name, some in given.items()}
     keys, founders = ["crm.a:1", "erp.c:7", "erp.c:8"], ["crm.a:1", "crm.a:1", "erp.c:8"]
     known = engine.table(
-        pa.table({"customer_id": keys, "identity_id": founders, "rule": ["link", "link", ""], "members": [2, 2, 1]})
+        pa.table(
+            {
+                "customer_id": keys,
+                "identity_id": founders,
+                "rule": ["link", "link", ""],
+                "members": [2, 2, 1],
+                "fate": ["", "", ""],
+            }
+        )
     )
     plan = SimpleNamespace(
         file=SimpleNamespace(identity=Identity(priority=("crm", "erp"))),
