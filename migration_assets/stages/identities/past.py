@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Pair = tuple[int, int]
 Answers = Mapping[tuple[str, str], bool]
+# Kinds of kin that surely were one customer with the row.
+_ONE = ("link", "erased")
 # Kinds of kin that tell whose fate a row that was erased decides.
 _OF_ERASED = ("erased", "asked", "held")
 Sharing = Callable[[Iterable[str]], Mapping[str, str]]
@@ -45,11 +47,11 @@ def answered(rows: Standing, answers: Answers, kin: Collection[Kin]) -> dict[Pai
     """Answers by standing. An answer about rows of which nobody is left waits for them to come back, and one that names
     the very rows goes before what is said for others.
 
-    For a row that left the source speaks what links tied to it; that it is not somebody else holds for all that was
+    For a row that left the source speaks what surely was one customer with it; that it is not somebody else holds for all that was
     one customer with it.
     """
     number = _numbers(rows, [*(k for pair in answers for k in pair), *(k.kin_id for k in kin)])
-    linked, grouped = (_standing_for(number, kin, kinds) for kinds in (("link",), ("link", "group")))
+    linked, grouped = (_standing_for(number, kin, kinds) for kinds in (_ONE, (*_ONE, "group")))
     said: dict[Pair, bool] = {}
     named: dict[Pair, bool] = {}
     for pair, same in answers.items():
