@@ -47,8 +47,8 @@ def answered(rows: Standing, answers: Answers, kin: Collection[Kin]) -> dict[Pai
     """Answers by standing. An answer about rows of which nobody is left waits for them to come back, and one that names
     the very rows goes before what is said for others.
 
-    For a row that left the source speaks what surely was one customer with it; that it is not somebody else holds for all that was
-    one customer with it.
+    For a row that left the source speaks what surely was one customer with it; that it is not somebody else holds for
+    all that was.
     """
     number = _numbers(rows, [*(k for pair in answers for k in pair), *(k.kin_id for k in kin)])
     linked, grouped = (_standing_for(number, kin, kinds) for kinds in (_ONE, (*_ONE, "group")))
