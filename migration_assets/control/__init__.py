@@ -5,6 +5,7 @@ Beside the target's own rows, this is what says whether a cohort may go on. Rows
 
 from migration_assets.control.answers import Answer, Effect
 from migration_assets.control.database import ControlDatabase
+from migration_assets.control.kin import Kin, Kind, KinMemory
 from migration_assets.control.migrate import migrate
 from migration_assets.control.records import (
     AssetStatus,
@@ -33,6 +34,9 @@ __all__ = [
     "Doubted",
     "Effect",
     "FailedCheck",
+    "Kin",
+    "KinMemory",
+    "Kind",
     "MigrationRecord",
     "Outcome",
     "Reply",

@@ -34,7 +34,7 @@ _AUDIT = 7_301_004
 _VERDICTS = 7_301_005
 # First key of the two-key locks of single cohorts.
 _COHORT = 7_301_006
-# `reviews` has 7_301_007.
+# `reviews` has 7_301_007, `kin` 7_301_008.
 
 
 class ControlDatabase:

@@ -148,3 +148,17 @@ REVIEW_DECISION = sa.Table(
     sa.CheckConstraint("answer in ('same', 'apart', 'open')", name="review_decision_answer"),
     sa.CheckConstraint("length(trim(reason)) > 0", name="review_decision_has_reason"),
 )
+
+# Two customer rows that stood together in the last snapshot that had the first (kin.Kin). Key: all but the last two.
+CUSTOMER_KIN = sa.Table(
+    "customer_kin",
+    METADATA,
+    sa.Column("plan", sa.Text, primary_key=True),
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("kin_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Column("noted_at", INSTANT, nullable=False),
+    sa.CheckConstraint("kind in ('link', 'group', 'erased', 'asked', 'held')", name="customer_kin_kind"),
+    sa.CheckConstraint("customer_id <> kin_id", name="customer_kin_differ"),
+)

@@ -17,8 +17,8 @@ from migration_assets.domain.money import NO_OVERRIDES, to_major
 Amounts = Mapping[str, int]
 # How often an interval fits into a year.
 PER_YEAR: Mapping[str, int] = {"month": 12, "quarter": 4, "year": 1}
-# Subscriptions that are billed, or will be again.
-BILLS = ("trialing", "active", "past_due", "paused")
+# Subscriptions in one of these states give access and are billed, or will again.
+RUNNING = ("trialing", "active", "past_due", "paused")
 # Invoices that were never money: not issued yet, or taken back.
 NO_INVOICE = ("draft", "void")
 # Whether a second person has to agree: always, never, or from so many minor units of a currency.

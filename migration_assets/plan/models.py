@@ -214,8 +214,9 @@ class Identity(Model):
     """Which rows are surely the same customer. `priority`: systems in the order in which their values win.
 
     `never_merge`: rows where one of these holds are merged with nobody they are like (`keys`), and neither is what
-    `links` tie to them; the links themselves hold, because a declared reference is the same customer. `matching`
-    absent means that only keys and links tie.
+    `links` tie to them; the links themselves hold, because a declared reference is the same customer. Erased rows need
+    not be named: what the target holds for one customer with them shares their fate, and what is like them waits for a
+    person. `matching` absent means that only keys and links tie.
 
     `survivorship`: which value wins, for the fields it names; of the others the first present value in the order of
     `priority`. Whatever the rules, given and family name (and whether it is a person or a company) come with the name,

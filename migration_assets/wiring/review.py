@@ -36,6 +36,7 @@ WHY = {
     "same_plan_twice": "both have an active subscription to one plan",
     "two_tax_ids": "their verified tax numbers differ",
     "both_loaded": "two customers of the new system already, with ids of their own",
+    "erased": "one was erased, and the other may be the same person: same leaves nothing personal of either",
     "contradicted": "what was decided contradicts other decisions or the source",
     UNMERGED: "they were merged, and somebody took them apart",
 }

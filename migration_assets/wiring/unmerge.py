@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from migration_assets.control import UNMERGED, Doubted, Effect
 from migration_assets.domain.errors import BadInput
 from migration_assets.stages.identities.components import components
+from migration_assets.stages.identities.loaded import rows_of_ids
 from migration_assets.stages.identities.queued import ranked
 from migration_assets.stages.identities.stakes import Groups, by_pair, staked
 from migration_assets.wiring.review import Stored, queue_of
@@ -95,7 +95,9 @@ def _effect_of(done: Sequence[Effect]) -> Effect:
 
 def _members(workspace: Workspace, stored: Stored, customer: str) -> list[str]:
     """Rows of the customer, the founder first."""
-    key = customer if ":" in customer else _key_of(workspace, customer)
+    key = customer
+    if ":" not in customer:
+        key = next(iter(rows_of_ids(workspace.target, [customer])), "")
     if not stored.rows("customer_identities", "identities", "customer_id", [key]):
         raise BadInput(
             "the last run knows no such customer", "Give `<system>.<table>:<id>` or an id of the target's customers."
@@ -104,29 +106,6 @@ def _members(workspace: Workspace, stored: Stored, customer: str) -> list[str]:
     if len(members) < 2:
         raise BadInput("nothing was merged into this customer", "`cutover review list --all` shows what is decided.")
     return members
-
-
-def _key_of(workspace: Workspace, target_id: str) -> str:
-    """The canonical key of a row that the target's crosswalk has under this id; empty when it has none."""
-    import psycopg
-
-    from migration_assets.stages.load.schema import RECORD_SCHEMA
-
-    try:
-        wanted = UUID(target_id)
-    except ValueError:
-        return ""
-    query = (
-        f"SELECT source_system, source_table, source_id FROM {RECORD_SCHEMA}.crosswalk "
-        "WHERE entity = 'customer' AND target_id = %s ORDER BY founder DESC, 1, 2, 3 LIMIT 1"
-    )
-    with psycopg.connect(workspace.target_url.replace("postgresql+psycopg://", "postgresql://")) as connection:
-        connection.read_only = True
-        try:
-            row = connection.execute(query.encode(), [str(wanted)]).fetchone()
-        except psycopg.errors.UndefinedTable:
-            return ""
-    return "" if row is None else f"{row[0]}.{row[1]}:{row[2]}"
 
 
 def _doubted(stored: Stored, workspace: Workspace, way: Parting, ties: Sequence[Mapping[str, Any]]) -> list[Doubted]:

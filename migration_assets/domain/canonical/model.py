@@ -43,6 +43,13 @@ Stage = Literal["reference_data", "cleansed_customers", "transformed_entitlement
 Sensitivity = Literal["public", "internal", "personal", "secret"]
 
 
+def key_parts(key: str) -> tuple[str, str, str]:
+    """System, table and source id of a canonical key; the id itself may hold any character."""
+    place, _, source_id = key.partition(":")
+    system, _, table = place.partition(".")
+    return system, table, source_id
+
+
 @dataclass(frozen=True)
 class Field:
     """One column of an entity. `references` names an entity (reference) or a catalog list such as `catalog.plan`.

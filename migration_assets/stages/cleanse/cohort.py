@@ -3,7 +3,8 @@
 What is personal about an erased customer is left out, whichever system still holds it: contacts, addresses and tax
 registrations by the rule `erased_customer`, values of the customer itself by survivorship (I22). The customer's own
 consents stay, as evidence without a name; a contact's go with the contact. A suppression stays, because it follows its
-address and keeps anybody from writing to it (I23).
+address and keeps anybody from writing to it (I23). A customer that may be one who was erased is rejected by the rule
+`may_be_erased`, with all that is its, until a person has answered: `customer_identities` says who (`fate`).
 
 Beside the canonical rows: `survivors` and `conflicts` (`provenance`), `consent_states` and `suppressed` (`consents`).
 """
@@ -22,7 +23,8 @@ from migration_assets.stages.cleanse.consents import consent_states, no_consents
 from migration_assets.stages.cleanse.decisions import decided
 from migration_assets.stages.cleanse.hierarchy import without_circles
 from migration_assets.stages.cleanse.survivorship import erased_identities, merged, survivors
-from migration_assets.stages.references import FATES
+from migration_assets.stages.identities.resolve import HELD
+from migration_assets.stages.references import FATES, NOTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -58,6 +60,7 @@ class Cleansed(StageRows):
 def cleanse_cohort(feeds: Feeds, parties: Parties, upstream: Upstream) -> Cleansed:
     """Canonical customers, contacts, addresses, consents, suppressions and tax registrations of one cohort."""
     entities = feeds.plan.entities_of("cleansed_customers")
+    parties = _without_held(parties)
     customers = parties.standardized("customer").rows
     erased = feeds.engine.cached(erased_identities(customers, parties.identities))
     erasure, survival = _Erasure(feeds, parties, erased), _Survival(feeds, parties, erased)
@@ -147,6 +150,26 @@ def _agreed(feeds: Feeds, made: StageRows, parties: Parties) -> dict[str, tuple[
         "consent_states": (states, ["customer_id", "contact_id", "purpose", "channel"]),
         "suppressed": (closed, ["channel"]),
     }
+
+
+def _without_held(parties: Parties) -> Parties:
+    """The same without customers whose fate waits for a person."""
+    customers = _standing(parties.standardized("customer"), parties.identities)
+    return replace(parties, standardized=lambda e: customers if e == "customer" else parties.standardized(e))
+
+
+def _standing(mapped: MappedFeed, identities: ir.Table) -> MappedFeed:
+    """Customers without those that are held, each of which has a note that rejects it."""
+    held = identities.filter(identities["fate"] == HELD).select("customer_id")
+    rows = mapped.rows.semi_join(held, "customer_id")
+    told = {"entity": "customer", "feed": "", "field": "customer_id", "rule": "", "action": "rejected"}
+    why = {"reason": "may_be_erased", "old_value": None, "new_value": None}
+    place = {n: rows[n] for n in ("source_system", "source_table", "source_id", "source_row")}
+    made = {n: ibis.literal(v, "string") for n, v in (told | why).items()} | place
+    notes = rows.select(**{n: made[n] for n in NOTES.names}).cast(NOTES)
+    return MappedFeed(
+        mapped.rows.anti_join(held, "customer_id"), mapped.notes.select(*NOTES.names).cast(NOTES).union(notes)
+    )
 
 
 def _erased_claims(gone: ir.Table) -> ir.Table:

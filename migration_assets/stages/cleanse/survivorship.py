@@ -21,6 +21,7 @@ from migration_assets.stages.cleanse.decisions import Chosen
 from migration_assets.stages.cleanse.members import Members, Row, members_of
 from migration_assets.stages.cleanse.provenance import account, conflicts_of, keys_of, sources_of
 from migration_assets.stages.cleanse.ranking import giver_of, order_after, order_of, ranked, takes_part
+from migration_assets.stages.identities.resolve import ERASED
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -44,12 +45,13 @@ class Survived:
 
 
 def erased_identities(rows: ir.Table, identities: ir.Table) -> ir.Table:
-    """Table with one column `identity_id`: the identities with an erased member, each once.
+    """Table with one column `identity_id`: the identities with an erased member, or with one that shares the fate of an
+    erased row (`fate`), each once.
 
     `rows` are all standardized rows: a member that is rejected later was erased all the same.
     """
-    joined = rows.inner_join(identities.select("customer_id", "identity_id"), "customer_id")
-    return joined.filter(joined["status"] == "erased").select("identity_id").distinct()
+    known = rows.inner_join(identities.select("customer_id", "identity_id", "fate"), "customer_id")
+    return known.filter((known["status"] == "erased") | (known["fate"] == ERASED)).select("identity_id").distinct()
 
 
 def survivors(

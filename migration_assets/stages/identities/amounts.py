@@ -10,7 +10,7 @@ import ibis
 import pyarrow as pa
 
 from migration_assets.domain.calendar import add_months
-from migration_assets.domain.stakes import BILLS, NO_INVOICE, PER_YEAR, Amounts
+from migration_assets.domain.stakes import NO_INVOICE, PER_YEAR, RUNNING, Amounts
 from migration_assets.stages.identities.theirs import rows_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def recurring_year(feeds: Feeds, asked: ir.Table) -> dict[str, dict[str, int]]:
     subscriptions, items = rows_of(feeds, "subscription", asked), rows_of(feeds, "subscription_item", asked)
     if subscriptions is None or items is None:
         return {}
-    billing = subscriptions.filter(subscriptions["status"].isin(BILLS)).select("subscription_id", "interval")
+    billing = subscriptions.filter(subscriptions["status"].isin(RUNNING)).select("subscription_id", "interval")
     at = ibis.literal(feeds.as_of)
     running = items.filter(
         (items["starts_at"].isnull() | (items["starts_at"] <= at))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import dagster as dg
 import pyarrow as pa
 
 from migration_assets.connectors.private_files import write_private
-from migration_assets.control import ReviewQueue
+from migration_assets.control import KinMemory, ReviewQueue
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.feeds import Mapping
 from migration_assets.stages.identities.evidence import evidence_of
@@ -20,10 +20,11 @@ from migration_assets.stages.identities.facts import facts_of
 from migration_assets.stages.identities.kits import COMPANY, PERSON
 from migration_assets.stages.identities.likely import likely_pairs
 from migration_assets.stages.identities.likeness import Scored, model_text
-from migration_assets.stages.identities.loaded import ids_in_target
+from migration_assets.stages.identities.loaded import ids_in_target, rows_of_ids
+from migration_assets.stages.identities.past import Past
 from migration_assets.stages.identities.queued import ranked
 from migration_assets.stages.identities.resolve import resolve_identities
-from migration_assets.stages.identities.stakes import Groups, by_pair, staked
+from migration_assets.stages.identities.stakes import Groups, as_if_parted, by_pair, staked
 from migration_assets.stages.identities.standing import Standing
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.identity_views import identities_shown
@@ -35,6 +36,7 @@ from migration_assets.wiring.workspace import Workspace
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from migration_assets.connectors.postgres_target import PostgresTarget
     from migration_assets.plan.models import Matching
 
 
@@ -99,17 +101,19 @@ def _identify(call: StageCall) -> StageOutput:
     customers, identity = call.rows("standardized_parties", "customer"), call.plan.file.identity
     feeds = Mapping(call.engine, call.plan, call.golden(), call.as_of)
     registrations, queue = _party(call, "tax_registration"), ReviewQueue(call.workspace.control, call.plan.name)
+    memory = KinMemory(call.workspace.control, call.plan.name)
     likeness = _Likeness(call, customers, identity.matching) if identity.matching else None
     found = resolve_identities(
         call.engine,
         identity,
         customers,
         call.golden(),
-        ask=lambda asked: facts_of(feeds, registrations, asked, _ids_in_target(call)),
+        ask=lambda asked: facts_of(feeds, registrations, asked, partial(ids_in_target, _target(call))),
         alike=likeness.pairs if likeness else None,
         merge_at=identity.matching.merge_at if identity.matching else 1.0,
         answers=queue.decisions(),
         reopened=queue.reopened(),
+        past=Past(memory.known(), partial(_sharing_ids, call)),
     )
     tables = {t: call.file("customer_identities", t) for t in ("identities", "doubts", "ties", "evidence", "stakes")}
     rows = call.engine.write(found.identities, tables["identities"], order_by=["customer_id"])
@@ -127,7 +131,9 @@ def _identify(call: StageCall) -> StageOutput:
     def publish() -> dict[str, object]:
         if not call.is_dry_run:
             stakes = by_pair(call.engine.arrow(call.engine.read(tables["stakes"])))
-            queue.put(ranked(feeds, waiting, stakes), call.snapshot, datetime.now(UTC))
+            now = datetime.now(UTC)
+            queue.put(ranked(feeds, waiting, stakes), call.snapshot, now)
+            memory.keep(found.kin, gone=found.gone, snapshot=call.snapshot, now=now)
         return {"review queue": f"{len(queue.cases())} open: `cutover review list`"}
 
     # Nobody may be in doubt, nobody merged, and nothing at stake.
@@ -136,10 +142,15 @@ def _identify(call: StageCall) -> StageOutput:
     return StageOutput(tables, metadata, may_be_empty=may_be_empty, publish=publish)
 
 
-def _ids_in_target(call: StageCall) -> Callable[[Iterable[str]], dict[str, str]]:
+def _target(call: StageCall) -> PostgresTarget:
     # Who is who comes before the target's schema in the graph: the first run may find no database there.
     call.workspace.make_target_database()
-    return partial(ids_in_target, call.workspace.target)
+    return call.workspace.target
+
+
+def _sharing_ids(call: StageCall, customer_ids: Iterable[str]) -> dict[str, str]:
+    """All rows that stand in the target under an id of one of these: key -> id."""
+    return rows_of_ids(_target(call), ids_in_target(_target(call), customer_ids).values())
 
 
 def _party(call: StageCall, entity: str) -> ir.Table | None:
@@ -181,13 +192,22 @@ def _write_reasons(
     evidence = evidence_of((s.pairs for s in alike.values()), pairs)
     call.engine.write(call.engine.table(evidence), tables["evidence"])
     call.say(f"reading what is at stake in {len(doubted):,} pairs")
-    ends = pa.array(sorted({key for pair in doubted for key in pair}), pa.string())
-    everybody = call.engine.read(tables["identities"])
-    named = everybody.semi_join(call.engine.table(pa.table({"customer_id": ends})), "customer_id")
-    theirs = everybody.semi_join(named, "identity_id").select("customer_id", "identity_id")
-    rows = ((r["customer_id"], r["identity_id"]) for r in call.engine.arrow(theirs).to_pylist())
-    groups = Groups.of(rows, call.plan.file.identity.priority)
-    call.engine.write(call.engine.table(staked(feeds, doubted, groups)), tables["stakes"])
+    erased = {(r["a"], r["b"]) for r in waiting if r["reason"] == "erased"}
+    groups = _groups(call, doubted, erased, tables)
+    call.engine.write(call.engine.table(staked(feeds, doubted, groups, erased)), tables["stakes"])
+
+
+def _groups(
+    call: StageCall, doubted: list[tuple[str, str]], erased: set[tuple[str, str]], tables: dict[str, Path]
+) -> Groups:
+    """Who is one customer with those in doubt, but for what a person is asked about."""
+    engine, everybody, tied = call.engine, call.engine.read(tables["identities"]), call.engine.read(tables["ties"])
+    ends = engine.table(pa.table({"customer_id": pa.array(sorted({k for pair in doubted for k in pair}), pa.string())}))
+    theirs = everybody.semi_join(everybody.semi_join(ends, "customer_id"), "identity_id")
+    members = engine.arrow(theirs.select("customer_id", "identity_id")).to_pylist()
+    ties = engine.arrow(tied.semi_join(theirs, [("a", "customer_id")]).select("a", "b")).to_pylist()
+    rows = [(r["customer_id"], r["identity_id"]) for r in members]
+    return Groups.of(as_if_parted(rows, [(r["a"], r["b"]) for r in ties], erased), call.plan.file.identity.priority)
 
 
 def _models(call: StageCall, alike: dict[str, Scored]) -> dict[str, object]:

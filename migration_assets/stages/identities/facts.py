@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from migration_assets.domain.stakes import RUNNING
+from migration_assets.stages.identities.decide import Known
 from migration_assets.stages.identities.theirs import rows_of
 from migration_assets.stages.owners import Owners
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
 # Tables accounted for by these entities show that somebody was billed.
 _BILLED = ("invoice", "payment")
-# A subscription in one of these states gives access, or will again.
-_GIVES_ACCESS = ("trialing", "active", "past_due", "paused")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,28 @@ def facts_of(
     )
 
 
+def known_of(engine: DuckDBEngine, facts: FactRows) -> dict[str, Known]:
+    """What the facts say of each customer row; rows of which they say nothing are left out."""
+    billed = {key for (key,) in listed(engine, facts.billed, "customer_id")}
+    plans: dict[str, set[str]] = {}
+    for key, plan in listed(engine, facts.plans, "customer_id", "plan_code"):
+        plans.setdefault(key, set()).add(plan)
+    tax_ids: dict[str, dict[str, frozenset[str]]] = {}
+    for key, country, number in listed(engine, facts.tax_ids, "customer_id", "country", "tax_number"):
+        held = tax_ids.setdefault(key, {})
+        held[country] = held.get(country, frozenset()) | {number}
+    return {
+        key: Known(key in billed, frozenset(plans.get(key, ())), tax_ids.get(key, {}))
+        for key in {*billed, *plans, *tax_ids}
+    }
+
+
+def listed(engine: DuckDBEngine, rows: ir.Table, *columns: str) -> list[Any]:
+    """These columns of the rows, a tuple for each row, in order."""
+    table = engine.arrow(rows.select(*columns).order_by(list(columns)))
+    return list(zip(*(table[c].to_pylist() for c in columns), strict=True))
+
+
 def _billed(feeds: Feeds, asked: ir.Table) -> ir.Table:
     """Whoever an invoice or a payment leads to: as its debtor, as the payer, as the customer of the contract."""
     owners, parts = Owners(feeds.engine, feeds.plan, feeds.raw), []
@@ -69,7 +91,7 @@ def _plans(feeds: Feeds, asked: ir.Table) -> ir.Table:
     rows = rows_of(feeds, "subscription", asked)
     if rows is None:
         return _none(feeds.engine, "plan_code")
-    active = rows.filter(rows["status"].isin(_GIVES_ACCESS) & rows["plan_code"].notnull())
+    active = rows.filter(rows["status"].isin(RUNNING) & rows["plan_code"].notnull())
     return active.select(customer_id="owned_by", plan_code="plan_code").distinct()
 
 

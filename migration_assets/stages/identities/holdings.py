@@ -15,7 +15,7 @@ import pyarrow as pa
 from migration_assets.domain.stakes import Amounts
 from migration_assets.stages.identities.amounts import ByCustomer, invoiced_year, recurring_year
 from migration_assets.stages.identities.decide import Known
-from migration_assets.stages.identities.facts import FactRows, facts_of
+from migration_assets.stages.identities.facts import facts_of, known_of, listed
 from migration_assets.stages.identities.stakes import added
 from migration_assets.stages.identities.theirs import rows_of
 
@@ -101,27 +101,9 @@ def holdings_of(feeds: Feeds, parties: Mapping[str, ir.Table], keys: Collection[
         invoices=_rows(feeds.engine, is_open, "owned_by", "currency", "total_minor"),
         credits=_rows(feeds.engine, rows_of(feeds, "credit_balance", asked), "owned_by", "currency", "balance_minor"),
         parties={e: Counter(key for (key,) in _rows(feeds.engine, rows, "customer_id")) for e, rows in theirs.items()},
-        known=_known(feeds.engine, facts_of(feeds, parties.get("tax_registration"), asked)),
+        known=known_of(feeds.engine, facts_of(feeds, parties.get("tax_registration"), asked)),
     )
 
 
-def _known(engine: DuckDBEngine, facts: FactRows) -> dict[str, Known]:
-    billed = {key for (key,) in _rows(engine, facts.billed, "customer_id")}
-    plans: dict[str, set[str]] = {}
-    for key, plan in _rows(engine, facts.plans, "customer_id", "plan_code"):
-        plans.setdefault(key, set()).add(plan)
-    tax_ids: dict[str, dict[str, frozenset[str]]] = {}
-    for key, country, number in _rows(engine, facts.tax_ids, "customer_id", "country", "tax_number"):
-        held = tax_ids.setdefault(key, {})
-        held[country] = held.get(country, frozenset()) | {number}
-    return {
-        key: Known(key in billed, frozenset(plans.get(key, ())), tax_ids.get(key, {}))
-        for key in {*billed, *plans, *tax_ids}
-    }
-
-
 def _rows(engine: DuckDBEngine, rows: ir.Table | None, *columns: str) -> list[Any]:
-    if rows is None:
-        return []
-    table = engine.arrow(rows.select(*columns).order_by(list(columns)))
-    return list(zip(*(table[c].to_pylist() for c in columns), strict=True))
+    return [] if rows is None else listed(engine, rows, *columns)

@@ -2,14 +2,15 @@
 
 A link is what a source itself declares and holds in any case. A key and likeness are evidence: `decide` says what a
 machine may make of it, and what waits for a person. `never_merge` stops evidence only: what a link ties to an erased
-row is that person still, under the name that must not come back (I22), and is kept apart from look-alikes too.
+row is that person still, under the name that must not come back (I22), and is kept apart from look-alikes too. So is
+what the target holds for one customer with it (`past`): it shares the fate of the erased row until a person parts them.
 
 All rows pass through here, and few of them are in question: Python sees only those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -19,29 +20,55 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migration_assets.control import Kin
 from migration_assets.stages.identities.components import Ints, connected
-from migration_assets.stages.identities.decide import ANSWER, LIKENESS, Decision, Facts, Likely, decided
-from migration_assets.stages.identities.standing import PAIRS, Standing, kept_apart, pairs_by_key, standing_of
+from migration_assets.stages.identities.decide import ANSWER, IN_TARGET, LIKENESS, Decision, Facts, Likely, decided
+from migration_assets.stages.identities.facts import known_of
+from migration_assets.stages.identities.past import (
+    NOTHING,
+    Bereft,
+    Past,
+    answered,
+    bereft,
+    by_group,
+    gone,
+    kin_of,
+    sharing_a_fate,
+)
+from migration_assets.stages.identities.standing import (
+    PAIRS,
+    Standing,
+    erased_and_apart,
+    pairs_by_key,
+    pairs_with,
+    standing_of,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Identity
+    from migration_assets.plan.models import Identity, IdentityKey
     from migration_assets.stages.feeds import RawTables
     from migration_assets.stages.identities.facts import FactRows
 
 # Pairs that wait for a person, the likeliest first. Key: a, b (customer_id; a stands before b). `rule` is a key of the
-# plan, `likeness`, or `decision`; `reason`: decide.Reason.
+# plan, `likeness`, `decision`, `target` (one customer there) or `remembered` (of a row that left the source); `reason`:
+# decide.Reason. Of reason `erased` a is who was erased, and perhaps no row of the source any more.
 DOUBTS = pa.schema(
     {"a": pa.string(), "b": pa.string(), "rule": pa.string(), "probability": pa.float64(), "reason": pa.string()}
 )
 
-# What made one customer of two rows. Key: a, b, rule (customer_id). `kind`: `link`, `key`, `likeness` or `decision`;
-# `rule`: its name. Links are all there; of evidence only what brought two together that were not one already.
+# What made one customer of two rows. Key: a, b, rule (customer_id). `kind`: `link`, `key`, `likeness`, `decision` or
+# `target`; `rule`: its name. Links are all there; of evidence only what brought two together that were not one already.
 TIES = pa.schema(
     {"a": pa.string(), "b": pa.string(), "kind": pa.string(), "rule": pa.string(), "probability": pa.float64()}
 )
+
+# The rule of a doubt that outlives the row it is about.
+REMEMBERED = "remembered"
+# What an identity's fate may be: nothing personal of it is loaded, or nothing at all until a person has answered.
+ERASED, HELD = "erased", "held"
 
 # Gives the facts of some customer rows (table with customer_id).
 AskFacts = Callable[["ir.Table"], "FactRows"]
@@ -53,8 +80,9 @@ AskLikeness = Callable[[Standing], pa.Table]
 class Resolved:
     """`identities`, one row for each customer row: customer_id (key), identity_id (the founder's customer_id), rule
     (names of the keys and links, `likeness` or `decision`, that tied the row to another, sorted, separated by spaces;
-    empty for a row that stands alone), members. `doubts` (DOUBTS): pairs that wait for a person. `ties` (TIES): what
-    tied the rows of an identity together.
+    empty for a row that stands alone), members, fate (of the identity: `erased`, `held` or empty). `doubts` (DOUBTS):
+    pairs that wait for a person. `ties` (TIES): what tied the rows of an identity together. `kin`: what is to be
+    remembered, for when the first of two rows has left the source; `gone`: rows that have, and of which something is.
 
     The founder is the member whose system comes first in the plan's priority, then the lowest canonical key. Evidence
     and doubts name the founder of what links tie together, which speaks for all of it.
@@ -63,6 +91,8 @@ class Resolved:
     identities: ir.Table
     doubts: ir.Table
     ties: ir.Table
+    kin: tuple[Kin, ...]
+    gone: frozenset[str]
 
 
 def resolve_identities(
@@ -75,6 +105,7 @@ def resolve_identities(
     merge_at: float = 1.0,
     answers: Mapping[tuple[str, str], bool] | None = None,
     reopened: Collection[tuple[str, str]] = (),
+    past: Past = NOTHING,
 ) -> Resolved:
     """Tie customer rows together, or say why not. `alike`: gives pairs with their probability, of which a machine may
     merge those at or above `merge_at`; `ask` is asked for facts only of rows that evidence ties to others; `answers`:
@@ -82,41 +113,90 @@ def resolve_identities(
     back.
     """
     rows = standing_of(engine, identity, customers, raw)
-    told = _answered(rows, answers or {})
-    apart = kept_apart(engine, rows, identity)
-    likely = _by_keys(rows, pairs_by_key(engine, rows, identity.keys, without=apart), told)
+    answers = answers or {}
+    told = answered(rows, answers, past.kin)
+    apart = _apart(engine, rows, identity, answers, told, past)
+    likely = _by_keys(engine, rows, identity.keys, apart, told)
     likely += _by_likeness(rows, alike(rows)) if alike is not None else []
-    asked = _in_question(rows, likely, told)
-    facts = _facts(engine, asked, ask) if likely else Facts()
-    facts = replace(facts, apart=asked.numbers_of(apart), answers=asked.answers(told))
-    back = _answered(rows, dict.fromkeys(reopened, True))
-    facts = replace(facts, reopened=frozenset(asked.answers(_by_group(rows, back))))
+    asked = _in_question(rows, likely, told, apart)
+    back = by_group(rows, answered(rows, dict.fromkeys(reopened, True), past.kin))
+    facts = replace(
+        _facts(engine, asked, ask) if likely or len(apart.left.held) else Facts(),
+        apart=asked.numbers_of(apart.standings),
+        erased=asked.numbers_of(apart.erased),
+        held=asked.numbers_of(_ints(apart.left.held)),
+        in_target=frozenset((asked.number(a), asked.number(b)) for a, b in apart.in_target),
+        answers=asked.answers(told),
+        reopened=frozenset(asked.answers(back)),
+    )
     decision = decided(len(asked.standings), asked.links(), asked.likely(likely), facts, merge_at)
     merged = [replace(p, a=int(asked.standings[p.a]), b=int(asked.standings[p.b])) for p in decision.merged]
+    founder = _founders(rows, merged)
+    held = asked.standings[sorted(decision.held)]
     return Resolved(
-        identities=_identities(engine, rows, merged),
-        doubts=engine.table(_doubts(asked, decision)),
+        identities=_identities(engine, rows, merged, founder, apart.erased, held),
+        doubts=engine.table(_doubts(asked, decision, apart.left)),
         ties=engine.table(_ties(rows, merged)),
+        kin=_kin(asked, decision, merged, founder, apart, told),
+        gone=gone(rows, past.kin),
     )
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """Rows that are like nobody, by standing. `standings`: all; `erased`: those that are, or stand for one that was;
+    `marked`: these, but for those of whom a person is asked; `in_target`: pairs of speakers over which the erased reach
+    further (past.sharing_a_fate); `left`: who stands for rows that left the source."""
+
+    standings: Ints
+    erased: Ints
+    marked: Ints
+    in_target: tuple[tuple[int, int], ...]
+    left: Bereft
+
+
+def _apart(
+    engine: DuckDBEngine,
+    rows: Standing,
+    identity: Identity,
+    answers: Mapping[tuple[str, str], bool],
+    told: Mapping[tuple[int, int], bool],
+    past: Past,
+) -> _Apart:
+    marked, named = erased_and_apart(engine, rows, identity)
+    left = bereft(rows, answers, past.kin)
+    erased = np.union1d(marked, _ints(left.erased))
+    shared = sharing_a_fate(rows, erased, told, past.sharing)
+    return _Apart(np.union1d(named, erased), erased, np.union1d(marked, _ints(left.certain)), shared, left)
+
+
+def _ints(numbers: Iterable[int]) -> Ints:
+    return np.array(sorted(numbers), dtype=np.int64)
 
 
 # --- evidence ------------------------------------------------------------------------------------------------------
 
 
-def _by_keys(rows: Standing, pairs: pa.Table, told: Mapping[tuple[int, int], bool]) -> list[Likely]:
+def _by_keys(
+    engine: DuckDBEngine,
+    rows: Standing,
+    keys: Sequence[IdentityKey],
+    apart: _Apart,
+    told: Mapping[tuple[int, int], bool],
+) -> list[Likely]:
+    """Who shares a key: each with the first that has its values, and with everybody who does where erasure is in
+    question, since whoever is not erased must not lose the others over it."""
+    reached = {*rows.group[apart.erased].tolist(), *(end for pair in apart.in_target for end in pair)}
+    out = np.union1d(apart.standings, _ints(reached))
+    others = _spoken_by_key(rows, pairs_by_key(engine, rows, keys, without=out))
+    near = _spoken_by_key(rows, pairs_with(engine, rows, keys, sorted(reached)))
+    around = around_parted(((p.a, p.b, p.rule) for p in others), by_group(rows, told))
+    return [Likely(a, b, 1.0, rule) for a, b, rule in around] + near
+
+
+def _spoken_by_key(rows: Standing, pairs: pa.Table) -> list[Likely]:
     count = pairs.num_rows
-    spoken = _spoken(rows, pairs["a"], pairs["b"], pairs["rule"].to_pylist(), [1.0] * count, [False] * count)
-    answers = _by_group(rows, told)
-    return [Likely(a, b, 1.0, rule) for a, b, rule in around_parted(((p.a, p.b, p.rule) for p in spoken), answers)]
-
-
-def _by_group(rows: Standing, told: Mapping[tuple[int, int], bool]) -> dict[tuple[int, int], bool]:
-    """Answers by who speaks for what links tie together; where rows of two groups were both tied and parted, parted."""
-    found: dict[tuple[int, int], bool] = {}
-    for (a, b), same in told.items():
-        low, high = sorted((int(rows.group[a]), int(rows.group[b])))
-        found[low, high] = same and found.get((low, high), True)
-    return found
+    return _spoken(rows, pairs["a"], pairs["b"], pairs["rule"].to_pylist(), [1.0] * count, [False] * count)
 
 
 def around_parted(
@@ -161,17 +241,6 @@ def _spoken(
     return list(best.values())
 
 
-def _answered(rows: Standing, answers: Mapping[tuple[str, str], bool]) -> dict[tuple[int, int], bool]:
-    """Answers by standing; those about rows that the source no longer has wait for them to come back."""
-    pairs = list(answers)
-    a, b = (rows.numbers(pa.array([p[i] for p in pairs], pa.string())).to_pylist() for i in (0, 1))
-    return {
-        (min(x, y), max(x, y)): answers[pair]
-        for x, y, pair in zip(a, b, pairs, strict=True)
-        if x is not None and y is not None
-    }
-
-
 # --- who is in question --------------------------------------------------------------------------------------------
 
 
@@ -205,8 +274,9 @@ class _InQuestion:
         return self.rows.keys.take(pa.array(self.standings))
 
 
-def _in_question(rows: Standing, likely: list[Likely], told: dict[tuple[int, int], bool]) -> _InQuestion:
-    named = [n for p in likely for n in (p.a, p.b)] + [n for pair in told for n in pair]
+def _in_question(rows: Standing, likely: list[Likely], told: dict[tuple[int, int], bool], apart: _Apart) -> _InQuestion:
+    named = [n for p in likely for n in (p.a, p.b)] + [n for pair in (*told, *apart.in_target) for n in pair]
+    named += apart.left.held
     groups = np.unique(rows.group[np.array(named, dtype=np.int64)])
     return _InQuestion(rows, np.flatnonzero(np.isin(rows.group, groups)))
 
@@ -214,47 +284,38 @@ def _in_question(rows: Standing, likely: list[Likely], told: dict[tuple[int, int
 def _facts(engine: DuckDBEngine, asked: _InQuestion, ask: AskFacts) -> Facts:
     keys = asked.keys()
     found = ask(engine.table(pa.table({"customer_id": keys})))
-    plans: dict[int, set[str]] = {}
-    for n, plan in _told(engine, keys, found.plans, "plan_code"):
-        plans.setdefault(n, set()).add(plan)
-    tax_ids: dict[int, dict[str, set[str]]] = {}
-    for n, country, number in _told(engine, keys, found.tax_ids, "country", "tax_number"):
-        tax_ids.setdefault(n, {}).setdefault(country, set()).add(number)
+    said = known_of(engine, found)
+    known = {n: said[key] for n, key in enumerate(keys.to_pylist()) if key in said}
     return Facts(
-        billed=frozenset(n for (n,) in _told(engine, keys, found.billed)),
-        plans={n: frozenset(held) for n, held in plans.items()},
-        tax_ids={n: {c: frozenset(numbers) for c, numbers in ids.items()} for n, ids in tax_ids.items()},
+        billed=frozenset(n for n, k in known.items() if k.billed),
+        plans={n: k.plans for n, k in known.items() if k.plans},
+        tax_ids={n: k.tax_ids for n, k in known.items() if k.tax_ids},
         loaded={n: found.loaded[key] for n, key in enumerate(keys.to_pylist()) if key in found.loaded},
     )
-
-
-def _told(engine: DuckDBEngine, keys: pa.StringArray, rows: ir.Table, *columns: str) -> list[tuple]:
-    """Rows of facts with the customer's number in place of the key, in a fixed order."""
-    table = engine.arrow(rows.order_by(["customer_id", *columns]))
-    number = pc.index_in(table["customer_id"].cast(pa.string()), keys)
-    return list(zip(number.to_pylist(), *(table[c].to_pylist() for c in columns), strict=True))
 
 
 # --- what comes of it ----------------------------------------------------------------------------------------------
 
 
-def _doubts(asked: _InQuestion, decision: Decision) -> pa.Table:
+def _doubts(asked: _InQuestion, decision: Decision, left: Bereft) -> pa.Table:
     names = asked.keys().to_pylist()
     rows = [
         {
-            "a": names[d.pair.a],
-            "b": names[d.pair.b],
+            "a": names[d.ends[0]],
+            "b": names[d.ends[1]],
             "rule": d.pair.rule,
             "probability": d.pair.probability,
             "reason": d.reason,
         }
         for d in decision.doubts
     ]
+    told = {"rule": REMEMBERED, "probability": 1.0, "reason": "erased"}
+    rows += [{"a": a, "b": asked.rows.keys[b].as_py(), **told} for a, b in left.asked]
     return pa.Table.from_pylist(rows, schema=DOUBTS)
 
 
 def _ties(rows: Standing, merged: list[Likely]) -> pa.Table:
-    kinds = [p.rule if p.rule in (LIKENESS, ANSWER) else "key" for p in merged]
+    kinds = [p.rule if p.rule in (LIKENESS, ANSWER, IN_TARGET) else "key" for p in merged]
     links, tied = rows.links.num_rows, _tied(rows, merged)
     told = {
         "a": rows.keys.take(pc.min_element_wise(tied["a"], tied["b"]).combine_chunks()),
@@ -272,20 +333,48 @@ def _tied(rows: Standing, merged: list[Likely]) -> pa.Table:
     return pa.concat_tables([rows.links, pa.table(columns, schema=PAIRS)])
 
 
-def _identities(engine: DuckDBEngine, rows: Standing, merged: list[Likely]) -> ir.Table:
+def _founders(rows: Standing, merged: list[Likely]) -> Ints:
+    """For each standing that of its founder."""
     tied = _tied(rows, merged)
-    founder = connected(len(rows), tied["a"].to_numpy(), tied["b"].to_numpy())
+    return connected(len(rows), tied["a"].to_numpy(), tied["b"].to_numpy())
+
+
+def _identities(
+    engine: DuckDBEngine, rows: Standing, merged: list[Likely], founder: Ints, erased: Ints, held: Ints
+) -> ir.Table:
+    fate = np.full(len(rows), "", dtype=object)
+    for standings, name in ((held, HELD), (erased, ERASED)):
+        fate[np.isin(founder, founder[standings])] = name
     frame = pa.table(
         {
             "_standing": pa.array(np.arange(len(rows))),
             "customer_id": rows.keys,
             "identity_id": rows.keys.take(pa.array(founder)),
+            "fate": pa.array(fate, pa.string()),
         }
     )
-    identities = engine.table(frame).left_join(_rules(engine, tied), "_standing").drop("_standing_right")
+    identities = engine.table(frame).left_join(_rules(engine, _tied(rows, merged)), "_standing").drop("_standing_right")
     told = identities["rule"].fill_null("")
     members = identities.count().over(ibis.window(group_by="identity_id"))
-    return identities.select("customer_id", "identity_id", rule=told, members=members)
+    return identities.select("customer_id", "identity_id", "fate", rule=told, members=members)
+
+
+def _kin(
+    asked: _InQuestion,
+    decision: Decision,
+    merged: list[Likely],
+    founder: Ints,
+    apart: _Apart,
+    told: Mapping[tuple[int, int], bool],
+) -> tuple[Kin, ...]:
+    def standing(pair: tuple[int, int]) -> tuple[int, int]:
+        return int(asked.standings[pair[0]]), int(asked.standings[pair[1]])
+
+    waits = {standing((d.pair.a, d.pair.b)) for d in decision.doubts}
+    sure = _founders(asked.rows, [p for p in merged if p.rule != IN_TARGET or (p.a, p.b) not in waits])
+    named = {end for pair in told for end in pair}
+    held = [standing(pair) for pair in decision.held_for]
+    return kin_of(asked.rows, founder, sure, named=named, erased=apart.marked.tolist(), held=held)
 
 
 def _rules(engine: DuckDBEngine, tied: pa.Table) -> ir.Table:

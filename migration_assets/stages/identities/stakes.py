@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from migration_assets.domain.stakes import Amounts, at_stake
 from migration_assets.stages.identities.amounts import ByCustomer, invoiced_year, recurring_year
+from migration_assets.stages.identities.components import components
 
 if TYPE_CHECKING:
     from migration_assets.stages.feeds import Mapping as Feeds
@@ -58,10 +59,18 @@ class Groups:
         system = key.partition(".")[0]
         return (self.priority.index(system) if system in self.priority else len(self.priority)), key
 
+    def all_of(self, key: str) -> Sequence[str]:
+        """All rows of the customer that this row is of."""
+        return self.members.get(self.founder.get(key, key), [key])
 
-def staked(feeds: Feeds, pairs: Sequence[Pair], groups: Groups) -> pa.Table:
-    """STAKES of these pairs. Amounts are read for the rows that would be put under another founder only."""
-    moving = {pair: groups.giving_up(pair) for pair in pairs}
+
+def staked(feeds: Feeds, pairs: Sequence[Pair], groups: Groups, erased: Collection[Pair] = ()) -> pa.Table:
+    """STAKES of these pairs. Amounts are read for the rows that would be put under another founder only.
+
+    `erased`: pairs of one who was erased and one who may be the same; at stake is what the second would lose its name
+    over, whoever stands first.
+    """
+    moving = {pair: groups.all_of(pair[1]) if pair in erased else groups.giving_up(pair) for pair in pairs}
     everybody = sorted({key for keys in moving.values() for key in keys})
     if not everybody:
         return STAKES.empty_table()
@@ -69,6 +78,18 @@ def staked(feeds: Feeds, pairs: Sequence[Pair], groups: Groups) -> pa.Table:
     recurring, invoiced = recurring_year(feeds, asked), invoiced_year(feeds, asked)
     rows = [row for pair in sorted(moving) for row in _rows(pair, moving[pair], recurring, invoiced)]
     return pa.Table.from_pylist(rows, schema=STAKES)
+
+
+def as_if_parted(
+    members: Iterable[tuple[str, str]], ties: Iterable[Pair], open_pairs: Collection[Pair]
+) -> list[tuple[str, str]]:
+    """(customer row, founder) as it would be without the ties that a person is asked about. `members`: (customer row,
+    founder) as it is; `ties`: all that ties these rows."""
+    given = sorted(members, key=lambda m: (m[1], m[0] != m[1], m[0]))
+    place = {key: n for n, (key, _) in enumerate(given)}
+    parted = {frozenset(pair) for pair in open_pairs}
+    kept = [(place[a], place[b]) for a, b in ties if frozenset((a, b)) not in parted]
+    return [(key, given[low][0]) for (key, _), low in zip(given, components(len(given), kept), strict=True)]
 
 
 def by_pair(stakes: pa.Table) -> dict[Pair, dict[str, int]]:

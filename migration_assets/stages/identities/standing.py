@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Two rows, by their standing, and the key or link that says they are one.
 PAIRS = pa.schema({"a": pa.int64(), "b": pa.int64(), "rule": pa.string()})
+# More rows than this with the same values of a key: the key is none, and each of them with each would be too many.
+_CROWD = 100
 _PLACE = ("source_system", "source_table", "source_row", "source_id")
 
 
@@ -75,12 +77,21 @@ def pairs_by_key(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKe
     return _collected(engine, [_by_key(others, key) for key in keys])
 
 
-def kept_apart(engine: DuckDBEngine, rows: Standing, identity: Identity) -> Ints:
-    """Standings of the rows that are like nobody: erased ones (I22), and those that `never_merge` names."""
+def pairs_with(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey], speakers: Sequence[int]) -> pa.Table:
+    """Each row that links tie to one of `speakers`, with every other row that has the same values of a key (PAIRS);
+    where so many have them that they say nothing, with the first only."""
+    mine = np.flatnonzero(np.isin(rows.group, np.array(speakers, dtype=np.int64)))
+    ours = engine.cached(rows.rows.semi_join(engine.table(pa.table({"_standing": pa.array(mine)})), "_standing"))
+    return _collected(engine, [_with_all(ours, rows.rows, key) for key in keys] if len(mine) else [])
+
+
+def erased_and_apart(engine: DuckDBEngine, rows: Standing, identity: Identity) -> tuple[Ints, Ints]:
+    """Standings of the erased rows (I22), and of all that are like nobody: these and those that `never_merge` names."""
     erased = (rows.rows["status"] == "erased").fill_null(False)
     named = reduce(lambda a, p: a | holds(rows.rows, (p,)), identity.never_merge, erased)
-    found: Ints = engine.arrow(rows.rows.filter(named).select("_standing"))["_standing"].to_numpy()
-    return found
+    found = engine.arrow(rows.rows.filter(named).select("_standing", erased=erased).order_by("_standing"))
+    apart = found["_standing"].to_numpy()
+    return apart[found["erased"].to_numpy()], apart
 
 
 def _ranked(identity: Identity, customers: ir.Table) -> ir.Table:
@@ -101,6 +112,17 @@ def _by_key(ranked: ir.Table, key: IdentityKey) -> ir.Table:
     first = whole["_standing"].min().over(ibis.window(group_by=list(key.fields)))
     near = whole.select(a=first, b=whole["_standing"], rule=ibis.literal(key.name))
     return _typed(near.filter(near.a != near.b))
+
+
+def _with_all(ours: ir.Table, ranked: ir.Table, key: IdentityKey) -> ir.Table:
+    fields = list(key.fields)
+    whole = ranked.semi_join(ours, fields).select("_standing", *fields)
+    alike = ibis.window(group_by=fields)
+    counted = whole.mutate(_n=whole.count().over(alike), _first=whole["_standing"].min().over(alike))
+    others = counted.filter((counted["_n"] <= _CROWD) | (counted["_standing"] == counted["_first"]))
+    near = ours.select(*fields, _mine="_standing").inner_join(others.select(*fields, _other="_standing"), fields)
+    low, high = ibis.least(near["_mine"], near["_other"]), ibis.greatest(near["_mine"], near["_other"])
+    return _typed(near.filter(near["_mine"] != near["_other"]).select(a=low, b=high, rule=ibis.literal(key.name)))
 
 
 def _by_link(ranked: ir.Table, link: IdentityLink, raw: ir.Table) -> ir.Table:

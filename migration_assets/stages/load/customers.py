@@ -15,6 +15,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from migration_assets.connectors.postgres_target import names
+from migration_assets.domain.canonical.model import key_parts
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.bearers import Change, Recorded, bearers, changes
 from migration_assets.stages.load.guarded import same_key
@@ -155,7 +156,7 @@ class Customers:
         )
         self._stand_under([c for c in changed if c.key != c.row.key])
         self._moves.begin()
-        self._moves.insert(MOVES, [("customer", *parts_of(c.key), c.cohort) for c in changed if c.key == c.row.key])
+        self._moves.insert(MOVES, [("customer", *key_parts(c.key), c.cohort) for c in changed if c.key == c.row.key])
         self._moves.connection.execute(
             sql.SQL(
                 "INSERT INTO {moves} SELECT x.entity, x.source_system, x.source_table, x.source_id, m.cohort "
@@ -194,7 +195,7 @@ class Customers:
             names(SOURCE),
             RECORD,
         )
-        rows = [(c.row.target_id, *parts_of(c.key), self._minted(c.key) == c.row.target_id, c.cohort) for c in changed]
+        rows = [(c.row.target_id, *key_parts(c.key), self._minted(c.key) == c.row.target_id, c.cohort) for c in changed]
         self._moves.insert(stand, rows)
         whole = sql.Identifier("pg_temp", "handover_whole")
         self._moves.run(
@@ -225,10 +226,3 @@ class Customers:
         members = self._membership.members
         found = members.inner_join(wanted, [("customer_id", "wanted")]).select("customer_id", "cohort")
         return {r["customer_id"]: r["cohort"] or UNASSIGNED for r in self._moves.engine.arrow(found).to_pylist()}
-
-
-def parts_of(key: str) -> tuple[str, str, str]:
-    """A canonical key `<system>.<table>:<id>` in its parts."""
-    place, _, source_id = key.partition(":")
-    system, _, table = place.partition(".")
-    return system, table, source_id

@@ -21,16 +21,22 @@ SAID = [("erp.c:7", None), ("erp.c:7", "erp.k:1"), ("erp.c:8", "erp.k:2"), ("erp
 
 @pytest.fixture
 def cleansed(engine, canonical):
-    """An erased CRM account with its ERP debtor, another customer, and what the ERP still holds of both."""
+    """An erased CRM account with its ERP debtor, another customer, and what the ERP still holds of both. And one that
+    may be the erased one, and one that the target holds for one with somebody erased whom the source has forgotten."""
     given = {
         "customer": [
             {"customer_id": "crm.a:1", "kind": "person", "status": "erased", "name": "[erased]"},
             {"customer_id": "erp.c:7", "kind": "person", "status": "churned", "name": "Jane Doe", "email": "j@x.de"},
             {"customer_id": "erp.c:8", "kind": "person", "status": "active", "name": "Joe Roe"},
+            {"customer_id": "crm.a:3", "kind": "person", "status": "active", "name": "Jane Doe", "email": "j@x.de"},
+            {"customer_id": "erp.c:9", "kind": "person", "status": "active", "name": "Jane Doe"},
+            {"customer_id": "crm.a:4", "kind": "person", "status": "active", "name": "Jan Do", "email": "jan@x.de"},
         ],
         "contact": [
             {"contact_id": "erp.k:1", "customer_id": "erp.c:7", "name": "Jane Doe"},
             {"contact_id": "erp.k:2", "customer_id": "erp.c:8", "name": "Joe Roe"},
+            {"contact_id": "erp.k:3", "customer_id": "erp.c:9", "name": "Jane Doe"},
+            {"contact_id": "erp.k:4", "customer_id": "crm.a:4", "name": "Jan Do"},
         ],
         "address": [{"address_id": "erp.d:1", "customer_id": "erp.c:7", "line1": "High Street 1", "kind": "billing"}],
         "consent": [
@@ -42,9 +48,18 @@ def cleansed(engine, canonical):
         "tax_registration": [{"tax_registration_id": "erp.t:1", "customer_id": "erp.c:7", "tax_number": "123"}],
     }  # fmt: skip
     rows = {name: canonical(name, *some) for name, some in given.items()}
-    keys, founders = ["crm.a:1", "erp.c:7", "erp.c:8"], ["crm.a:1", "crm.a:1", "erp.c:8"]
+    keys = ["crm.a:1", "erp.c:7", "erp.c:8", "crm.a:3", "erp.c:9", "crm.a:4"]
+    founders = ["crm.a:1", "crm.a:1", "erp.c:8", "crm.a:3", "crm.a:3", "crm.a:4"]
     known = engine.table(
-        pa.table({"customer_id": keys, "identity_id": founders, "rule": ["link", "link", ""], "members": [2, 2, 1]})
+        pa.table(
+            {
+                "customer_id": keys,
+                "identity_id": founders,
+                "rule": ["link", "link", "", "link", "link", ""],
+                "members": [2, 2, 1, 2, 2, 1],
+                "fate": ["erased", "erased", "", "held", "held", "erased"],
+            }
+        )
     )
     plan = SimpleNamespace(
         file=SimpleNamespace(identity=Identity(priority=("crm", "erp"))),
@@ -64,8 +79,8 @@ def listed(engine, table):
 def test_nothing_personal_of_an_erased_customer_is_left_from_any_system(engine, cleansed) -> None:
     kept = {name: listed(engine, rows) for name, rows in cleansed.rows.items()}
     assert {r["customer_id"]: (r["name"], r["email"]) for r in kept["customer"]} == {
-        "crm.a:1": ("(erased)", None), "erp.c:8": ("Joe Roe", None),
-    }  # fmt: skip
+        "crm.a:1": ("(erased)", None), "erp.c:8": ("Joe Roe", None), "crm.a:4": ("(erased)", None),
+    }, "nor of one that may be who was erased"  # fmt: skip
     assert [r["contact_id"] for r in kept["contact"]] == ["erp.k:2"]
     assert kept["address"] == kept["tax_registration"] == []
 
@@ -74,11 +89,13 @@ def test_each_row_left_out_for_erasure_is_accounted_for_once(engine, cleansed) -
     claims = [r for part in cleansed.dispositions for r in listed(engine, part)]
     found = sorted((f"{r['source_table']}:{r['source_id']}", r["disposition"], r["rule"]) for r in claims)
     assert found == [
-        ("a:1", "loaded", ""), ("c:7", "merged", "link"), ("c:8", "loaded", ""),
+        ("a:1", "loaded", ""), ("a:3", "rejected", "may_be_erased"), ("a:4", "loaded", ""),
+        ("c:7", "merged", "link"), ("c:8", "loaded", ""), ("c:9", "rejected", "may_be_erased"),
         ("d:1", "excluded", "erased_customer"),
         ("e:0", "loaded", ""), ("e:1", "excluded", "erased_customer"), ("e:2", "loaded", ""),
         ("e:3", "rejected", "orphan"), ("e:4", "loaded", ""),
         ("k:1", "excluded", "erased_customer"), ("k:2", "loaded", ""),
+        ("k:3", "rejected", "parent_rejected"), ("k:4", "excluded", "erased_customer"),
         ("t:1", "excluded", "erased_customer"),
     ]  # fmt: skip
 

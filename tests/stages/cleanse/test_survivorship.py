@@ -21,6 +21,7 @@ def identities(engine, pairs):
                 "identity_id": [b for _, b in pairs],
                 "rule": ["link" for _ in pairs],
                 "members": [len(pairs) for _ in pairs],
+                "fate": ["" for _ in pairs],
             }
         )
     )

@@ -180,3 +180,35 @@ def test_no_merge_by_machine_brings_together_what_must_not_be(
     assert all(after[a] != after[b] or before[a] == before[b] for a, b in facts.answers)
     shuffled = chance.sample(pairs, len(pairs))
     assert decided(MEMBERS, links, shuffled, facts, merge_at=0.99) == done
+
+
+def at_random(rng: random.Random, size: int = 7) -> tuple[Facts, list[Likely]]:
+    """Some of a few members erased, some one customer of the target, some parted, and what looks alike."""
+
+    def pairs(n: int) -> set[tuple[int, int]]:
+        return {(a, b) for a, b in (sorted(rng.sample(range(size), 2)) for _ in range(n))}
+
+    erased = frozenset(rng.sample(range(size), 2))
+    answers = {pair: rng.random() < 0.3 for pair in pairs(3)}
+    loaded = {n: f"id {rng.randrange(3)}" for n in range(size) if rng.random() < 0.4}
+    facts = Facts(erased=erased, apart=erased, answers=answers, in_target=frozenset(pairs(4)), loaded=loaded)
+    return facts, [alike(a, b, rng.choice([0.7, 0.99, 1.0])) for a, b in pairs(8)]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_evidence_brings_nobody_to_the_erased_and_whoever_a_person_parted_shares_no_fate(seed: int) -> None:
+    facts, likely = at_random(random.Random(seed))
+    done = decided(7, [], likely, facts, merge_at=0.99)
+    groups = components(7, merged(done))
+    erased = {groups[n] for n in facts.erased}
+    sure = components(7, [(p.a, p.b) for p in done.merged if p.rule != "likeness"])
+    gone = {sure[n] for n in facts.erased}
+    assert {n for n in range(7) if groups[n] in erased} == {n for n in range(7) if sure[n] in gone}, f"seed {seed}"
+    waits = {frozenset((d.pair.a, d.pair.b)) for d in done.doubts if d.reason == "contradicted"}
+    parted = [p for p, same in facts.answers.items() if not same and frozenset(p) not in waits]
+    assert all(groups[a] != groups[b] for a, b in parted), f"seed {seed}"
+    assert not {groups[n] for n in done.held} & erased and not done.held & facts.loaded.keys(), f"seed {seed}"
+    tied = [p for p in facts.in_target if (groups[p[0]] in erased) != (groups[p[1]] in erased)]
+    assert all(any({groups[a], groups[b]} == {groups[x] for x in p} for a, b in parted) for p in tied), f"seed {seed}"
+    shuffled = decided(7, [], likely[::-1], facts, merge_at=0.99)
+    assert (shuffled.merged, shuffled.held) == (done.merged, done.held), f"seed {seed}"

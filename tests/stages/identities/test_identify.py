@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,20 @@ import pyarrow as pa
 import pytest
 from plan_in_code import constants_of, feed_of, field_of, plan_of, raw_rows, table_of
 
-from migration_assets.control import ControlDatabase, ReviewQueue, migrate
+from migration_assets.connectors.databases import drop_database
+from migration_assets.control import ControlDatabase, Kin, KinMemory, ReviewQueue, migrate
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE
 from migration_assets.engine.schema import schema_of
 from migration_assets.plan.models import Identity, IdentityKey, Matching
 from migration_assets.stages.identities import assets
+from migration_assets.stages.load.catalog import apply_schema
+from migration_assets.stages.load.schema import desired_schema
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.environment import Environment
 from migration_assets.wiring.stage import StageOutput
+from migration_assets.wiring.tags import DRY_RUN
 from migration_assets.wiring.workspace import Workspace
 
 AS_OF = datetime(2026, 6, 30, tzinfo=UTC)
@@ -60,8 +65,8 @@ def people() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def done(server: str, database: str, tmp_path: Path) -> Iterator[tuple[StageCall, StageOutput]]:
-    """The stage after it ran; customers 03 and 03x were both billed."""
+def call(server: str, database: str, tmp_path: Path) -> Iterator[StageCall]:
+    """What the stage is given; customers 03 and 03x were both billed."""
     migrate(database)
     plan = plan_of(TABLES, feeds=[CUSTOMER, BILL], mapping=FIELDS)
     identity = Identity(priority=("crm",), keys=(KEY,), matching=Matching())
@@ -71,20 +76,31 @@ def done(server: str, database: str, tmp_path: Path) -> Iterator[tuple[StageCall
     workspace.__dict__["control"] = ControlDatabase(database)
     nothing: Any = None
     with workspace.engine() as engine:
-        schema = schema_of((*ENTITIES["customer"].fields, *PROVENANCE)).to_pyarrow()
-        rows = [
-            {**row, "source_system": "crm", "source_table": "a", "source_id": row["customer_id"][6:], "source_row": n}
-            for n, row in enumerate(people(), start=1)
-        ]
-        parties = workspace.store.file("standardized_parties", GLOBAL, "customer")
-        engine.write(engine.table(pa.Table.from_pylist(rows, schema=schema)), parties)
-        accounts = raw_rows(engine, *({"id": r["source_id"]} for r in rows))
+        call = StageCall(workspace, engine, GLOBAL, {}, lambda _: None, "run", nothing)
+        standardize(call, people())
+        accounts = raw_rows(engine, *({"id": r["customer_id"][6:]} for r in people()))
         bills = [{"id": "1", "account": "03", "minor": "100"}, {"id": "2", "account": "03x", "minor": "7"}]
         engine.write(accounts, workspace.store.golden_file("S1", "crm.a"))
         engine.write(raw_rows(engine, *bills), workspace.store.golden_file("S1", "erp.bills"))
         workspace.store.make_current("S1")
-        call = StageCall(workspace, engine, GLOBAL, {}, lambda _: None, "run", nothing)
-        yield call, assets._identify(call)
+        yield call
+    drop_database(server, "coded_target")
+
+
+@pytest.fixture
+def done(call: StageCall) -> tuple[StageCall, StageOutput]:
+    """The stage after it ran."""
+    return call, assets._identify(call)
+
+
+def standardize(call: StageCall, customers: list[dict[str, Any]]) -> None:
+    schema = schema_of((*ENTITIES["customer"].fields, *PROVENANCE)).to_pyarrow()
+    rows = [
+        {**row, "source_system": "crm", "source_table": "a", "source_id": row["customer_id"][6:], "source_row": n}
+        for n, row in enumerate(customers, start=1)
+    ]
+    parties = call.workspace.store.file("standardized_parties", GLOBAL, "customer")
+    call.engine.write(call.engine.table(pa.Table.from_pylist(rows, schema=schema)), parties)
 
 
 def rows_of(call: StageCall, table: str) -> list[dict[str, Any]]:
@@ -122,3 +138,51 @@ def test_the_model_lies_beside_the_rows_and_neither_it_nor_the_metadata_names_an
     told = model + repr(output.metadata) + "".join(drawn)
     values = {str(v) for row in people() for k, v in row.items() if v and k not in ("kind", "status")}
     assert len(values) > 200 and not [v for v in values if v in told]
+
+
+def load(call: StageCall, target_id: str, *source_ids: str) -> None:
+    """The target's record, as if these rows had been loaded as one customer."""
+    call.workspace.make_target_database()
+    apply_schema(call.workspace.target, desired_schema(call.plan))
+    with call.workspace.target.transaction() as connection:
+        for n, source_id in enumerate(source_ids):
+            connection.execute(
+                "INSERT INTO cutover.crosswalk "
+                "VALUES ('customer', 'crm', 'a', %s, %s, %s, %s, 'x', 'c', 'S0', 1, now())",
+                (source_id, target_id, "merged" if n else "loaded", not n),
+            )
+
+
+def run(call: StageCall, customers: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Customer -> identity and fate after one more run; its cases are in the queue."""
+    standardize(call, customers)
+    assets._identify(call).publish()
+    return {r["customer_id"]: (r["identity_id"], r["fate"]) for r in rows_of(call, "identities")}
+
+
+def test_who_was_loaded_as_one_customer_with_an_erased_row_waits_without_its_values(call: StageCall) -> None:
+    whole = people()
+    one, copy = "crm.a:03", "crm.a:03x"
+    blank = {"customer_id": one, "kind": "person", "status": "erased"}
+    later = [r if r["customer_id"] != one else blank for r in whole]
+    assert run(call, later)[copy] == (copy, ""), "nothing ties them before they were loaded"
+    load(call, "00000000-0000-4000-8000-000000000003", "03", "03x")
+    queue = ReviewQueue(call.workspace.control, "coded")
+    for customers in (later, [r for r in whole if r["customer_id"] != one]):
+        found = run(call, customers)
+        assert {found[key] for key in (one, copy) if key in found} == {(one if one in found else copy, "erased")}
+        (case,) = [c for c in queue.cases() if c.reason == "erased"]
+        assert (case.a, case.b, dict(case.stakes)) == (one, copy, {"EUR": 7}), "the copy's own invoice is at stake"
+    queue.decide(case.case_id, "apart", by="kim", reason="Two people.", now=AS_OF)
+    assert run(call, customers)[copy] == (copy, "") and not [c for c in queue.cases() if c.reason == "erased"]
+
+
+def test_a_trial_run_leaves_nothing_to_remember(call: StageCall) -> None:
+    erased = [{**r, "status": "erased"} if r["customer_id"] == "crm.a:03" else r for r in people()]
+    load(call, "00000000-0000-4000-8000-000000000003", "03", "03x")
+    trial = replace(call, tags={DRY_RUN: "true"})
+    run(trial, erased)
+    memory = KinMemory(call.workspace.control, "coded")
+    assert memory.known() == ()
+    run(call, erased)
+    assert memory.known() == (Kin("crm.a:03", "crm.a:03x", "asked"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migration_assets.stages.identities import stakes
-from migration_assets.stages.identities.stakes import Groups, by_pair, staked
+from migration_assets.stages.identities.stakes import Groups, as_if_parted, by_pair, staked
 
 ONE = Groups.of(
     [("crm.a:1", "crm.a:1"), ("erp.c:7", "crm.a:1"), ("crm.a:2", "crm.a:2"), ("erp.c:0", "erp.c:0")], ["crm", "erp"]
@@ -48,3 +48,16 @@ def test_stakes_are_summed_over_rows_and_never_over_currencies(monkeypatch: pyte
         "stake_minor": 151,
     }  # fmt: skip
     assert staked(feeds, [], groups).num_rows == 0  # type: ignore[arg-type]
+    erased = ("crm.a:2", "crm.a:1")
+    assert by_pair(staked(feeds, [erased], groups, [erased])) == {  # type: ignore[arg-type]
+        erased: {"EUR": 151, "JPY": 3, "USD": 7},
+    }, "who may be the erased one has its name to lose, and stands first"
+
+
+def test_what_a_person_is_asked_about_counts_as_parted_with_all_that_hangs_on_it() -> None:
+    members = [(key, "crm.a:2") for key in ("crm.a:1", "crm.a:2", "erp.c:7", "erp.c:8")]
+    ties = [("crm.a:2", "crm.a:1"), ("crm.a:1", "erp.c:7"), ("crm.a:2", "erp.c:8")]
+    assert dict(as_if_parted(members, ties, {("crm.a:1", "crm.a:2")})) == {
+        "crm.a:2": "crm.a:2", "erp.c:8": "crm.a:2", "crm.a:1": "crm.a:1", "erp.c:7": "crm.a:1",
+    }  # fmt: skip
+    assert set(dict(as_if_parted(members, ties, ())).values()) == {"crm.a:2"}

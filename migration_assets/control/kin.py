@@ -1,0 +1,62 @@
+"""Which customer rows stood together when the source still had both, so that one can stand for the other when it left.
+
+The crosswalk forgets a row with the load after it left; what a person said of it, and that it was erased, must not be
+forgotten with it. Only keys are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import sqlalchemy as sa
+
+from migration_assets.control.tables import CUSTOMER_KIN
+
+if TYPE_CHECKING:
+    from migration_assets.control.database import ControlDatabase
+
+# What the one row is to the other. `link`: the source declared them to be one customer, and a person has answered about
+# the first; `group`: they were one customer for another reason. The others are of rows that were erased. `erased`:
+# surely one customer with it; `asked`: one customer of the target with it, and a person is asked; `held`: like it, and
+# not loaded until a person has answered.
+Kind = Literal["link", "group", "erased", "asked", "held"]
+_LOCK = 7_301_008
+
+
+@dataclass(frozen=True, order=True)
+class Kin:
+    """`kin_id` stood with `customer_id` (both canonical keys)."""
+
+    customer_id: str
+    kin_id: str
+    kind: Kind
+
+
+class KinMemory:
+    """What one plan's runs remember."""
+
+    def __init__(self, control: ControlDatabase, plan: str) -> None:
+        self._control, self._plan = control, plan
+
+    def known(self) -> tuple[Kin, ...]:
+        """All that is remembered, in order."""
+        c = CUSTOMER_KIN.c
+        query = sa.select(c.customer_id, c.kin_id, c.kind).where(c.plan == self._plan)
+        with self._control.begun() as connection:
+            return tuple(sorted(Kin(*row) for row in connection.execute(query)))
+
+    def keep(self, found: Collection[Kin], *, gone: Collection[str], snapshot: str, now: datetime) -> None:
+        """Remember what a run found in place of what was known, but for rows that are `gone` from the source: of those
+        nothing new can be found, and what is known stays."""
+        c = CUSTOMER_KIN.c
+        rows = [{"plan": self._plan, **vars(k), "snapshot": snapshot, "noted_at": now} for k in sorted(found)]
+        with self._control.begun(_LOCK) as connection:
+            kept = sa.func.unnest(sa.cast(sorted(gone), sa.ARRAY(sa.Text)))
+            connection.execute(
+                sa.delete(CUSTOMER_KIN).where(c.plan == self._plan, c.customer_id.not_in(sa.select(kept)))
+            )
+            if rows:
+                connection.execute(sa.insert(CUSTOMER_KIN), rows)
