@@ -19,7 +19,8 @@ from migration_assets.plan.comparison import (
     unmapped_fields,
 )
 from migration_assets.plan.markdown import cell, table
-from migration_assets.plan.models import Exclusion, MappingRow, Plan
+from migration_assets.plan.models import MappingRow, Plan
+from migration_assets.plan.source_models import Exclusion
 
 _MATRIX = (
     "field",

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 import dagster as dg
 
 from migration_assets.domain.canonical import ENTITIES
+from migration_assets.plan.enrichment_models import EnrichmentRule
 from migration_assets.plan.lookups import place_of
-from migration_assets.plan.models import EnrichmentRule, MappingRow, Plan
+from migration_assets.plan.models import MappingRow, Plan
 from migration_assets.wiring.metadata import markdown_table
 
 SCHEMA = "dagster/column_schema"

@@ -9,7 +9,8 @@ import pytest
 from plan_in_code import feed_of, field_of, plan_of
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.plan.models import SourceTable, TargetTable
+from migration_assets.plan.models import TargetTable
+from migration_assets.plan.source_models import SourceTable
 from migration_assets.wiring.lineage import (
     LINEAGE,
     ORIGINS,

@@ -10,8 +10,9 @@ from migration_assets.domain.canonical import ENTITIES, Entity
 from migration_assets.domain.canonical.model import Field
 from migration_assets.domain.errors import Fault
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.models import Feed, Plan, SourceTable
+from migration_assets.plan.models import Feed, Plan
 from migration_assets.plan.place import line_of
+from migration_assets.plan.source_models import SourceTable
 from migration_assets.plan.wording import nearest, shown
 
 PLAN, CATALOG, COHORTS, TARGET = "plan.yaml", "catalog.yaml", "cohorts.yaml", "target.yaml"

@@ -18,7 +18,8 @@ from migration_assets.connectors.golden_parquet import ROW
 from migration_assets.connectors.opening import open_source
 from migration_assets.connectors.source import Column, Report, Snapshot, Source, no_report
 from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults, SourceUnreadable
-from migration_assets.plan.models import Plan, SourceSystem, SourceTable
+from migration_assets.plan.models import Plan
+from migration_assets.plan.source_models import SourceSystem, SourceTable
 from migration_assets.stages.golden_copy.manifest import MANIFEST, SNAPSHOT_ID, Manifest, TableEntry, file_digest
 
 _PART = re.compile(rf"\.{SNAPSHOT_ID.pattern}\.(?P<process>\d+)\.part")

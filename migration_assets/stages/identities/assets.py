@@ -35,7 +35,7 @@ from migration_assets.wiring.workspace import Workspace
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from migration_assets.plan.models import Matching
+    from migration_assets.plan.identity_models import Matching
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:

@@ -11,7 +11,7 @@ import pytest
 from stub_service import Stub, answer, stub_service
 
 from migration_assets.domain.errors import Misconfigured
-from migration_assets.plan.models import EnrichmentRule
+from migration_assets.plan.enrichment_models import EnrichmentRule
 from migration_assets.stages.cleanse.enrich import Told
 from migration_assets.stages.cleanse.services import AskedService, opened_services, rules_table
 from migration_assets.stages.store import Store

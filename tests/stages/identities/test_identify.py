@@ -18,7 +18,7 @@ from migration_assets.control import ControlDatabase, ReviewQueue, migrate
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE
 from migration_assets.engine.schema import schema_of
-from migration_assets.plan.models import Identity, IdentityKey, Matching
+from migration_assets.plan.identity_models import Identity, IdentityKey, Matching
 from migration_assets.stages.identities import assets
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
