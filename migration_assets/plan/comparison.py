@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.checks.rows import mapped_field, parsed_arguments, predicates_of
-from migration_assets.plan.checks.view import NAME, VALUE, table_of
 from migration_assets.plan.lookups import place_of
+from migration_assets.plan.mapped import NAME, VALUE, mapped_field, parsed_arguments, predicates_of, table_of
 from migration_assets.plan.models import Feed, MappingRow, Plan
 from migration_assets.plan.wording import listing
 

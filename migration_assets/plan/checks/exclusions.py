@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from migration_assets.domain.errors import Fault
 from migration_assets.plan.checks.identity import repeated_names
-from migration_assets.plan.checks.rows import parsed_arguments
 from migration_assets.plan.checks.view import PLAN, PlanView
+from migration_assets.plan.mapped import parsed_arguments
 from migration_assets.plan.source_models import Exclusion, Redundant
 from migration_assets.plan.wording import listing, nearest, shown
 
