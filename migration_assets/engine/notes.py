@@ -41,6 +41,8 @@ NOTE_COLUMNS = {
 _EVENT = "struct<field: string, rule: string, action: string, reason: string, old_value: string, new_value: string>"
 
 _Case = tuple[Any, Any]
+# Reason of the rejection of an entry of a text that its pattern does not fit.
+UNREADABLE = "entry_unreadable"
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _events(entity: Entity, steps: Sequence[Step], rows: ir.Table) -> list[list[
     found = [_cases(s, rows) for s in steps]
     found += [_remark(s, rows) for s in steps if s.name("remark") in rows.columns]
     found += [[(ibis.literal(True), _missing(f))] for f in unmapped(entity, steps)]
-    return [*found, [(~rows["_keyed"], _key_event(entity, rows))]]
+    return [*found, _row_cases(entity, rows)]
 
 
 def _cases(step: Step, rows: ir.Table) -> list[_Case]:
@@ -176,7 +178,12 @@ def _missing(target: Field) -> ir.Value:
     return _as_event(target.name, "", "rejected", "required_missing", ibis.null("string"), ibis.null("string"))
 
 
-def _key_event(entity: Entity, rows: ir.Table) -> ir.Value:
+def _row_cases(entity: Entity, rows: ir.Table) -> list[_Case]:
+    """What is wrong with the row as a whole; it stands at the key, which comes before all other fields."""
     import ibis
 
-    return _as_event(entity.key.name, "key", "rejected", "key_missing", rows["_source_id"], ibis.null("string"))
+    key, no_text = entity.key.name, ibis.null("string")
+    return [
+        (~rows["_keyed"], _as_event(key, "key", "rejected", "key_missing", rows["_source_id"], no_text)),
+        (rows["_unread"].notnull(), _as_event(key, "key", "rejected", UNREADABLE, rows["_unread"], no_text)),
+    ]

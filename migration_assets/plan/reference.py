@@ -31,7 +31,7 @@ from migration_assets.plan.identity_models import (
     SurvivorRule,
 )
 from migration_assets.plan.markdown import table
-from migration_assets.plan.source_models import Exclusion, Redundant, SourceSystem, SourceTable, Stale
+from migration_assets.plan.source_models import Exclusion, Redundant, SourceSystem, SourceTable, Split, Stale
 from migration_assets.quality.rule import MoneyAtStake
 from migration_assets.quality.rule import Rule as Check
 from migration_assets.quality.rules import RULE_TYPES
@@ -42,7 +42,7 @@ _MADE = (
     "it up to date.\n"
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "plan.yaml": (m.PlanFile, SourceSystem, SourceTable, Exclusion, Stale, Redundant, Identity,
+    "plan.yaml": (m.PlanFile, SourceSystem, SourceTable, Split, Exclusion, Stale, Redundant, Identity,
                   IdentityKey, IdentityLink, Matching, SurvivorRule, Review, m.Target),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),

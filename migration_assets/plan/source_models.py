@@ -4,16 +4,57 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from migration_assets.domain.patterns import LONGEST, unnamed
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.frozen import Column, Model, Name, OwnDatabase
+
+
+class Split(Model):
+    """Makes the table of the entries that another table keeps in one text column: one row for each entry.
+
+    `read_from` names that table, of the same system, as the plan calls it, and the key is its key and `position`.
+    `separator` is what stands between two entries, as it is written; white space around an entry is no part of it, and
+    a blank one makes no row. The row has the other table's key, `position` (from 1) and `entry`, its text.
+    `newest_first`: the last entry is number 1, so that a new one in front does not renumber the others. `pattern`: a
+    regular expression for a whole entry, whose named groups (`(?P<number>...)`) are columns, all of text; it is matched
+    in linear time, so it cannot look around or refer back. What it does not fit makes a row nevertheless, with `fits`
+    false: it is rejected with the reason `entry_unreadable`. `carry`: columns of the other table that each row takes
+    along, such as one of `references`.
+    """
+
+    column: Column
+    separator: Annotated[str, Field(min_length=1, max_length=20)]
+    pattern: Annotated[str, Field(min_length=3, max_length=LONGEST)] | None = None
+    newest_first: bool = False
+    carry: tuple[Column, ...] = ()
+
+    @field_validator("separator")
+    @classmethod
+    def _can_be_stored(cls, separator: str) -> str:
+        if "\x00" in separator:
+            raise ValueError("no text that can be stored holds NUL")
+        return separator
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_names(cls, pattern: str | None) -> str | None:
+        if pattern is not None and not unnamed(pattern)[1]:
+            raise ValueError("has no named group: write what is wanted as (?P<name>...), or leave the pattern out")
+        return pattern
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """The pattern's named groups and their numbers, in the order in which they stand."""
+        return {} if self.pattern is None else unnamed(self.pattern)[1]
 
 
 class SourceTable(Model):
     """One table of a source, as the plan wants it read.
 
-    `read_from`: table name in the database (`schema.table`), or file name or pattern below the system's path.
+    `read_from`: table name in the database (`schema.table`), or file name or pattern below the system's path. With
+    `split`: a table of this system, whose text column becomes the rows of this one.
     `key`: columns that identify a row. `home`: the entity that accounts for the row (its disposition), or None when
     every row is excluded by a rule. `references`: column -> `system.table` whose (single-column) key it holds;
     customers that one row leads to, over its references and those of the mapping, are a family and move together.
@@ -23,6 +64,7 @@ class SourceTable(Model):
     """
 
     read_from: str
+    split: Split | None = None
     key: Annotated[tuple[Column, ...], Field(min_length=1)]
     home: str | None = None
     owner: str = "none"
