@@ -168,7 +168,7 @@ def _of_lists_and_parts() -> tuple[Rule, ...]:
 
 
 def _of_people_and_places() -> tuple[Rule, ...]:
-    """How to reach somebody, where, and what they are called."""
+    """How to reach somebody, and where."""
     return (
         Rule("phone", 1, 2, a.Phone, _only("phone", "text"),
              "Number (and country column) to E.164; an extension is left out and noted.",
@@ -194,6 +194,12 @@ def _of_people_and_places() -> tuple[Rule, ...]:
         Rule("postal_code", 1, 2, a.InCountry, _TEXT,
              "Postal code (and country column) in the country's writing; another shape is an error.",
              cleaner="postal_codes:postal_code", cleans=True),
+    )  # fmt: skip
+
+
+def _of_names_and_codes() -> tuple[Rule, ...]:
+    """What people, companies, languages and zones are called, and numbers that offices gave them."""
+    return (
         Rule("currency", 1, 1, _PLAIN, _only("currency", "text"), "ISO 4217 code, upper case; it must exist.",
              cleaner="codes:currency", cleans=True),
         Rule("language", 1, 1, _PLAIN, _TEXT, "BCP 47 tag.", cleaner="geography:language", cleans=True),
@@ -223,7 +229,14 @@ def _of_links_and_counts() -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-_FAMILIES = (_of_any_text, _of_times_and_amounts, _of_lists_and_parts, _of_people_and_places, _of_links_and_counts)
+_FAMILIES = (
+    _of_any_text,
+    _of_times_and_amounts,
+    _of_lists_and_parts,
+    _of_people_and_places,
+    _of_names_and_codes,
+    _of_links_and_counts,
+)
 REGISTRY: dict[str, Rule] = {rule.name: rule for family in _FAMILIES for rule in family()}
 NAMES: tuple[str, ...] = tuple(REGISTRY)
 
