@@ -93,10 +93,10 @@ def notes_of(spec: FeedSpec, entity: Entity, steps: Sequence[Step], made: ir.Tab
     """The notes of a feed whose rows have `_value_n`, `_error_n` and `_default_n` of each step."""
     import ibis
 
-    events = _events(entity, steps, made)
+    events = _events(spec, entity, steps, made)
     # Most rows have nothing to tell: finding that out first is far cheaper than building empty lists for them.
     told = made.filter(ibis.or_(*(condition for cases in events for condition, _ in cases)))
-    each = [ibis.cases(*cases, else_=ibis.null(_EVENT)) for cases in _events(entity, steps, told)]
+    each = [ibis.cases(*cases, else_=ibis.null(_EVENT)) for cases in _events(spec, entity, steps, told)]
     listed = ibis.array(each).filter(lambda event: event.notnull())
     noted = told.select("_source_id", "_row", _event=listed.unnest())
     fixed: dict[str, ir.Value] = {
@@ -111,13 +111,16 @@ def notes_of(spec: FeedSpec, entity: Entity, steps: Sequence[Step], made: ir.Tab
     return noted.select(**fixed, **parts).cast(NOTE_COLUMNS)
 
 
-def _events(entity: Entity, steps: Sequence[Step], rows: ir.Table) -> list[list[_Case]]:
+def _events(spec: FeedSpec, entity: Entity, steps: Sequence[Step], rows: ir.Table) -> list[list[_Case]]:
     """What can be worth a note: per field its cases, of which the first that holds counts."""
     import ibis
 
     found = [_cases(s, rows) for s in steps]
     found += [_remark(s, rows) for s in steps if s.name("remark") in rows.columns]
     found += [[(ibis.literal(True), _missing(f))] for f in unmapped(entity, steps)]
+    if spec.entries:
+        # Of an entry that could not be read nothing else is worth saying: all its fields are missing for that reason.
+        found = [[(condition & rows["_unread"].isnull(), event) for condition, event in cases] for cases in found]
     return [*found, _row_cases(entity, rows)]
 
 

@@ -148,8 +148,8 @@ def test_a_row_without_its_key_is_rejected(engine: DuckDBEngine) -> None:
 
 
 def test_an_entry_that_could_not_be_read_is_rejected_with_its_text(engine: DuckDBEngine) -> None:
-    source = frame(entry=["A 1", "lost", "B 2"], fits=pa.array([True, False, None]))
-    result = mapped(engine, source, [], entries=True)
+    source = frame(entry=["A 1", "lost", "B 2"], fits=pa.array([True, False, None]), name=["A", None, None])
+    result = mapped(engine, source, [FieldRule("name", "copy", ("name",))], entries=True)
     assert [r["source_row"] for r in rows(engine, result)] == [1]
     assert notes(engine, result, "source_row", "field", "action", "reason", "old_value") == [
         (2, "customer_id", "rejected", "entry_unreadable", "lost"),
