@@ -36,18 +36,17 @@ def taken_along(plan: Plan, table: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(holder.key if holder else ()), *carried)))
 
 
-def with_entries(plan: Plan, columns: Columns | None) -> Columns | None:
-    """What is known of raw columns, and what follows from it for tables made of entries."""
-    if columns is None:
-        return None
-    known = dict(columns)
+def with_entries(plan: Plan, columns: Columns | None) -> Columns:
+    """What is known of raw columns, and what the plan itself says of tables made of entries.
+
+    Their columns have names even where nobody has looked at the source; a type that only the source can tell is empty.
+    """
+    known = dict(columns or {})
     for table, declared in plan.source_tables.items():
-        held = columns.get(whose_text(table, declared))
         if declared.split is not None:
-            known.pop(table, None)
-            if held is not None:
-                along = {c: held[c] for c in taken_along(plan, table) if c in held}
-                known[table] = {**along, **own_columns(declared.split)}
+            held = known.get(whose_text(table, declared))
+            along = {c: (held or {}).get(c, "") for c in taken_along(plan, table) if held is None or c in held}
+            known[table] = {**along, **own_columns(declared.split)}
     return known
 
 

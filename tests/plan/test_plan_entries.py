@@ -52,17 +52,18 @@ def test_a_table_of_entries_is_a_source_table_like_any_other(tmp_path: Path, wit
 
 def test_its_columns_follow_from_the_plan(tmp_path: Path) -> None:
     known = with_entries(load(tmp_path, files({"carry": ["country"]})), COLUMNS)
-    assert known is not None and known["crm.orders"] == {
+    assert known["crm.orders"] == {
         "id": "int64", "country": "string", "position": "int64", "entry": "string", "fits": "bool", "number": "string",
         "day": "string", "total": "string",
     }  # fmt: skip
     assert known["crm.subs"] == COLUMNS["crm.subs"]
 
 
-def test_a_column_that_no_group_gives_is_told_with_the_nearest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_columns", [True, False])
+def test_a_column_that_no_group_gives_is_told_with_the_nearest(tmp_path: Path, with_columns: bool) -> None:
     bent = files()
     bent[ORDERS][1]["columns"] = "nummber"
-    (fault,) = faults(tmp_path, bent)
+    (fault,) = faults(tmp_path, bent, with_columns=with_columns)
     assert (fault.file, fault.row, fault.field) == (ORDERS, 3, "columns")
     assert fault.remedy == "did you mean 'number'?"
 

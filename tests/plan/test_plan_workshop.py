@@ -41,7 +41,6 @@ def test_what_the_page_tells_people_to_write_is_what_the_plan_has(table: str) ->
 def test_the_text_is_not_left_behind_and_what_no_field_takes_of_it_is() -> None:
     plan = load_plan(FOLDER)
     known = with_entries(plan, {"sheet.customers": dict.fromkeys(("No", "Name", "Mail", "Orders"), "string")})
-    assert known is not None
     assert [(x.table, x.column) for x in left_behind(plan, known)] == [("sheet.orders", "work")]
     assert "the entries of Orders of customers" in mapping_document(plan)
 

@@ -36,7 +36,7 @@ def _stale_faults(view: PlanView, i: int, exclusion: Exclusion) -> Iterator[Faul
     if wrong := view.column_problem(exclusion.table, column):
         yield view.fault(PLAN, path, *wrong)
         return
-    kind = (view.columns or {}).get(exclusion.table, {}).get(column, "date")
+    kind = (view.columns or {}).get(exclusion.table, {}).get(column) or "date"
     if not kind.startswith(("date", "timestamp", "string", "large_string")):
         problem = f"{shown(column)} is {kind}, which is no time"
         yield view.fault(PLAN, path, problem, "name a column of dates or times")
