@@ -40,8 +40,12 @@ class Split(Model):
     @field_validator("pattern")
     @classmethod
     def _has_names(cls, pattern: str | None) -> str | None:
-        if pattern is not None and not unnamed(pattern)[1]:
+        names = () if pattern is None else tuple(unnamed(pattern)[1])
+        if pattern is not None and not names:
             raise ValueError("has no named group: write what is wanted as (?P<name>...), or leave the pattern out")
+        if any(name.startswith("_") for name in names):
+            # Such names are those of a feed's own columns (`_value`, `_source_id`).
+            raise ValueError("the name of a group begins with a letter")
         return pattern
 
     @property

@@ -120,7 +120,9 @@ def test_a_secret_text_is_never_cut(tmp_path: Path) -> None:
         ({"pattern": r"SO-(\d+)"}, "has no named group"),
         ({"pattern": r"(?P<a>x)(?=y)"}, "cannot look around"),
         ({"pattern": r"(?P<a>x"}, "no regular expression"),
+        ({"pattern": r"(?P<_row>\d+)"}, "begins with a letter"),
         ({"separator": ""}, "separator"),
+        ({"separator": "\x00"}, "NUL"),
         ({"seperator": ";"}, "seperator"),
     ],
 )
