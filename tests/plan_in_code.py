@@ -15,18 +15,16 @@ from migration_assets.plan.models import (
     Catalog,
     CohortRule,
     Cohorts,
-    Exclusion,
     Feed,
     MappingRow,
     Plan,
     PlanFile,
     Product,
-    SourceSystem,
-    SourceTable,
     Target,
     TargetSchema,
     TargetTable,
 )
+from migration_assets.plan.source_models import Exclusion, SourceSystem, SourceTable
 
 REST = CohortRule(name="base", wave=9, buckets=3)
 CUSTOMERS_ONLY = {"accounts": TargetTable(entity="customer", columns={"id": "customer_id", "name": "name"})}

@@ -83,6 +83,13 @@ def test_wiring_does_not_import_a_stages_skin() -> None:
         assert not [m for m, _ in imports(path) if m.startswith("migration_assets.stages.") and m.endswith(".assets")]
 
 
+def test_only_the_check_of_a_plan_knows_its_checks() -> None:
+    """What a plan says is read without them; who wants to know whether it holds asks `plan.check`."""
+    checks = "migration_assets.plan.checks"
+    knowing = [p for p in MODULES if any(m.startswith(checks) for m, _ in imports(p)) and p.parent.name != "checks"]
+    assert knowing == [PACKAGE / "plan" / "check.py"]
+
+
 def test_nothing_is_called_utils() -> None:
     assert not [p for p in MODULES if p.stem in {"utils", "helpers", "common", "misc"}]
 

@@ -26,7 +26,8 @@ class FieldRule:
 
 @dataclass(frozen=True)
 class FeedSpec:
-    """One feed as plain data. `exponents` are currency exponents that override ISO 4217."""
+    """One feed as plain data. `exponents` are currency exponents that override ISO 4217. `entries`: the rows
+    are entries of a text (`engine.entries`), of which those that could not be read are rejected."""
 
     feed: str
     entity: str
@@ -37,6 +38,7 @@ class FeedSpec:
     updated_at: str | None = None
     where: tuple[Predicate, ...] = ()
     unpivot: tuple[str, ...] = ()
+    entries: bool = False
     codes: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     exponents: Mapping[str, int] = dataclasses.field(default_factory=dict)
 

@@ -16,6 +16,7 @@ from migration_assets.domain.canonical import ENTITIES, Entity
 from migration_assets.domain.canonical.model import PROVENANCE
 from migration_assets.domain.errors import BadInput
 from migration_assets.engine.distinct import answers_of
+from migration_assets.engine.entries import ENTRY, FITS
 from migration_assets.engine.feed import FeedSpec, FieldRule
 from migration_assets.engine.fitting import fit
 from migration_assets.engine.notes import NOTE_COLUMNS, Step, bad, notes_of, unmapped
@@ -87,12 +88,16 @@ def source_id(table: ir.Table, key: Sequence[str]) -> ir.StringValue:
 
 
 def _base(spec: FeedSpec, source: ir.Table) -> ir.Table:
-    """Source rows that pass `where`, one per unpivoted column, with `_source_id` and whether the key is whole."""
+    """Source rows that pass `where`, one per unpivoted column, with `_source_id`, whether the key is whole, and the
+    text of an entry that could not be read."""
     import ibis
 
     _known(spec, source, (*spec.key, *spec.unpivot, *([spec.updated_at] if spec.updated_at else [])))
+    _known(spec, source, (ENTRY, FITS) if spec.entries else ())
     rows = source.filter(holds(source, spec.where)) if spec.where else source
     rows = rows.mutate(_source_id=source_id(rows, spec.key), _keyed=ibis.and_(*(present(rows[k]) for k in spec.key)))
+    unread = rows[FITS].fill_null(False).ifelse(None, rows[ENTRY]) if spec.entries else ibis.null("string")
+    rows = rows.mutate(_unread=unread)
     if not spec.unpivot:
         return rows
     cells = ibis.array([ibis.struct({"name": ibis.literal(c), "value": rendered(rows[c])}) for c in spec.unpivot])
@@ -228,10 +233,10 @@ def _judged(spec: FeedSpec, entity: Entity, steps: Sequence[Step], valued: ir.Ta
     """The rows with `_dropped` and `_rejected`."""
     import ibis
 
-    rejected = [_rejection(s, valued) for s in steps if s.rejects]
+    rejected = [~valued["_keyed"], valued["_unread"].notnull(), *(_rejection(s, valued) for s in steps if s.rejects)]
     return valued.mutate(
         _dropped=ibis.or_(ibis.literal(False), *_drops(spec, steps, valued)),
-        _rejected=ibis.or_(~valued["_keyed"], ibis.literal(bool(unmapped(entity, steps))), *rejected),
+        _rejected=ibis.or_(ibis.literal(bool(unmapped(entity, steps))), *rejected),
     )
 
 

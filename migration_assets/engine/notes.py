@@ -41,6 +41,8 @@ NOTE_COLUMNS = {
 _EVENT = "struct<field: string, rule: string, action: string, reason: string, old_value: string, new_value: string>"
 
 _Case = tuple[Any, Any]
+# Reason of the rejection of an entry of a text that its pattern does not fit.
+UNREADABLE = "entry_unreadable"
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,10 @@ def notes_of(spec: FeedSpec, entity: Entity, steps: Sequence[Step], made: ir.Tab
     """The notes of a feed whose rows have `_value_n`, `_error_n` and `_default_n` of each step."""
     import ibis
 
-    events = _events(entity, steps, made)
+    events = _events(spec, entity, steps, made)
     # Most rows have nothing to tell: finding that out first is far cheaper than building empty lists for them.
     told = made.filter(ibis.or_(*(condition for cases in events for condition, _ in cases)))
-    each = [ibis.cases(*cases, else_=ibis.null(_EVENT)) for cases in _events(entity, steps, told)]
+    each = [ibis.cases(*cases, else_=ibis.null(_EVENT)) for cases in _events(spec, entity, steps, told)]
     listed = ibis.array(each).filter(lambda event: event.notnull())
     noted = told.select("_source_id", "_row", _event=listed.unnest())
     fixed: dict[str, ir.Value] = {
@@ -109,14 +111,17 @@ def notes_of(spec: FeedSpec, entity: Entity, steps: Sequence[Step], made: ir.Tab
     return noted.select(**fixed, **parts).cast(NOTE_COLUMNS)
 
 
-def _events(entity: Entity, steps: Sequence[Step], rows: ir.Table) -> list[list[_Case]]:
+def _events(spec: FeedSpec, entity: Entity, steps: Sequence[Step], rows: ir.Table) -> list[list[_Case]]:
     """What can be worth a note: per field its cases, of which the first that holds counts."""
     import ibis
 
     found = [_cases(s, rows) for s in steps]
     found += [_remark(s, rows) for s in steps if s.name("remark") in rows.columns]
     found += [[(ibis.literal(True), _missing(f))] for f in unmapped(entity, steps)]
-    return [*found, [(~rows["_keyed"], _key_event(entity, rows))]]
+    if spec.entries:
+        # Of an entry that could not be read nothing else is worth saying: all its fields are missing for that reason.
+        found = [[(condition & rows["_unread"].isnull(), event) for condition, event in cases] for cases in found]
+    return [*found, _row_cases(entity, rows)]
 
 
 def _cases(step: Step, rows: ir.Table) -> list[_Case]:
@@ -176,7 +181,12 @@ def _missing(target: Field) -> ir.Value:
     return _as_event(target.name, "", "rejected", "required_missing", ibis.null("string"), ibis.null("string"))
 
 
-def _key_event(entity: Entity, rows: ir.Table) -> ir.Value:
+def _row_cases(entity: Entity, rows: ir.Table) -> list[_Case]:
+    """What is wrong with the row as a whole; it stands at the key, which comes before all other fields."""
     import ibis
 
-    return _as_event(entity.key.name, "key", "rejected", "key_missing", rows["_source_id"], ibis.null("string"))
+    key, no_text = entity.key.name, ibis.null("string")
+    return [
+        (~rows["_keyed"], _as_event(key, "key", "rejected", "key_missing", rows["_source_id"], no_text)),
+        (rows["_unread"].notnull(), _as_event(key, "key", "rejected", UNREADABLE, rows["_unread"], no_text)),
+    ]

@@ -14,6 +14,7 @@ from migration_assets.plan.checks.codes import code_faults
 from migration_assets.plan.checks.cohorts import cohort_faults
 from migration_assets.plan.checks.controls import control_faults
 from migration_assets.plan.checks.enrichment import enrichment_faults
+from migration_assets.plan.checks.entries import entry_faults
 from migration_assets.plan.checks.exclusions import exclusion_faults
 from migration_assets.plan.checks.feeds import feed_faults
 from migration_assets.plan.checks.identity import identity_faults
@@ -23,11 +24,13 @@ from migration_assets.plan.checks.sources import source_faults
 from migration_assets.plan.checks.survivorship import survivorship_faults
 from migration_assets.plan.checks.target import target_faults
 from migration_assets.plan.checks.view import PlanView
+from migration_assets.plan.entries import with_entries
 from migration_assets.plan.load import load_plan
 from migration_assets.plan.models import Plan
 
 CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     source_faults,
+    entry_faults,
     feed_faults,
     row_faults,
     reference_faults,
@@ -49,7 +52,7 @@ def check_plan(plan: Plan, *, columns: Mapping[str, Mapping[str, str]] | None = 
     `columns` is column -> type for each `system.table`, from the golden copy's manifest or the live source. Where it
     says nothing of a table, the names of raw columns are taken on trust, and everything else is still checked.
     """
-    view = PlanView(plan, columns)
+    view = PlanView(plan, with_entries(plan, columns))
     return tuple(sorted({fault for check in CHECKS for fault in check(view)}))
 
 

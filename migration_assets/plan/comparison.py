@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.checks.rows import mapped_field, parsed_arguments, predicates_of
-from migration_assets.plan.checks.view import NAME, VALUE, table_of
+from migration_assets.engine.entries import ENTRY, FITS, POSITION
+from migration_assets.plan.entries import taken_along, whose_text
 from migration_assets.plan.lookups import place_of
+from migration_assets.plan.mapped import NAME, VALUE, mapped_field, parsed_arguments, predicates_of, table_of
 from migration_assets.plan.models import Feed, MappingRow, Plan
 from migration_assets.plan.wording import listing
 
@@ -70,6 +71,11 @@ def left_behind(plan: Plan, columns: Columns) -> tuple[LeftBehind, ...]:
         for column in (*row.columns, *(p.field for p in predicates_of(row))):
             table, name = place_of(plan, f"{row.system}.{row.table}", column)
             used.setdefault(table, set()).add(name)
+    for table, declared in plan.source_tables.items():
+        if declared.split is not None:
+            used[whose_text(table, declared)] |= {declared.split.column, *declared.split.carry}
+            # What was taken along, and what no source has, is not left behind.
+            used[table] |= {*taken_along(plan, table), POSITION, ENTRY, FITS}
     return tuple(
         LeftBehind(table, column, kind)
         for table, known in sorted(columns.items())

@@ -19,7 +19,8 @@ from migration_assets.plan.comparison import (
     unmapped_fields,
 )
 from migration_assets.plan.markdown import cell, table
-from migration_assets.plan.models import Exclusion, MappingRow, Plan
+from migration_assets.plan.models import MappingRow, Plan
+from migration_assets.plan.source_models import Exclusion, SourceTable
 
 _MATRIX = (
     "field",
@@ -77,10 +78,17 @@ def _mapping_parts(plan: Plan, target_tables: str) -> Iterator[str]:
 
 def _sources(plan: Plan) -> str:
     rows = (
-        (name, t.read_from, ", ".join(t.key), t.home or "", t.owner, ", ".join(t.secret), t.description)
+        (name, _origin(t), ", ".join(t.key), t.home or "", t.owner, ", ".join(t.secret), t.description)
         for name, t in plan.source_tables.items()
     )
     return table(("table", "read from", "key", "accounted for by", "customer by", "never read", "description"), rows)
+
+
+def _origin(declared: SourceTable) -> str:
+    if declared.split is None:
+        return declared.read_from
+    read = f", each read by {declared.split.pattern}" if declared.split.pattern else ""
+    return f"the entries of {declared.split.column} of {declared.read_from}{read}"
 
 
 def _exclusions(plan: Plan) -> str:

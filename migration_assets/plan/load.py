@@ -18,7 +18,10 @@ from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults
 from migration_assets.plan import models as m
 from migration_assets.plan.csv_file import CsvRow, json_cell, read_csv
 from migration_assets.plan.digest import plan_digest, plan_files
+from migration_assets.plan.enrichment_models import Enrichment, EnrichmentRule
 from migration_assets.plan.environment import names_in, resolve
+from migration_assets.plan.frozen import is_name
+from migration_assets.plan.identity_models import SurvivorDecision
 from migration_assets.plan.place import line_of
 from migration_assets.plan.plan_text import PlanFileError, read_text
 from migration_assets.plan.wording import nearest, problems, shown
@@ -107,24 +110,24 @@ class _Reader:
         made = self._rows("geo.csv", m.GeoRow, lambda f, r: {**r.cells, "row": r.line})
         return tuple(sorted(made, key=lambda r: (r.product, r.region, r.row)))
 
-    def enrichment(self) -> tuple[m.EnrichmentRule, ...]:
+    def enrichment(self) -> tuple[EnrichmentRule, ...]:
         if not (self.folder / "enrichment.yaml").exists():
             return ()
-        found = self.yaml("enrichment.yaml", m.Enrichment)
+        found = self.yaml("enrichment.yaml", Enrichment)
         return found.rules if found else ()
 
     def controls(self) -> tuple[m.Control, ...]:
         made = self._rows("controls.csv", m.Control, self._control, optional=("source_rounding",))
         return tuple(sorted(made, key=lambda c: (c.measure, c.row)))
 
-    def survivor_decisions(self) -> tuple[m.SurvivorDecision, ...]:
+    def survivor_decisions(self) -> tuple[SurvivorDecision, ...]:
         """Decisions of persons; a plan that leaves nothing to them has no such file."""
         for name in (f for f in self._files("decisions") if f != SURVIVORS):
             remedy = f"call it {SURVIVORS}"
             self.faults.append(Fault(name, 0, "", "is not a file of decisions: it would never be read", remedy))
         if not (self.folder / SURVIVORS).exists():
             return ()
-        made = self._rows(SURVIVORS, m.SurvivorDecision, lambda f, r: {**r.cells, "row": r.line})
+        made = self._rows(SURVIVORS, SurvivorDecision, lambda f, r: {**r.cells, "row": r.line})
         return tuple(sorted(made, key=lambda d: (d.field, d.customer, d.row)))
 
     def strays(self) -> None:
@@ -136,7 +139,7 @@ class _Reader:
                 self.faults.append(Fault(name, 0, "", "is not a file of a plan", remedy))
 
     def _code_list(self, name: str) -> tuple[m.CodeRow, ...]:
-        if not m.is_name(Path(name).stem):
+        if not is_name(Path(name).stem):
             problem, remedy = "the file's name is not a name", "use a to z, 0 to 9 and _, a letter first"
             self.faults.append(Fault(name, 0, "", problem, remedy))
         made = self._rows(name, m.CodeRow, lambda f, r: {**r.cells, "row": r.line}, exact=("code",))

@@ -5,11 +5,11 @@ Belongs here: how such a name is read, and where it leads by what the plan decla
 
 from __future__ import annotations
 
-from migration_assets.plan.checks.rows import predicates_of
-from migration_assets.plan.checks.view import ARROW
+from migration_assets.plan.mapped import predicates_of
 from migration_assets.plan.models import Feed, Plan
 
-__all__ = ["ARROW", "lookups_of", "place_of"]
+# `via->column`: a column of the row that another one points at.
+ARROW = "->"
 
 
 def lookups_of(plan: Plan, feed: Feed) -> tuple[str, ...]:

@@ -1,235 +1,28 @@
 """The files of a plan as frozen models: one class per file or row, unknown keys refused.
 
+What plan.yaml says of sources and of who is who, and enrichment.yaml, have modules of their own beside this one.
+
 A validator here looks at one object alone. Reading the files is `plan.load`; whether they fit each other, the
 canonical model and the rule registry is `plan.check`.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import Sensitivity, Stage
 from migration_assets.domain.predicates import Predicate
-
-NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Column = Annotated[str, Field(min_length=1)]
-Sentence = Annotated[str, Field(min_length=1)]
-
-
-def is_name(text: str) -> bool:
-    """Whether a text can be a name: it is safe in file names, SQL identifiers and addresses as it stands."""
-    return re.fullmatch(NAME_PATTERN[1:-1], text) is not None
-
-
-def _not_the_programs(name: str) -> str:
-    if name in ("dagster", "control"):
-        raise ValueError("is where the program keeps its own state; give the database another name")
-    return name
-
-
-# A database on the plan's own server, `<plan>_<name>`.
-OwnDatabase = Annotated[Name, AfterValidator(_not_the_programs)]
-
-
-class Model(BaseModel):
-    """Frozen, and refuses what it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+from migration_assets.plan.enrichment_models import EnrichmentRule
+from migration_assets.plan.frozen import Column, Model, Name, OwnDatabase, Sentence
+from migration_assets.plan.identity_models import Identity, SurvivorDecision
+from migration_assets.plan.source_models import Exclusion, SourceSystem, SourceTable
 
 # --- plan.yaml ---------------------------------------------------------------------------------------------------
-
-
-class SourceTable(Model):
-    """One table of a source, as the plan wants it read.
-
-    `read_from`: table name in the database (`schema.table`), or file name or pattern below the system's path.
-    `key`: columns that identify a row. `home`: the entity that accounts for the row (its disposition), or None when
-    every row is excluded by a rule. `references`: column -> `system.table` whose (single-column) key it holds;
-    customers that one row leads to, over its references and those of the mapping, are a family and move together.
-    `owner`: how a row finds its customer: `self` (the row is a customer), `none` (reference data, no customer) or the
-    name of a column in `references` that leads there, over other tables if need be.
-    Columns of files stay text, exactly as written; rules of the mapping give them types.
-    """
-
-    read_from: str
-    key: Annotated[tuple[Column, ...], Field(min_length=1)]
-    home: str | None = None
-    owner: str = "none"
-    references: dict[str, str] = Field(default_factory=dict)
-    updated_at: str | None = None
-    secret: tuple[Column, ...] = ()
-    personal: tuple[Column, ...] = ()
-    may_be_empty: bool = False
-    description: str = ""
-
-
-class SourceSystem(Model):
-    """One legacy system. `database` names one on the plan's own server; `url` is any SQLAlchemy URL; `path` a folder
-    or file. `${NAME}` is an environment variable. `kind` says which connector reads it.
-
-    `options` are the connector's own. Of csv: encoding, encoding_certain, delimiter, quote, escape, max_cell_bytes,
-    max_bytes, and `missing`, spellings such as NULL that mean no value where a cell has one of them without quotes.
-    """
-
-    kind: Literal["sql", "csv", "excel", "jsonl"]
-    database: OwnDatabase | None = None
-    url: str | None = None
-    path: str | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    tables: Annotated[dict[Name, SourceTable], Field(min_length=1)]
-    description: str = ""
-
-    @model_validator(mode="after")
-    def _place_fits_kind(self) -> SourceSystem:
-        if self.kind == "sql":
-            if self.path is not None or (self.database is None) == (self.url is None):
-                raise ValueError("a source of kind sql is named by exactly one of database and url, and by no path")
-        elif self.path is None or self.database is not None or self.url is not None:
-            raise ValueError(f"a source of kind {self.kind} is named by path alone")
-        return self
-
-
-class Stale(Model):
-    """Rows whose `column` lies before the instant T less so many whole months; one without a value is not stale.
-
-    A day is compared with the day of that instant, a time without offset is taken for UTC, text is read as an ISO date
-    or time, and what is none is not stale either.
-    """
-
-    column: Column
-    months: Annotated[int, Field(ge=1, le=1200)]
-
-
-class Redundant(Model):
-    """Rows that say the same as another row of their table: equal in all columns of `by`, where missing equals missing.
-    One of them stays: the one whose key is lowest, or (`latest`) the one changed last.
-
-    `by` left out means every column but the key, `updated_at` and what is secret. Rows of two customers are no copies
-    of each other, and nothing is a copy of a row that another rule leaves out.
-    """
-
-    by: tuple[Column, ...] = ()
-    keep: Literal["first", "latest"] = "first"
-
-
-class Exclusion(Model):
-    """A written rule that leaves rows out on purpose; each is counted in the reconciliation.
-
-    It takes the rows for which everything holds that it says: `where`, `stale`, `redundant`. One that says none of them
-    leaves out every row of the table; a mapping can still read its columns over a reference.
-    """
-
-    rule: Name
-    table: str
-    where: tuple[Predicate, ...] = ()
-    stale: Stale | None = None
-    redundant: Redundant | None = None
-    reason: Annotated[str, Field(min_length=8)]
-
-    @property
-    def takes_every_row(self) -> bool:
-        return not self.where and self.stale is None and self.redundant is None
-
-
-class IdentityKey(Model):
-    """Rows of one entity that agree on all these canonical fields (none of them missing) are one identity."""
-
-    name: Name
-    entity: Literal["customer", "contact"]
-    fields: Annotated[tuple[str, ...], Field(min_length=1)]
-    reason: str
-
-
-class IdentityLink(Model):
-    """A column of one source table that holds the key of the same customer in another."""
-
-    name: Name
-    table: str
-    column: str
-    to_table: str
-    reason: str
-
-
-class Matching(Model):
-    """Look for customers that are alike, people and companies apart. Pairs whose probability is at least `merge_at` are
-    merged by machine, unless both were billed, both have the same plan, or have different verified tax numbers; those,
-    and pairs from `review_from`, wait for a person. Below, they are two customers."""
-
-    merge_at: Annotated[float, Field(gt=0.5, le=1)] = 0.99
-    review_from: Annotated[float, Field(ge=0.1, lt=1)] = 0.5
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Matching:
-        if self.review_from > self.merge_at:
-            raise ValueError("review_from is at most merge_at")
-        return self
-
-
-class SurvivorRule(Model):
-    """Whose value these fields of a customer get when several rows are one customer. A missing value never wins.
-
-    `priority`: the first row in the order of systems. `most_recent`: the row that its source changed last; a row
-    without that time counts as oldest. `most_complete`: the row with most values, among these fields, or in the whole
-    record when the rule names one field. `longest`: the longest text. `weighted_average`: of amounts, each row counted
-    as often as `weights` says of its system (once when it says nothing), half a unit rounded to the even one. `manual`:
-    a person decides, in decisions/survivors.csv; until then as `priority`, and the conflict is listed.
-
-    `systems`: an order of systems for these fields alone; systems it leaves out come after, in the plan's order. It
-    also settles ties; then the plan's order does, then the lowest key.
-    """
-
-    fields: Annotated[tuple[str, ...], Field(min_length=1)]
-    strategy: Literal["priority", "most_recent", "most_complete", "longest", "weighted_average", "manual"]
-    systems: tuple[str, ...] = ()
-    weights: dict[str, Annotated[int, Field(ge=1, le=1000)]] = Field(default_factory=dict)
-    reason: Annotated[str, Field(min_length=8)]
-
-    @model_validator(mode="after")
-    def _weights_fit(self) -> SurvivorRule:
-        if bool(self.weights) != (self.strategy == "weighted_average"):
-            raise ValueError("weights and the strategy weighted_average go together")
-        return self
-
-
-class Review(Model):
-    """How pairs in doubt are reviewed. `four_eyes`: an answer is in force only when a second person has given it too:
-    always, or from so much at stake, as currency -> amount in major units (text); a currency that is not named counts
-    from nothing. `compare_in`: the currency in which stakes are compared, by the latest rate of `exchange_rate` up to
-    T, so that cases can be put in order; without it each counts by its own major units. Stakes are never added up."""
-
-    four_eyes: bool | dict[str, Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]] = False
-    compare_in: str | None = None
-
-
-class Identity(Model):
-    """Which rows are surely the same customer. `priority`: systems in the order in which their values win.
-
-    `never_merge`: rows where one of these holds are merged with nobody they are like (`keys`), and neither is what
-    `links` tie to them; the links themselves hold, because a declared reference is the same customer. Erased rows need
-    not be named: what the target holds for one customer with them shares their fate, and what is like them waits for a
-    person. `matching` absent means that only keys and links tie.
-
-    `survivorship`: which value wins, for the fields it names; of the others the first present value in the order of
-    `priority`. Whatever the rules, given and family name (and whether it is a person or a company) come with the name,
-    the state with its country, and a credit limit counts only in the currency that survived.
-    """
-
-    keys: tuple[IdentityKey, ...] = ()
-    links: tuple[IdentityLink, ...] = ()
-    priority: tuple[str, ...] = ()
-    never_merge: tuple[Predicate, ...] = ()
-    matching: Matching | None = None
-    survivorship: tuple[SurvivorRule, ...] = ()
-    review: Review = Review()
 
 
 class Target(Model):
@@ -270,24 +63,6 @@ class PlanFile(Model):
         if isinstance(value, int | float):
             raise ValueError("must be an instant with its offset, such as 2026-01-01T00:00:00Z")
         return value
-
-
-# --- decisions ---------------------------------------------------------------------------------------------------
-
-
-class SurvivorDecision(Model):
-    """One row of decisions/survivors.csv (optional): whose value one field of one customer gets, where the plan leaves
-    it to a person (`manual`). `customer` and `value_from` are canonical keys (`crm.accounts:17`) of rows that are that
-    customer; the value itself stays where it is. A decision whose rows are no longer one customer is listed.
-    """
-
-    field: str
-    customer: Annotated[str, Field(min_length=1)]
-    value_from: Annotated[str, Field(min_length=1)]
-    reason: Sentence
-    approved_by: Sentence
-    approved_on: date
-    row: int = 0
 
 
 # --- mapping -----------------------------------------------------------------------------------------------------
@@ -454,50 +229,6 @@ class CohortRule(Model):
 
 class Cohorts(Model):
     cohorts: Annotated[tuple[CohortRule, ...], Field(min_length=1)]
-
-
-# --- enrichment.yaml ---------------------------------------------------------------------------------------------
-
-
-class EnrichmentRule(Model):
-    """Fill one field where no source has a value; a value that a source has is never replaced, and no rule reads what
-    another one filled.
-
-    `reads`: fields in the order in which the enricher takes them, of the entity itself or, for customers, of the
-    entity `reads_of` (then a value counts only if all rows that are read agree). `where`: conditions on the rows that
-    are read. `source`, `confidence` (0 to 1) and `lawful_basis` say who says so, how sure that is, and why it may be
-    kept; they are recorded with every value, and so is T. Under `consent` only customers whose last word on `purpose`
-    is yes get a value. Taking the rule off takes its values back.
-    """
-
-    rule: Name
-    entity: Literal["customer", "contact", "address"]
-    field: str
-    enricher: str
-    reads: Annotated[tuple[str, ...], Field(min_length=1)]
-    reads_of: Literal["contact", "address"] | None = None
-    where: tuple[Predicate, ...] = ()
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    source: Sentence
-    confidence: Annotated[float, Field(gt=0, le=1)]
-    lawful_basis: Literal["consent", "contract", "legitimate_interest", "legal_obligation"]
-    purpose: Literal["marketing", "product_news", "profiling", "research"] | None = None
-    reason: Annotated[str, Field(min_length=8)]
-
-    @model_validator(mode="after")
-    def _purpose_goes_with_consent(self) -> EnrichmentRule:
-        if (self.lawful_basis == "consent") != (self.purpose is not None):
-            raise ValueError(
-                "`purpose` says what was consented to: it goes with lawful_basis consent, and only with it"
-            )
-        return self
-
-
-class Enrichment(Model):
-    """enrichment.yaml, which a plan need not have: values that no source has, from rules that name where they are
-    from."""
-
-    rules: tuple[EnrichmentRule, ...]
 
 
 # --- controls.csv ------------------------------------------------------------------------------------------------

@@ -20,7 +20,18 @@ from migration_assets.engine.rules import REGISTRY, Rule
 from migration_assets.engine.rules.arguments import Arguments
 from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE, REMARKS
 from migration_assets.plan import models as m
+from migration_assets.plan.enrichment_models import Enrichment, EnrichmentRule
+from migration_assets.plan.identity_models import (
+    Identity,
+    IdentityKey,
+    IdentityLink,
+    Matching,
+    Review,
+    SurvivorDecision,
+    SurvivorRule,
+)
 from migration_assets.plan.markdown import table
+from migration_assets.plan.source_models import Exclusion, Redundant, SourceSystem, SourceTable, Split, Stale
 from migration_assets.quality.rule import MoneyAtStake
 from migration_assets.quality.rule import Rule as Check
 from migration_assets.quality.rules import RULE_TYPES
@@ -31,17 +42,17 @@ _MADE = (
     "it up to date.\n"
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "plan.yaml": (m.PlanFile, m.SourceSystem, m.SourceTable, m.Exclusion, m.Stale, m.Redundant, m.Identity,
-                  m.IdentityKey, m.IdentityLink, m.Matching, m.SurvivorRule, m.Review, m.Target),
+    "plan.yaml": (m.PlanFile, SourceSystem, SourceTable, Split, Exclusion, Stale, Redundant, Identity,
+                  IdentityKey, IdentityLink, Matching, SurvivorRule, Review, m.Target),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),
     "catalog.yaml": (m.Catalog, m.Product, m.Grant, m.PlanOffer, m.Price, m.Feature),
     "geo.csv": (m.GeoRow,),
     "cohorts.yaml": (m.Cohorts, m.CohortRule),
-    "enrichment.yaml": (m.Enrichment, m.EnrichmentRule),
+    "enrichment.yaml": (Enrichment, EnrichmentRule),
     "controls.csv": (m.Control,),
-    "decisions/survivors.csv": (m.SurvivorDecision,),
+    "decisions/survivors.csv": (SurvivorDecision,),
     "target.yaml": (m.TargetSchema, m.TargetTable, m.Compare, m.NoOverlap),
 }  # fmt: skip
 # Where an entry stands; the program writes it, not the author.

@@ -6,13 +6,30 @@ Suites that people write are in `expectations/`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from migration_assets.domain.findings import Severity
 from migration_assets.quality.rule import Rule
 from migration_assets.quality.suite import Suite
+
+
+@dataclass(frozen=True)
+class EntriesDeclaration:
+    """Whose text the rows of a table are the entries of: `table` and its column `text`, cut at `separator`.
+
+    `keys`: columns that both have. `fits`: the column that says whether an entry could be read, if any is.
+    """
+
+    table: str
+    text: str
+    separator: str
+    keys: tuple[str, ...]
+    entry: str
+    position: str
+    newest_first: bool = False
+    fits: str | None = None
 
 
 @dataclass(frozen=True)
@@ -26,10 +43,14 @@ class SourceDeclaration:
     key: tuple[str, ...]
     references: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     may_be_empty: bool = False
+    entries: EntriesDeclaration | None = None
 
 
 def generated_suite(asset: str, declarations: Sequence[SourceDeclaration]) -> Suite:
     """Checks over whole source tables: rows there, keys present and unique (critical), references exist (warning).
+
+    Where a table is made of the entries of a text: nothing of the text is lost (critical), every entry could be read
+    (warning: those that could not are rejected one by one).
 
     An orphan is a warning here because it is not lost: it goes to the cohort `unassigned` and is disposed of there.
     """
@@ -60,7 +81,22 @@ def _rules(declared: SourceDeclaration) -> tuple[Rule, ...]:
             f"Two rows with the same {keys} would overwrite each other in the target.",
         ),
         *(_reference(declared, column, table, key) for column, (table, key) in declared.references.items()),
+        *_entries(declared),
     )
+
+
+def _entries(declared: SourceDeclaration) -> Iterator[Rule]:
+    made = declared.entries
+    if made is None:
+        return
+    told = {"text": made.text, "keys": list(made.keys), "entry_table": declared.table, "entry": made.entry,
+            "position": made.position, "separator": made.separator, "newest_first": made.newest_first}  # fmt: skip
+    why = f"What is lost when {made.text} is cut would be missed by nobody: what is counted later are the pieces."
+    yield _rule(declared, "entries_whole", "entries_whole", told, "critical", why, table=made.table)
+    if made.fits is not None:
+        read = {"column": made.fits, "value_set": [True]}
+        why = "An entry that the pattern does not fit is rejected; the pattern may have to learn one more form."
+        yield _rule(declared, "entries_fit", "expect_column_values_to_be_in_set", read, "warning", why)
 
 
 def _reference(declared: SourceDeclaration, column: str, table: str, key: str) -> Rule:
@@ -75,10 +111,18 @@ def _reference(declared: SourceDeclaration, column: str, table: str, key: str) -
 
 
 def _rule(
-    declared: SourceDeclaration, name: str, of_type: str, kwargs: Mapping[str, Any], severity: Severity, why: str
+    declared: SourceDeclaration,
+    name: str,
+    of_type: str,
+    kwargs: Mapping[str, Any],
+    severity: Severity,
+    why: str,
+    table: str = "",
 ) -> Rule:
     check = _check_name(f"{declared.table}_{name}")
-    return Rule(check=check, table=declared.table, why=why, type=of_type, kwargs=dict(kwargs), severity=severity)
+    return Rule(
+        check=check, table=table or declared.table, why=why, type=of_type, kwargs=dict(kwargs), severity=severity
+    )
 
 
 def _check_name(text: str) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Exclusion, Plan, Redundant, SourceTable, Stale
+    from migration_assets.plan.models import Plan
+    from migration_assets.plan.source_models import Exclusion, Redundant, SourceTable, Stale
 
 
 def excluded_rows(engine: DuckDBEngine, plan: Plan, table: str, raw: ir.Table, as_of: datetime) -> ir.Table | None:

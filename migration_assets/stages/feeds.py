@@ -103,6 +103,7 @@ def feed_spec(plan: Plan, feed: Feed) -> FeedSpec:
         updated_at=table.updated_at,
         where=feed.where,
         unpivot=feed.unpivot,
+        entries=table.split is not None and table.split.pattern is not None,
         fields=tuple(
             FieldRule(field=r.field, rule=r.rule, columns=r.columns, arguments=r.arguments, on_error=r.on_error)
             for r in plan.rows_of(feed.feed)

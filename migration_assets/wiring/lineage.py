@@ -11,8 +11,10 @@ from collections.abc import Iterable
 import dagster as dg
 
 from migration_assets.domain.canonical import ENTITIES
+from migration_assets.plan.enrichment_models import EnrichmentRule
+from migration_assets.plan.entries import place_in_source
 from migration_assets.plan.lookups import place_of
-from migration_assets.plan.models import EnrichmentRule, MappingRow, Plan
+from migration_assets.plan.models import MappingRow, Plan
 from migration_assets.wiring.metadata import markdown_table
 
 SCHEMA = "dagster/column_schema"
@@ -47,6 +49,16 @@ def table_key(qualified: str) -> dg.AssetKey:
 
 def legacy_columns(plan: Plan) -> dict[str, list[str]]:
     """Columns of each legacy table that the plan names, in alphabetical order; secret ones left out."""
+    named: dict[str, set[str]] = {t: set() for t, declared in plan.source_tables.items() if declared.split is None}
+    for table, columns in copied_columns(plan).items():
+        for column in columns:
+            there, name = place_in_source(plan, table, column)
+            named[there].add(name)
+    return {t: sorted(columns) for t, columns in named.items()}
+
+
+def copied_columns(plan: Plan) -> dict[str, list[str]]:
+    """The same of each table of the golden copy, with those that are made of entries of a text."""
     named: dict[str, set[str]] = {}
     for table, declared in plan.source_tables.items():
         stamp = {declared.updated_at} if declared.updated_at else set()
@@ -68,6 +80,8 @@ def legacy_tables(plan: Plan) -> list[dg.AssetSpec]:
     """The legacy tables as external assets: lineage starts at the old systems."""
     specs = []
     for qualified, declared in plan.source_tables.items():
+        if declared.split is not None:
+            continue
         system = qualified.partition(".")[0]
         personal = set(declared.personal)
         columns = [
@@ -88,13 +102,19 @@ def legacy_tables(plan: Plan) -> list[dg.AssetSpec]:
 
 
 def golden_copy_lineage(plan: Plan) -> dict[str, object]:
-    """golden_copy and profiled_source: each column comes from the legacy column of its name."""
+    """golden_copy and profiled_source: each column comes from the legacy column of its name, or from the text that its
+    entries stand in."""
     deps = {
-        f"{table}.{column}": [dg.TableColumnDep(asset_key=table_key(table), column_name=column)]
-        for table, columns in legacy_columns(plan).items()
+        f"{table}.{column}": [_from_source(plan, table, column)]
+        for table, columns in copied_columns(plan).items()
         for column in columns
     }
     return {LINEAGE: dg.TableColumnLineage(deps_by_column=deps)}
+
+
+def _from_source(plan: Plan, table: str, column: str) -> dg.TableColumnDep:
+    there, name = place_in_source(plan, table, column)
+    return dg.TableColumnDep(asset_key=table_key(there), column_name=name)
 
 
 def entity_schema(entities: Iterable[str]) -> dict[str, object]:
@@ -188,7 +208,7 @@ def _whole_way(plan: Plan) -> dg.MarkdownMetadataValue:
     """Each target column, the canonical field it holds and the legacy columns that field is made from."""
     sources: dict[tuple[str, str], list[str]] = {}
     for row in plan.mapping:
-        found = (f"{table}.{column}" for table, column in _read_by(plan, row))
+        found = (".".join(place_in_source(plan, *place)) for place in _read_by(plan, row))
         sources.setdefault((row.entity, row.field), []).extend(found)
     rows = [
         (

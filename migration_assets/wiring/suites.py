@@ -6,8 +6,10 @@ from pathlib import Path
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault, PlanFaults
+from migration_assets.engine.entries import ENTRY, FITS, POSITION
+from migration_assets.plan.entries import whose_text
 from migration_assets.plan.models import Plan
-from migration_assets.quality.generated import SourceDeclaration, generated_suite
+from migration_assets.quality.generated import EntriesDeclaration, SourceDeclaration, generated_suite
 from migration_assets.quality.suite import Suite, load_suite
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
@@ -30,7 +32,24 @@ def _declared(plan: Plan, table: str) -> SourceDeclaration:
         for column, to in declared.references.items()
         if len(plan.source_table(to).key) == 1
     }
-    return SourceDeclaration(table, declared.key, references, declared.may_be_empty)
+    return SourceDeclaration(table, declared.key, references, declared.may_be_empty, _entries(plan, table))
+
+
+def _entries(plan: Plan, table: str) -> EntriesDeclaration | None:
+    declared = plan.source_table(table)
+    if (split := declared.split) is None:
+        return None
+    holder = whose_text(table, declared)
+    return EntriesDeclaration(
+        table=holder,
+        text=split.column,
+        separator=split.separator,
+        keys=plan.source_table(holder).key,
+        entry=ENTRY,
+        position=POSITION,
+        newest_first=split.newest_first,
+        fits=FITS if split.pattern is not None else None,
+    )
 
 
 def fed_entities(plan: Plan) -> frozenset[str]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import PostgresTarget
     from migration_assets.control import Basis, ControlDatabase, MigrationRecord
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Plan, SourceSystem
+    from migration_assets.plan.models import Plan
+    from migration_assets.plan.source_models import SourceSystem
     from migration_assets.quality.suite import Suite
     from migration_assets.stages.feeds import RawTables
     from migration_assets.wiring.environment import Environment

@@ -163,6 +163,16 @@ def test_a_consent_whose_contact_cannot_be_read_is_rejected_and_never_the_custom
     ]
 
 
+def test_an_entry_that_could_not_be_read_is_rejected_with_its_text(engine: DuckDBEngine) -> None:
+    source = frame(entry=["A 1", "lost", "B 2"], fits=pa.array([True, False, None]), name=["A", None, None])
+    result = mapped(engine, source, [FieldRule("name", "copy", ("name",))], entries=True)
+    assert [r["source_row"] for r in rows(engine, result)] == [1]
+    assert notes(engine, result, "source_row", "field", "action", "reason", "old_value") == [
+        (2, "customer_id", "rejected", "entry_unreadable", "lost"),
+        (3, "customer_id", "rejected", "entry_unreadable", "B 2"),
+    ]
+
+
 def test_rows_that_where_leaves_out_are_nobodys_business(engine: DuckDBEngine) -> None:
     source = frame(kind=["a", "b", None])
     result = mapped(engine, source, [], where=(Predicate(field="kind", op="eq", value="a"),))

@@ -13,8 +13,9 @@ import yaml
 
 from migration_assets.domain.errors import Fault, PlanFaults
 from migration_assets.plan.check import check_plan
+from migration_assets.plan.identity_models import SurvivorDecision
 from migration_assets.plan.load import FEEDS, SURVIVORS, columns_of, load_plan
-from migration_assets.plan.models import CodeRow, Control, Feed, GeoRow, MappingRow, Plan, SurvivorDecision
+from migration_assets.plan.models import CodeRow, Control, Feed, GeoRow, MappingRow, Plan
 
 Rows = list[dict[str, str]]
 SERVICES = "mapping/subscription_item.csv"

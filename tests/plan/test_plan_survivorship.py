@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from plan_folder import faults, load, load_faults, valid
 
+from migration_assets.plan.identity_models import SurvivorDecision
 from migration_assets.plan.load import SURVIVORS, columns_of
-from migration_assets.plan.models import SurvivorDecision
 
 REASON = {"reason": "As agreed with sales."}
 DECIDED = {

@@ -52,6 +52,16 @@ def child(up: str, amount: int | Decimal, cur: str = "EUR", live: bool = True) -
 TIE = {"key": "id", "amount": "m", "currency": "c", **CHILD, "child_amount": "m", "child_currency": "c"}
 MOST = {"key": "id", "limit": "m", **CHILD, "amount": "m", "currency": "c", "child_currency": "c"}
 
+ENTRIES = {"text": "x", "keys": ["id"], "entry_table": "e", "entry": "entry", "position": "position", "separator": "; "}
+TEXTS: Rows = [{"id": str(i), "x": text} for i, text in enumerate(["a b; c", "a b; c", "a", None, " ; ", "a; b"])]
+
+
+def entries(*texts: str) -> dict[str, Rows]:
+    """Entries as `row:position:text`."""
+    parts = (text.split(":") for text in texts)
+    return {"e": [{"id": i, "position": int(n), "entry": entry} for i, n, entry in parts]}
+
+
 # type, arguments, rows, other tables, rows at fault (1-based)
 CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
     ("expect_column_values_to_not_be_null", {"column": "x"}, [{"x": 1}, {"x": None}], {}, [2]),
@@ -377,6 +387,8 @@ CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
         {},
         [2],
     ),
+    ("entries_whole", ENTRIES, TEXTS, entries("0:1:a b", "0:2:c", "1:1:a b", "3:1:x", "5:1:b", "5:2:a"), [2, 3, 4, 6]),
+    ("entries_whole", {**ENTRIES, "newest_first": True}, TEXTS[4:], entries("5:1:b", "5:2:a", "4:1:x"), [1]),
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import PlanFaults
-from migration_assets.quality.generated import SourceDeclaration, generated_suite
+from migration_assets.quality.generated import EntriesDeclaration, SourceDeclaration, generated_suite
 from migration_assets.quality.suite import Suite, load_suite
 
 EXPECTATIONS = Path(__file__).parents[2] / "expectations"
@@ -189,6 +189,21 @@ def test_a_generated_suite_says_what_the_declarations_say() -> None:
         "crm.contacts": ("account-id",),
         "crm.accounts": ("id",),
     }
+
+
+def test_a_table_of_entries_is_held_against_the_text_it_was_cut_from() -> None:
+    made = EntriesDeclaration("crm.accounts", "history", ";", ("id",), "entry", "position", True, "fits")
+    checks = {
+        r.check: r
+        for r in generated_suite(
+            "golden_copy", [SourceDeclaration("crm.orders", ("id", "position"), entries=made)]
+        ).rules
+    }
+    whole, fit = checks["crm_orders_entries_whole"], checks["crm_orders_entries_fit"]
+    assert (whole.table, whole.severity, fit.table, fit.severity) == (
+        "crm.accounts", "critical", "crm.orders", "warning",
+    )  # fmt: skip
+    assert whole.reads() == {"crm.accounts": ("id", "history"), "crm.orders": ("id", "entry", "position")}
 
 
 def test_generated_names_that_meet_stay_apart() -> None:

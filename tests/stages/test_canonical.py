@@ -16,7 +16,7 @@ from plan_in_code import constants_of, feed_of, field_of, plan_of, raw_rows, tab
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.plan.models import Exclusion
+from migration_assets.plan.source_models import Exclusion
 from migration_assets.stages.canonical import (
     DISPOSITIONS,
     StageRows,

@@ -10,7 +10,7 @@ import pytest
 from plan_in_code import plan_of, raw_rows
 
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.models import Exclusion, Redundant, SourceTable, Stale
+from migration_assets.plan.source_models import Exclusion, Redundant, SourceTable, Stale
 from migration_assets.stages.exclusions import excluded_rows
 
 T = datetime(2026, 6, 30, 12, tzinfo=UTC)

@@ -12,7 +12,8 @@ from plan_in_code import constants_of, feed_of, field_of, plan_of, raw_rows, tab
 from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.lookups import lookups_of, place_of
-from migration_assets.plan.models import Exclusion, Plan
+from migration_assets.plan.models import Plan
+from migration_assets.plan.source_models import Exclusion
 from migration_assets.stages.feeds import Mapping
 
 T = datetime(2026, 1, 1, tzinfo=UTC)

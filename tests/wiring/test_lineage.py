@@ -9,7 +9,8 @@ import pytest
 from plan_in_code import feed_of, field_of, plan_of
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.plan.models import SourceTable, TargetTable
+from migration_assets.plan.models import TargetTable
+from migration_assets.plan.source_models import SourceTable, Split
 from migration_assets.wiring.lineage import (
     LINEAGE,
     ORIGINS,
@@ -236,6 +237,28 @@ def test_the_whole_way_of_a_target_column_names_the_legacy_columns_behind_its_fi
     found = lines(target_lineage(PLAN))
     assert "| accounts.title | customer.name | crm.accounts.last, crm.accounts.first, erp.debtors.title |" in found
     assert "| contracts.until | subscription.ends_at | erp.contracts.begins, erp.contracts.months |" in found
+
+
+def test_an_entry_comes_from_the_text_it_stands_in() -> None:
+    orders = feed_of("orders", "sales_order", "crm.orders")
+    split = Split(column="history", separator=";", pattern="(?P<number>.+)", carry=("country",))
+    entries = SourceTable(read_from="accounts", key=("id", "position"), home="sales_order", split=split)
+    plan = plan_of(
+        {"crm.accounts": SourceTable(read_from="accounts", key=("id",)), "crm.orders": entries},
+        feeds=[orders],
+        mapping=[field_of(orders, "number", "number", "trim"), field_of(orders, "status", "country", "copy")],
+        target={"orders": TargetTable(entity="sales_order", columns={"id": "order_id", "no": "number"})},
+    )
+    assert legacy_columns(plan) == {"crm.accounts": ["country", "history", "id"]}
+    assert [s.key for s in legacy_tables(plan)] == [table_key("crm.accounts")]
+    copied = lineage(golden_copy_lineage(plan))
+    assert {c: found for c, found in copied.items() if c.startswith("crm.orders.")} == {
+        "crm.orders.id": [("crm/accounts", "id")],
+        "crm.orders.position": [("crm/accounts", "history")],
+        "crm.orders.number": [("crm/accounts", "history")],
+        "crm.orders.country": [("crm/accounts", "country")],
+    }
+    assert "| orders.no | sales_order.number | crm.accounts.history |" in lines(target_lineage(plan))
 
 
 def test_a_column_read_over_a_reference_comes_from_the_table_it_stands_in() -> None:

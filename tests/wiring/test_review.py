@@ -19,7 +19,7 @@ from migration_assets.domain.canonical.model import PROVENANCE
 from migration_assets.domain.errors import BadInput
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.engine.schema import schema_of
-from migration_assets.plan.models import Identity, IdentityKey, Review
+from migration_assets.plan.identity_models import Identity, IdentityKey, Review
 from migration_assets.stages.identities.evidence import EVIDENCE
 from migration_assets.stages.identities.resolve import TIES
 from migration_assets.stages.store import GLOBAL

@@ -97,48 +97,66 @@ def _argument_names(model: type[a.Arguments]) -> str:
     return ", ".join(f.alias or n for n, f in model.model_fields.items() if n != "when")
 
 
-def _rules() -> tuple[Rule, ...]:
-    only = frozenset[FieldType]
-    text: frozenset[FieldType] = only({"text"})
-    numbers: frozenset[FieldType] = only({"integer", "decimal"})
-    plain = a.Arguments
+_TEXT: frozenset[FieldType] = frozenset({"text"})
+_NUMBERS: frozenset[FieldType] = frozenset({"integer", "decimal"})
+_PLAIN = a.Arguments
+
+
+def _only(*kinds: FieldType) -> frozenset[FieldType]:
+    return frozenset(kinds)
+
+
+def _of_any_text() -> tuple[Rule, ...]:
+    """What text alone decides, whatever it means."""
     return (
-        Rule("copy", 1, 1, plain, UNITLESS, "The value as it is, cast exactly to the field's type.", "text:copy"),
+        Rule("copy", 1, 1, _PLAIN, UNITLESS, "The value as it is, cast exactly to the field's type.", "text:copy"),
         Rule("constant", 0, 0, a.Constant, VALUES | {"reference"}, "The same for every row.", "text:constant"),
-        Rule("trim", 1, 1, plain, TEXTS, "Unicode white space off both ends.", "text:trim", cleans=True),
+        Rule("trim", 1, 1, _PLAIN, TEXTS, "Unicode white space off both ends.", "text:trim", cleans=True),
         Rule("case", 1, 1, a.Case, TEXTS, "Unicode upper, lower or title case, whatever the locale.",
              cleaner="text:case", cleans=True),
-        Rule("text", 1, 1, plain, TEXTS,
+        Rule("text", 1, 1, _PLAIN, TEXTS,
              "NFC, invisible characters out, white space to single spaces, trimmed; empty is missing.",
              cleaner="text:text", cleans=True),
-        Rule("repair", 1, 1, plain, TEXTS, "Mojibake repaired only where the repair round-trips, then `text`.",
+        Rule("repair", 1, 1, _PLAIN, TEXTS, "Mojibake repaired only where the repair round-trips, then `text`.",
              cleaner="text:repair", cleans=True),
-        Rule("date", 1, 1, a.Date, only({"date"}),
+    )  # fmt: skip
+
+
+def _of_times_and_amounts() -> tuple[Rule, ...]:
+    """Days, instants, numbers and money."""
+    return (
+        Rule("date", 1, 1, a.Date, _only("date"),
              "Text or date to date; one that does not exist is an error, and so is one that an inferred order leaves "
              "open.",
              "dates:date_expression", "dates:date", learns="day_order:learn_order"),
-        Rule("timestamp", 1, 2, a.Timestamp, only({"instant"}),
+        Rule("timestamp", 1, 2, a.Timestamp, _only("instant"),
              "To an instant in UTC, from a fixed zone or a zone column; inside a DST gap is an error; inclusive ends "
              "become half-open.",
              "dates:timestamp_expression", "dates:timestamp", learns="day_order:learn_order"),
-        Rule("integer", 1, 1, plain, numbers, "Whole number, never rounded.", "numbers:integer"),
-        Rule("decimal", 1, 1, a.DecimalText, numbers, "Exact decimal; NaN and Infinity are errors.",
+        Rule("integer", 1, 1, _PLAIN, _NUMBERS, "Whole number, never rounded.", "numbers:integer"),
+        Rule("decimal", 1, 1, a.DecimalText, _NUMBERS, "Exact decimal; NaN and Infinity are errors.",
              "numbers:decimal_expression", "numbers:decimal"),
-        Rule("money", 1, 2, a.Money, only({"money"}),
+        Rule("money", 1, 2, a.Money, _only("money"),
              "Amount (and currency column) to whole minor units by the currency's exponent.",
              "money:money_expression", "money:money", fallback="money:with_default"),
-        Rule("exact_line_amount", 2, 3, a.Line, only({"decimal"}),
+        Rule("exact_line_amount", 2, 3, a.Line, _only("decimal"),
              "Quantity times unit price less discount, exactly; more than eight decimals are an error.",
              cleaner="money:exact_line_amount"),
-        Rule("line_amount", 2, 4, a.LineAmount, only({"money"}),
+        Rule("line_amount", 2, 4, a.LineAmount, _only("money"),
              "Quantity times unit price less discount, to whole minor units by the currency's exponent.",
              cleaner="money:line_amount"),
-        Rule("boolean", 1, 1, a.Boolean, only({"boolean"}), "Spellings of true and false, or a real boolean.",
+    )  # fmt: skip
+
+
+def _of_lists_and_parts() -> tuple[Rule, ...]:
+    """Codes of a list, and texts put together or taken apart."""
+    return (
+        Rule("boolean", 1, 1, a.Boolean, _only("boolean"), "Spellings of true and false, or a real boolean.",
              "codes:boolean_expression", "codes:boolean"),
         Rule("lookup", 1, None, a.Lookup, VALUES - {"money", "date", "instant"} | {"reference"},
              "A code list; several columns are one code, joined with `=`; unknown codes are errors.",
              cleaner="codes:lookup", takes_missing=True, code=True),
-        Rule("coalesce", 1, None, plain, UNITLESS, "The first present value (text: not blank).", "text:coalesce"),
+        Rule("coalesce", 1, None, _PLAIN, UNITLESS, "The first present value (text: not blank).", "text:coalesce"),
         Rule("join", 1, None, a.Join, TEXTS, "The present values, joined.", "text:join"),
         Rule("split", 1, 1, a.Split, TEXTS, "One part of a text, trimmed.", "text:split"),
         Rule("extract", 1, 1, a.Extract, TEXTS, "What a pattern finds in free text; missing where it finds nothing.",
@@ -146,54 +164,80 @@ def _rules() -> tuple[Rule, ...]:
         Rule("default", 1, 1, a.Default, UNITLESS,
              "Stands in where the column is blank and `if` holds; each is noted; blank otherwise is an error.",
              "text:default", takes_missing=True),
-        Rule("phone", 1, 2, a.Phone, only({"phone", "text"}),
-             "Number (and country column) to E.164; an extension is left out and noted.",
-             cleaner="contacts:phone", cleans=True),
-        Rule("email", 1, 1, plain, only({"email", "text"}),
-             "Normalised address in lower case; no DNS is asked. A domain that looks mistyped stays, and what may be "
-             "meant is noted.",
-             cleaner="contacts:email", cleans=True, learns="mail_domains:learn_domains"),
-        Rule("country", 1, 1, plain, only({"country", "text"}),
-             "ISO alpha-2 from code, English or native name or usual alias.", cleaner="geography:country", cleans=True),
-        Rule("state", 1, 2, a.State, text, "State (and country column) to the ISO 3166-2 part, from code or name.",
-             cleaner="geography:state", cleans=True),
-        Rule("address_part", 1, 2, a.AddressPart, text | {"country"},
-             "One part of an address in free text (and country column), as the country writes addresses; text that is "
-             "not understood stays whole as line1.",
-             cleaner="addresses:address_part", cleans=True),
-        Rule("address_text", 1, None, a.AddressText, text,
-             "The parts of an address as one text, in the order of its country.",
-             cleaner="addresses:address_text", takes_missing=True),
-        Rule("street", 1, 2, a.InCountry, text,
-             "Street line (and country column) with the kind of street as the country's post writes it: St., Str., Av.",
-             cleaner="streets:street", cleans=True),
-        Rule("postal_code", 1, 2, a.InCountry, text,
-             "Postal code (and country column) in the country's writing; another shape is an error.",
-             cleaner="postal_codes:postal_code", cleans=True),
-        Rule("currency", 1, 1, plain, only({"currency", "text"}), "ISO 4217 code, upper case; it must exist.",
-             cleaner="codes:currency", cleans=True),
-        Rule("language", 1, 1, plain, text, "BCP 47 tag.", cleaner="geography:language", cleans=True),
-        Rule("time_zone", 1, 1, plain, text, "IANA zone; it must exist.", cleaner="geography:time_zone", cleans=True),
-        Rule("person_name", 1, 1, a.PersonName, text,
-             "White space, case of shouted or whispered names, particles kept; the whole name or a part of it.",
-             cleaner="names:person_name", cleans=True),
-        Rule("company_name", 1, 1, plain, text, "`text` and the usual spelling of the legal form.",
-             cleaner="companies:company_name", cleans=True),
-        Rule("website", 1, 1, plain, text, "Host of a URL or domain, lower case.", cleaner="contacts:website",
-             cleans=True),
-        Rule("tax_id", 1, 1, plain, text, "Upper case, separators out.", cleaner="codes:tax_id", cleans=True),
-        Rule("reference", 1, None, a.Reference, only({"reference"}),
-             "Canonical key `<table>:<id>`; parts joined by `/`.", "keys:reference"),
-        Rule("quantity", 1, 2, a.Quantity, numbers,
-             "Amount (and unit column) to the canonical unit, exactly; an unknown unit is an error.",
-             cleaner="numbers:quantity"),
-        Rule("months_before_as_of", 1, 1, plain, only({"instant"}), "`as_of` minus that many whole months, clamped.",
-             cleaner="dates:months_before_as_of"),
-        Rule("as_of", 0, 0, plain, only({"instant"}), "The plan's `as_of`.", "dates:as_of"),
     )  # fmt: skip
 
 
-REGISTRY: dict[str, Rule] = {rule.name: rule for rule in _rules()}
+def _of_people_and_places() -> tuple[Rule, ...]:
+    """How to reach somebody, and where."""
+    return (
+        Rule("phone", 1, 2, a.Phone, _only("phone", "text"),
+             "Number (and country column) to E.164; an extension is left out and noted.",
+             cleaner="contacts:phone", cleans=True),
+        Rule("email", 1, 1, _PLAIN, _only("email", "text"),
+             "Normalised address in lower case; no DNS is asked. A domain that looks mistyped stays, and what may be "
+             "meant is noted.",
+             cleaner="contacts:email", cleans=True, learns="mail_domains:learn_domains"),
+        Rule("country", 1, 1, _PLAIN, _only("country", "text"),
+             "ISO alpha-2 from code, English or native name or usual alias.", cleaner="geography:country", cleans=True),
+        Rule("state", 1, 2, a.State, _TEXT, "State (and country column) to the ISO 3166-2 part, from code or name.",
+             cleaner="geography:state", cleans=True),
+        Rule("address_part", 1, 2, a.AddressPart, _TEXT | {"country"},
+             "One part of an address in free text (and country column), as the country writes addresses; text that is "
+             "not understood stays whole as line1.",
+             cleaner="addresses:address_part", cleans=True),
+        Rule("address_text", 1, None, a.AddressText, _TEXT,
+             "The parts of an address as one text, in the order of its country.",
+             cleaner="addresses:address_text", takes_missing=True),
+        Rule("street", 1, 2, a.InCountry, _TEXT,
+             "Street line (and country column) with the kind of street as the country's post writes it: St., Str., Av.",
+             cleaner="streets:street", cleans=True),
+        Rule("postal_code", 1, 2, a.InCountry, _TEXT,
+             "Postal code (and country column) in the country's writing; another shape is an error.",
+             cleaner="postal_codes:postal_code", cleans=True),
+    )  # fmt: skip
+
+
+def _of_names_and_codes() -> tuple[Rule, ...]:
+    """What people, companies, languages and zones are called, and numbers that offices gave them."""
+    return (
+        Rule("currency", 1, 1, _PLAIN, _only("currency", "text"), "ISO 4217 code, upper case; it must exist.",
+             cleaner="codes:currency", cleans=True),
+        Rule("language", 1, 1, _PLAIN, _TEXT, "BCP 47 tag.", cleaner="geography:language", cleans=True),
+        Rule("time_zone", 1, 1, _PLAIN, _TEXT, "IANA zone; it must exist.", cleaner="geography:time_zone", cleans=True),
+        Rule("person_name", 1, 1, a.PersonName, _TEXT,
+             "White space, case of shouted or whispered names, particles kept; the whole name or a part of it.",
+             cleaner="names:person_name", cleans=True),
+        Rule("company_name", 1, 1, _PLAIN, _TEXT, "`text` and the usual spelling of the legal form.",
+             cleaner="companies:company_name", cleans=True),
+        Rule("website", 1, 1, _PLAIN, _TEXT, "Host of a URL or domain, lower case.", cleaner="contacts:website",
+             cleans=True),
+        Rule("tax_id", 1, 1, _PLAIN, _TEXT, "Upper case, separators out.", cleaner="codes:tax_id", cleans=True),
+    )  # fmt: skip
+
+
+def _of_links_and_counts() -> tuple[Rule, ...]:
+    """Keys of other rows, quantities, and what follows from `as_of`."""
+    return (
+        Rule("reference", 1, None, a.Reference, _only("reference"),
+             "Canonical key `<table>:<id>`; parts joined by `/`.", "keys:reference"),
+        Rule("quantity", 1, 2, a.Quantity, _NUMBERS,
+             "Amount (and unit column) to the canonical unit, exactly; an unknown unit is an error.",
+             cleaner="numbers:quantity"),
+        Rule("months_before_as_of", 1, 1, _PLAIN, _only("instant"), "`as_of` minus that many whole months, clamped.",
+             cleaner="dates:months_before_as_of"),
+        Rule("as_of", 0, 0, _PLAIN, _only("instant"), "The plan's `as_of`.", "dates:as_of"),
+    )  # fmt: skip
+
+
+_FAMILIES = (
+    _of_any_text,
+    _of_times_and_amounts,
+    _of_lists_and_parts,
+    _of_people_and_places,
+    _of_names_and_codes,
+    _of_links_and_counts,
+)
+REGISTRY: dict[str, Rule] = {rule.name: rule for family in _FAMILIES for rule in family()}
 NAMES: tuple[str, ...] = tuple(REGISTRY)
 
 

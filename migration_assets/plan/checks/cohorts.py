@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
 from migration_assets.plan.checks.values import predicate_problem
-from migration_assets.plan.checks.view import COHORTS, PlanView, field_of
+from migration_assets.plan.checks.view import COHORTS, PlanView
+from migration_assets.plan.mapped import field_of
 from migration_assets.plan.models import CohortRule
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.plan.wording import nearest, shown

@@ -11,8 +11,9 @@ from migration_assets.domain.canonical.model import Field
 from migration_assets.domain.errors import Fault
 from migration_assets.engine.enrichers import ENRICHERS, Enricher
 from migration_assets.plan.checks.values import predicate_problem
-from migration_assets.plan.checks.view import PlanView, field_of
-from migration_assets.plan.models import EnrichmentRule
+from migration_assets.plan.checks.view import PlanView
+from migration_assets.plan.enrichment_models import EnrichmentRule
+from migration_assets.plan.mapped import field_of
 from migration_assets.plan.wording import listing, nearest, problems, shown
 
 ENRICHMENT = "enrichment.yaml"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from migration_assets.domain.errors import Fault
 from migration_assets.plan.checks.identity import repeated_names
-from migration_assets.plan.checks.rows import parsed_arguments
 from migration_assets.plan.checks.view import PLAN, PlanView
-from migration_assets.plan.models import Exclusion, Redundant
+from migration_assets.plan.mapped import parsed_arguments
+from migration_assets.plan.source_models import Exclusion, Redundant
 from migration_assets.plan.wording import listing, nearest, shown
 
 
@@ -36,7 +36,7 @@ def _stale_faults(view: PlanView, i: int, exclusion: Exclusion) -> Iterator[Faul
     if wrong := view.column_problem(exclusion.table, column):
         yield view.fault(PLAN, path, *wrong)
         return
-    kind = (view.columns or {}).get(exclusion.table, {}).get(column, "date")
+    kind = (view.columns or {}).get(exclusion.table, {}).get(column) or "date"
     if not kind.startswith(("date", "timestamp", "string", "large_string")):
         problem = f"{shown(column)} is {kind}, which is no time"
         yield view.fault(PLAN, path, problem, "name a column of dates or times")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
-from migration_assets.plan.checks.view import FEEDS, PlanView, table_of
+from migration_assets.plan.checks.view import FEEDS, PlanView
+from migration_assets.plan.mapped import table_of
 from migration_assets.plan.models import Feed, MappingRow
 from migration_assets.plan.wording import nearest, shown
 

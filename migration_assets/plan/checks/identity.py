@@ -10,8 +10,9 @@ from migration_assets.domain.errors import Fault
 from migration_assets.domain.money import MoneyError, to_minor
 from migration_assets.plan.checks.standards import is_currency
 from migration_assets.plan.checks.values import predicate_problem
-from migration_assets.plan.checks.view import PLAN, PlanView, field_of
-from migration_assets.plan.models import IdentityLink
+from migration_assets.plan.checks.view import PLAN, PlanView
+from migration_assets.plan.identity_models import IdentityLink
+from migration_assets.plan.mapped import field_of
 from migration_assets.plan.wording import nearest, shown
 
 

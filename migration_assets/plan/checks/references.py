@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
-from migration_assets.plan.checks.rows import mapped_field, parsed_arguments, row_fault
+from migration_assets.plan.checks.rows import row_fault
 from migration_assets.plan.checks.view import PlanView
+from migration_assets.plan.mapped import mapped_field, parsed_arguments
 from migration_assets.plan.models import Feed, MappingRow
 from migration_assets.plan.wording import nearest, shown
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pydantic import ValidationError
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.domain.canonical.model import Field
 from migration_assets.domain.errors import Fault
-from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.rules import REGISTRY, Rule
-from migration_assets.plan.checks.view import ARROW, NAME, SOURCE_ID, VALUE, PlanView, field_of, table_of
+from migration_assets.plan.checks.view import PlanView
+from migration_assets.plan.lookups import ARROW
+from migration_assets.plan.mapped import NAME, SOURCE_ID, VALUE, mapped_field, predicates_of, table_of
 from migration_assets.plan.models import MappingRow
 from migration_assets.plan.wording import nearest, problems, shown
 
@@ -36,29 +35,6 @@ def row_faults(view: PlanView) -> Iterator[Fault]:
 def row_fault(row: MappingRow, field: str, problem: str, remedy: str) -> Fault:
     """A fault at a mapping row."""
     return Fault(row.file, row.row, field, problem, remedy)
-
-
-def mapped_field(row: MappingRow) -> Field | None:
-    """The canonical field a row fills, if it is one."""
-    entity = ENTITIES.get(row.entity)
-    return field_of(entity, row.field) if entity else None
-
-
-def parsed_arguments(row: MappingRow) -> Any | None:
-    """The arguments as the rule's own model; None where rule or arguments are wrong, which is told elsewhere."""
-    rule = REGISTRY.get(row.rule)
-    try:
-        return rule.arguments.model_validate(row.arguments) if rule else None
-    except ValidationError:
-        return None
-
-
-def predicates_of(row: MappingRow) -> Iterator[Predicate]:
-    """Every predicate among the arguments, whatever the argument is called."""
-    arguments = parsed_arguments(row)
-    for name in type(arguments).model_fields if arguments is not None else ():
-        value = getattr(arguments, name)
-        yield from (p for p in value if isinstance(p, Predicate)) if isinstance(value, tuple) else ()
 
 
 def _field_faults(view: PlanView, row: MappingRow) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
 from migration_assets.plan.checks.view import PLAN, PlanView
 from migration_assets.plan.environment import is_well_formed
-from migration_assets.plan.models import SourceTable
+from migration_assets.plan.source_models import SourceTable
 from migration_assets.plan.wording import nearest, shown
 
 # The password part of scheme://user:password@host, written out.

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from migration_assets.domain.canonical import ENTITIES, TOGETHER
 from migration_assets.domain.canonical.model import Field
 from migration_assets.domain.errors import Fault
-from migration_assets.plan.checks.view import PLAN, PlanView, field_of
+from migration_assets.plan.checks.view import PLAN, PlanView
+from migration_assets.plan.identity_models import SurvivorDecision, SurvivorRule
 from migration_assets.plan.load import SURVIVORS
-from migration_assets.plan.models import SurvivorDecision, SurvivorRule
+from migration_assets.plan.mapped import field_of
 from migration_assets.plan.wording import listing, nearest, shown
 
 _CUSTOMER = ENTITIES["customer"]

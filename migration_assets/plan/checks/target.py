@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from migration_assets.domain.canonical import ENTITIES, Entity
 from migration_assets.domain.canonical.model import Field
 from migration_assets.domain.errors import Fault
-from migration_assets.plan.checks.view import TARGET, PlanView, field_of
+from migration_assets.plan.checks.view import TARGET, PlanView
+from migration_assets.plan.mapped import field_of
 from migration_assets.plan.models import TargetTable
 from migration_assets.plan.wording import nearest, shown
 

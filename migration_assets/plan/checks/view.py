@@ -6,21 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from migration_assets.domain.canonical import ENTITIES, Entity
-from migration_assets.domain.canonical.model import Field
+from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.models import Feed, Plan, SourceTable
+from migration_assets.plan.lookups import ARROW
+from migration_assets.plan.mapped import table_of
+from migration_assets.plan.models import Feed, Plan
 from migration_assets.plan.place import line_of
+from migration_assets.plan.source_models import SourceTable
 from migration_assets.plan.wording import nearest, shown
 
 PLAN, CATALOG, COHORTS, TARGET = "plan.yaml", "catalog.yaml", "cohorts.yaml", "target.yaml"
 FEEDS, GEO, CONTROLS = "mapping/feeds.csv", "geo.csv", "controls.csv"
-
-# What a feed offers beside raw columns; the last two only when it unpivots.
-SOURCE_ID, NAME, VALUE = "_source_id", "_name", "_value"
-# `via->column`: a column of the row that another one points at.
-ARROW = "->"
 
 
 @dataclass(frozen=True)
@@ -100,13 +97,3 @@ class PlanView:
         for predicate in where:
             if wrong := self.column_problem(table, predicate.field):
                 yield Fault(here.file, here.row, here.field, *wrong)
-
-
-def table_of(feed: Feed) -> str:
-    """`system.table` of a feed."""
-    return f"{feed.system}.{feed.table}"
-
-
-def field_of(entity: Entity, name: str) -> Field | None:
-    """The field of that name, if the entity has one."""
-    return next((f for f in entity.fields if f.name == name), None)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migration_assets.domain.canonical import ENTITIES, TOGETHER
-from migration_assets.plan.models import SurvivorRule
+from migration_assets.plan.identity_models import SurvivorRule
 
 _CUSTOMER = ENTITIES["customer"]
 _REASON = "the plan names no other rule"

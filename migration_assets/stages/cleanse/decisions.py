@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import SurvivorDecision
+    from migration_assets.plan.identity_models import SurvivorDecision
 
 
 @dataclass(frozen=True)

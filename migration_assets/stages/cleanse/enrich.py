@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from migration_assets.domain.canonical.model import Field
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import EnrichmentRule, Plan
+    from migration_assets.plan.enrichment_models import EnrichmentRule
+    from migration_assets.plan.models import Plan
 
 # Who says what of which row. Key: entity, row_key, field. The value itself stands in the row, and nowhere else.
 ENRICHMENTS = ibis.schema(

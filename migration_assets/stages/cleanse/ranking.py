@@ -17,7 +17,7 @@ from migration_assets.domain.canonical import ENTITIES
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from migration_assets.plan.models import SurvivorRule
+    from migration_assets.plan.identity_models import SurvivorRule
     from migration_assets.stages.cleanse.contests import Contest
     from migration_assets.stages.cleanse.members import Members, Row
 

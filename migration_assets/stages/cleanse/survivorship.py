@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Identity
+    from migration_assets.plan.identity_models import Identity
 
 _CUSTOMER = ENTITIES["customer"]
 _PROVENANCE = ("source_system", "source_table", "source_id", "source_row")

@@ -14,7 +14,7 @@ from migration_assets.stages.golden_copy.columns import raw_columns, unread_tabl
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
 from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id, verify_golden_copy
 from migration_assets.wiring.call import StageCall
-from migration_assets.wiring.lineage import golden_copy_lineage, table_key
+from migration_assets.wiring.lineage import golden_copy_lineage, legacy_tables
 from migration_assets.wiring.metadata import markdown_table, row_counts
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.tags import NEW_SNAPSHOT
@@ -36,7 +36,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             kinds=frozenset({"parquet"}),
             compute=_copy,
             suite=workspace.suites["golden_copy"],
-            deps=[table_key(t) for t in plan.source_tables],
+            deps=[s.key for s in legacy_tables(plan)],
             by_cohort=False,
             static_metadata=golden_copy_lineage(plan),
         )
@@ -105,7 +105,7 @@ def _require_all_tables(plan: Plan, manifest: Manifest) -> None:
     """A plan that names a table the snapshot does not have needs a new snapshot, asked for by a person."""
     if missing := sorted(unread_tables(manifest, plan)):
         raise StageRefused(
-            f"snapshot {manifest.snapshot} has no {', '.join(missing)}, or not from where the plan reads it now",
+            f"snapshot {manifest.snapshot} has no {', '.join(missing)}, or not from where and as the plan reads it now",
             "Take a new one: `cutover run --new-snapshot`.",
         )
 

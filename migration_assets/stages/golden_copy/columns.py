@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration_assets.connectors.golden_parquet import ROW
+from migration_assets.plan.entries import read_from
 
 if TYPE_CHECKING:
     from migration_assets.plan.models import Plan
@@ -33,9 +34,9 @@ def declared_types(manifest: Manifest, plan: Plan) -> dict[str, dict[str, str]]:
 
 
 def unread_tables(manifest: Manifest, plan: Plan) -> tuple[str, ...]:
-    """Tables of the plan that the copy does not hold, or holds from elsewhere than the plan says now."""
+    """Tables of the plan that the copy does not hold, or holds from elsewhere or cut otherwise than it says now."""
     return tuple(
         name
-        for name, declared in plan.source_tables.items()
-        if name not in manifest.tables or manifest.tables[name].read_from != declared.read_from
+        for name in plan.source_tables
+        if name not in manifest.tables or manifest.tables[name].read_from != read_from(plan, name)
     )

@@ -18,7 +18,10 @@ from migration_assets.connectors.golden_parquet import ROW
 from migration_assets.connectors.opening import open_source
 from migration_assets.connectors.source import Column, Report, Snapshot, Source, no_report
 from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults, SourceUnreadable
-from migration_assets.plan.models import Plan, SourceSystem, SourceTable
+from migration_assets.plan.entries import read_from
+from migration_assets.plan.models import Plan
+from migration_assets.plan.source_models import SourceSystem, SourceTable
+from migration_assets.stages.golden_copy.entries import write_entries
 from migration_assets.stages.golden_copy.manifest import MANIFEST, SNAPSHOT_ID, Manifest, TableEntry, file_digest
 
 _PART = re.compile(rf"\.{SNAPSHOT_ID.pattern}\.(?P<process>\d+)\.part")
@@ -81,10 +84,10 @@ def take_golden_copy(
     """
     with ExitStack() as held, _new_folder(folder, snapshot_id) as part:
         snapshots = _snapshots(sources, held)
-        tasks = _tasks(plan, snapshots, faults_of)
+        tasks = [*_tasks(plan, snapshots, faults_of), *_entry_tasks(plan)]
         entries: dict[str, TableEntry] = {}
         for number, task in enumerate(tasks, start=1):
-            entry = _exported(task, snapshots[task.system], part, taken_at)
+            entry = _exported(plan, task, snapshots[task.system], part, taken_at)
             entries[task.qualified] = entry
             report(f"{task.qualified}: {entry.rows} rows ({number} of {len(tasks)})")
         _refuse_empty(tasks, entries)
@@ -109,6 +112,8 @@ def _tasks(plan: Plan, snapshots: Mapping[str, Snapshot], faults_of: FaultsOf) -
     problems: list[str] = []
     for system, declared in plan.file.sources.items():
         for table, wanted in declared.tables.items():
+            if wanted.split is not None:
+                continue
             try:
                 columns = snapshots[system].columns(wanted.read_from)
             except SourceUnreadable as fault:
@@ -127,6 +132,12 @@ def _tasks(plan: Plan, snapshots: Mapping[str, Snapshot], faults_of: FaultsOf) -
     if faults:
         raise PlanFaults(faults)
     return tasks
+
+
+def _entry_tasks(plan: Plan) -> list[_Task]:
+    """Tables made of what others hold, which are there by then; their columns are known when the text is cut."""
+    made = ((name.partition("."), t) for name, t in plan.source_tables.items() if t.split is not None)
+    return [_Task(system, table, declared, ()) for (system, _, table), declared in made]
 
 
 def _column_problems(qualified: str, wanted: SourceTable, columns: Sequence[Column]) -> list[str]:
@@ -161,24 +172,26 @@ def _name_problems(qualified: str, columns: Sequence[Column]) -> list[str]:
     return problems
 
 
-def _exported(task: _Task, snapshot: Snapshot, part: Path, taken_at: datetime) -> TableEntry:
-    declared, kept = task.declared, task.kept
+def _exported(plan: Plan, task: _Task, snapshot: Snapshot, part: Path, taken_at: datetime) -> TableEntry:
     path = part / f"{task.qualified}.parquet"
-    names = [column.name for column in kept]
-    rows = snapshot.export(declared.read_from, names, declared.key, path, table=task.qualified)
+    if task.declared.split is None:
+        kept, names = task.kept, [column.name for column in task.kept]
+        rows = snapshot.export(task.declared.read_from, names, task.declared.key, path, table=task.qualified)
+    else:
+        kept, rows = write_entries(plan, task.qualified, part, path)
     path.chmod(0o400)
     return TableEntry(
         system=task.system,
         table=task.table,
-        read_from=declared.read_from,
+        read_from=read_from(plan, task.qualified),
         file=path.name,
         rows=rows,
         bytes=path.stat().st_size,
         sha256=file_digest(path),
-        key=declared.key,
+        key=task.declared.key,
         columns={ROW: "int64", **{c.name: c.type for c in kept}},
         declared={c.name: c.declared for c in kept},
-        secret_left_out=declared.secret,
+        secret_left_out=task.declared.secret,
         taken_at=taken_at,
     )
 

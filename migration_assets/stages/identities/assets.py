@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.connectors.postgres_target import PostgresTarget
-    from migration_assets.plan.models import Matching
+    from migration_assets.plan.identity_models import Matching
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Identity, IdentityKey
+    from migration_assets.plan.identity_models import Identity, IdentityKey
     from migration_assets.stages.feeds import RawTables
     from migration_assets.stages.identities.facts import FactRows
 

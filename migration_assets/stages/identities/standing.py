@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Identity, IdentityKey, IdentityLink
+    from migration_assets.plan.identity_models import Identity, IdentityKey, IdentityLink
     from migration_assets.stages.feeds import RawTables
 
 # Two rows, by their standing, and the key or link that says they are one.

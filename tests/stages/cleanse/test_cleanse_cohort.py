@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from migration_assets.engine.mapping import MappedFeed
-from migration_assets.plan.models import Identity
+from migration_assets.plan.identity_models import Identity
 from migration_assets.stages.canonical import Upstream
 from migration_assets.stages.cleanse.cohort import Parties, cleanse_cohort
 from migration_assets.stages.references import FATES, NOTES, empty

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from migration_assets.engine.rules.outcome import Cleaned, Cleaner
-from migration_assets.plan.models import CodeRow, EnrichmentRule
+from migration_assets.plan.enrichment_models import EnrichmentRule
+from migration_assets.plan.models import CodeRow
 from migration_assets.stages.cleanse.enrich import ENRICHMENTS, enriched
 
 T = datetime(2026, 6, 30, 12, tzinfo=UTC)

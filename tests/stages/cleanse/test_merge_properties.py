@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.plan.models import Identity, SurvivorRule
+from migration_assets.plan.identity_models import Identity, SurvivorRule
 from migration_assets.stages.canonical import redirected
 from migration_assets.stages.cleanse.consents import consent_states
 from migration_assets.stages.cleanse.hierarchy import without_circles

@@ -15,7 +15,8 @@ import pytest
 from stub_service import Stub, answer, stub_service
 
 from migration_assets.domain.errors import Misconfigured
-from migration_assets.plan.models import CohortRule, EnrichmentRule
+from migration_assets.plan.enrichment_models import EnrichmentRule
+from migration_assets.plan.models import CohortRule
 from migration_assets.stages.cleanse.enrich import Told, enriched
 from migration_assets.stages.cleanse.kept_answers import KeptAnswers
 from migration_assets.stages.cleanse.services import AskedService, cleaners, opened_services, rules_table

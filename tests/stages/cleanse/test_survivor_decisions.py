@@ -7,7 +7,7 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from migration_assets.plan.models import SurvivorDecision
+from migration_assets.plan.identity_models import SurvivorDecision
 from migration_assets.stages.cleanse.decisions import chosen_of, decided
 
 IDENTITY = {"crm.a:1": "crm.a:1", "erp.c:1": "crm.a:1", "erp.c:2": "erp.c:2"}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from migration_assets.plan.models import Identity, SurvivorRule
+from migration_assets.plan.identity_models import Identity, SurvivorRule
 from migration_assets.stages.cleanse.decisions import Chosen, Stale
 from migration_assets.stages.cleanse.hierarchy import without_circles
 from migration_assets.stages.cleanse.survivorship import NOBODY, erased_identities, merged, survivors

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from plan_in_code import plan_of, raw_rows, table_of
 
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.plan.models import SourceTable
 from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.plan.source_models import SourceTable
 from migration_assets.stages.cohorts.layout import Layout
 from migration_assets.stages.owners import Owners
 

@@ -15,7 +15,8 @@ import pytest
 
 from migration_assets.connectors.source import Source
 from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults, SourceUnreadable
-from migration_assets.plan.models import Plan, PlanFile, SourceSystem
+from migration_assets.plan.models import Plan, PlanFile
+from migration_assets.plan.source_models import SourceSystem
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
 from migration_assets.stages.golden_copy.manifest import Manifest, file_digest, snapshot_id, verify_golden_copy
 

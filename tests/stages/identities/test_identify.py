@@ -20,7 +20,7 @@ from migration_assets.control import ControlDatabase, Kin, KinMemory, ReviewQueu
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE
 from migration_assets.engine.schema import schema_of
-from migration_assets.plan.models import Identity, IdentityKey, Matching
+from migration_assets.plan.identity_models import Identity, IdentityKey, Matching
 from migration_assets.stages.identities import assets
 from migration_assets.stages.load.catalog import apply_schema
 from migration_assets.stages.load.schema import desired_schema

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.models import Identity, IdentityKey, IdentityLink
+from migration_assets.plan.identity_models import Identity, IdentityKey, IdentityLink
 from migration_assets.stages.identities import decide
 from migration_assets.stages.identities.components import components
 from migration_assets.stages.identities.decide import Facts, Likely

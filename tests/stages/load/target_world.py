@@ -29,12 +29,11 @@ from migration_assets.plan.models import (
     Plan,
     PlanFile,
     Product,
-    SourceSystem,
-    SourceTable,
     Target,
     TargetSchema,
     TargetTable,
 )
+from migration_assets.plan.source_models import SourceSystem, SourceTable
 from migration_assets.stages.load.apply import LoadOrder
 from migration_assets.stages.load.customers import Membership
 
