@@ -17,6 +17,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import Sensitivity, Stage
 from migration_assets.domain.predicates import Predicate
+from migration_assets.plan.billing_models import Billing
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -597,6 +598,7 @@ class Plan(Model):
     target: TargetSchema
     survivor_decisions: tuple[SurvivorDecision, ...] = ()
     enrichment: tuple[EnrichmentRule, ...] = ()
+    billing: Billing | None = None
     lines: dict[str, dict[str, int]] = Field(default_factory=dict, repr=False)
 
     @property

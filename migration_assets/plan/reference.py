@@ -19,6 +19,7 @@ from migration_assets.engine.enrichers import ENRICHERS
 from migration_assets.engine.rules import REGISTRY, Rule
 from migration_assets.engine.rules.arguments import Arguments
 from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE, REMARKS
+from migration_assets.plan import billing_models as b
 from migration_assets.plan import models as m
 from migration_assets.plan.markdown import table
 from migration_assets.quality.rule import MoneyAtStake
@@ -40,6 +41,7 @@ _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "geo.csv": (m.GeoRow,),
     "cohorts.yaml": (m.Cohorts, m.CohortRule),
     "enrichment.yaml": (m.Enrichment, m.EnrichmentRule),
+    "billing.yaml": (b.Billing, b.LegacyBilling, b.LegacyRules, b.Read, b.ReadColumn),
     "controls.csv": (m.Control,),
     "decisions/survivors.csv": (m.SurvivorDecision,),
     "target.yaml": (m.TargetSchema, m.TargetTable, m.Compare, m.NoOverlap),

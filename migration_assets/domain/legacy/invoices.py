@@ -62,7 +62,7 @@ def _invoice(contract: Contract, rules: Rules, billed: Sequence[BillingPeriod], 
         subscription_id=contract.contract_id,
         cycle=period.index,
         issued_at=midnight(period.first_day, contract.zone),
-        covers=_span(contract, period.first_day, period.next_first_day),
+        covers=_span(contract, period.first_day, period.until),
         currency=contract.currency,
         lines=lines,
     )
@@ -84,7 +84,7 @@ def _recurring(contract: Contract, rules: Rules, period: BillingPeriod) -> Itera
     for item in prices.items_on(contract, rules, period.first_day):
         if item.kind != "usage" and prices.covers(item, period.first_day):
             amount = prices.full_price(item.price, item.quantity, contract.exponent)
-            yield _Charge("recurring", item.item_id, period.first_day, period.next_first_day, amount)
+            yield _Charge("recurring", item.item_id, period.first_day, period.until, amount)
 
 
 def _prorated(contract: Contract, rules: Rules, before: BillingPeriod) -> Iterator[_Charge]:
@@ -93,8 +93,7 @@ def _prorated(contract: Contract, rules: Rules, before: BillingPeriod) -> Iterat
             until = proration.owed_until(item, before)
             share = proration.share_of(contract, item.first_day, until, before, rules)
             amount = prices.full_price(item.price, item.quantity, contract.exponent) * share
-            ends = before.next_first_day if until == before.full_until else until
-            yield _Charge("proration", item.item_id, item.first_day, ends, amount)
+            yield _Charge("proration", item.item_id, item.first_day, until, amount)
 
 
 def _used(contract: Contract, rules: Rules, before: BillingPeriod) -> Iterator[_Charge]:
@@ -103,7 +102,7 @@ def _used(contract: Contract, rules: Rules, before: BillingPeriod) -> Iterator[_
         units = usage.billable_units(counted)
         if counted.period_first_day == before.first_day and counted.item_id in price_of and units:
             amount = units * price_of[counted.item_id].unit_price * 10**contract.exponent
-            yield _Charge("usage", counted.item_id, before.first_day, before.next_first_day, amount)
+            yield _Charge("usage", counted.item_id, before.first_day, before.until, amount)
 
 
 def _discounted(
@@ -113,7 +112,7 @@ def _discounted(
     for discount in contract.discounts:
         off = discounts.taken_off(discount, recurring)
         if off and discounts.is_granted(discount, period.first_day, earlier):
-            yield _Charge("discount", "", period.first_day, period.next_first_day, -off)
+            yield _Charge("discount", "", period.first_day, period.until, -off)
 
 
 def _total(charges: Sequence[_Charge]) -> Fraction:

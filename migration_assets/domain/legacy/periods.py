@@ -18,13 +18,12 @@ from migration_assets.domain.legacy.terms import Contract, Rules
 
 @dataclass(frozen=True, order=True)
 class BillingPeriod:
-    """Days from `first_day` up to, not including, `next_first_day`; `full_until` is where an ordinary one would end
-    that is longer because of a pause. `index` counts from the anchor."""
+    """Days from `first_day` up to, not including, `until`, as its invoice says: a pause that comes later holds the
+    period up and does not change what was printed. `index` counts from the anchor."""
 
     index: int
     first_day: date
-    next_first_day: date
-    full_until: date
+    until: date
 
 
 def periods(contract: Contract, rules: Rules) -> Iterator[BillingPeriod]:
@@ -42,20 +41,18 @@ def begun_by(contract: Contract, day: date) -> int:
 
 
 def _in_calendar(contract: Contract, rules: Rules) -> Iterator[BillingPeriod]:
-    """All periods as the calendar has them; after a pause that extends, counted from where the held period now ends."""
+    """All periods as the calendar has them. After a pause that extends they are counted from where the days that were
+    left of the held period are over."""
     held = _held_period(contract) if rules.pause == "extends" else None
     anchor, offset = contract.anchor, 0
     for index in count():
         first = add_months(anchor, (index - offset) * contract.months)
         until = add_months(anchor, (index - offset + 1) * contract.months)
-        if index != held:
-            yield BillingPeriod(index, first, until, until)
-            continue
-        if contract.resumes_on is None or contract.paused_on is None:
-            yield BillingPeriod(index, first, until, until)
-            return
-        anchor, offset = contract.resumes_on + (until - contract.paused_on), index + 1
-        yield BillingPeriod(index, first, anchor, until)
+        yield BillingPeriod(index, first, until)
+        if index == held:
+            if contract.resumes_on is None or contract.paused_on is None:
+                return
+            anchor, offset = contract.resumes_on + (until - contract.paused_on), index + 1
 
 
 def _held_period(contract: Contract) -> int | None:

@@ -17,17 +17,17 @@ from migration_assets.domain.legacy.terms import Contract, Item, Rules
 
 def came_within(item: Item, period: BillingPeriod) -> bool:
     """Whether the item came after the period had begun and before it ended."""
-    return item.first_day is not None and period.first_day < item.first_day < period.full_until
+    return item.first_day is not None and period.first_day < item.first_day < period.until
 
 
 def owed_until(item: Item, period: BillingPeriod) -> date:
-    """The day up to which, not including, the part is owed: the period's ordinary end, or the day after the item's
+    """The day up to which, not including, the part is owed: the period's end, or the day after the item's
     last one where it came and went within one period."""
-    return period.full_until if item.last_day is None else min(item.last_day + timedelta(days=1), period.full_until)
+    return period.until if item.last_day is None else min(item.last_day + timedelta(days=1), period.until)
 
 
 def share_of(contract: Contract, first_day: date, until: date, period: BillingPeriod, rules: Rules) -> Fraction:
     """Share of the period's price that is owed for the days from `first_day` up to, not including, `until`."""
     if rules.proration == "30e_360":
         return Fraction(days_30e_360(first_day, until), 30 * contract.months)
-    return Fraction((until - first_day).days, (period.full_until - period.first_day).days)
+    return Fraction((until - first_day).days, (period.until - period.first_day).days)

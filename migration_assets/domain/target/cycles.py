@@ -18,20 +18,19 @@ from migration_assets.domain.target.terms import Rules, Subscription
 
 @dataclass(frozen=True, order=True)
 class Cycle:
-    """`number` counts from the anchor; `paid` is what one price pays for, `runs` what it lasts with a pause in it."""
+    """`number` counts from the anchor; `period` is what the cycle's price pays for, without any pause that stops it."""
 
     number: int
-    paid: Period
-    runs: Period
+    period: Period
 
 
 def cycles(subscription: Subscription, rules: Rules) -> Iterator[Cycle]:
     """Every cycle that is billed, in order, without end while the subscription renews."""
     stop = _no_cycle_from(subscription)
     for cycle in _counted(subscription, rules):
-        if stop is not None and cycle.paid.starts_at >= stop:
+        if stop is not None and cycle.period.starts_at >= stop:
             return
-        if not _starts_while_paused(subscription, cycle.paid.starts_at):
+        if not _starts_while_paused(subscription, cycle.period.starts_at):
             yield cycle
 
 
@@ -48,20 +47,19 @@ def _counted(subscription: Subscription, rules: Rules) -> Iterator[Cycle]:
     months, zone = subscription.interval_months, subscription.time_zone
     stopped = _stopped_cycle(subscription) if rules.pause == "extend" else None
     if stopped is None:
-        yield from (Cycle(k, p, p) for k in count() for p in [billing_period(subscription.anchor_at, months, k, zone)])
+        yield from (Cycle(k, p) for k in count() for p in [billing_period(subscription.anchor_at, months, k, zone)])
         return
     for k in range(stopped):
         period = billing_period(subscription.anchor_at, months, k, zone)
-        yield Cycle(k, period, period)
+        yield Cycle(k, period)
     paid = billing_period(subscription.anchor_at, months, stopped, zone)
+    yield Cycle(stopped, paid)
     if subscription.paused_at is None or subscription.resumes_at is None:
-        yield Cycle(stopped, paid, paid)
         return
     again = _moved(paid.ends_at, subscription.paused_at, subscription.resumes_at, zone)
-    yield Cycle(stopped, paid, Period(paid.starts_at, again))
     for k in count():
         period = billing_period(again, months, k, zone)
-        yield Cycle(stopped + 1 + k, period, period)
+        yield Cycle(stopped + 1 + k, period)
 
 
 def _stopped_cycle(subscription: Subscription) -> int | None:

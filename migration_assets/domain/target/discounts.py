@@ -11,7 +11,7 @@ from migration_assets.domain.target.terms import Discount
 def still_given(discount: Discount, cycle: Cycle, used_up: int) -> bool:
     """Whether a cycle gets it. `used_up`: how many cycles before this one started at or after both T and the
     discount's own start."""
-    begun = discount.starts_at <= cycle.paid.starts_at
+    begun = discount.starts_at <= cycle.period.starts_at
     return begun and (discount.cycles_remaining is None or used_up < discount.cycles_remaining)
 
 

@@ -42,9 +42,9 @@ def invoices_from(subscription: Subscription, rules: Rules, as_of: datetime) -> 
     before: Cycle | None = None
     started: list[datetime] = []
     for cycle in cycles(subscription, rules):
-        if cycle.paid.starts_at >= as_of:
+        if cycle.period.starts_at >= as_of:
             yield _invoice(subscription, rules, before, cycle, started)
-            started.append(cycle.paid.starts_at)
+            started.append(cycle.period.starts_at)
         before = cycle
 
 
@@ -53,15 +53,15 @@ def _invoice(
 ) -> Bill:
     priced = _lines(subscription, rules, before, cycle, started)
     prices = _whole([p.price for p in priced], rules.round_at, rules.rounding)
-    tax_rate = rate(subscription, cycle.paid.starts_at)
+    tax_rate = rate(subscription, cycle.period.starts_at)
     exact = [tax_of(Fraction(price), tax_rate, subscription.tax_inclusive) for price in prices]
     taxes = _whole(exact, rules.tax_at, rules.rounding)
     within = 1 if subscription.tax_inclusive else 0
     return Bill(
         subscription_id=subscription.subscription_id,
         cycle=cycle.number,
-        issued_at=cycle.paid.starts_at,
-        covers=cycle.runs,
+        issued_at=cycle.period.starts_at,
+        covers=cycle.period,
         currency=subscription.currency,
         lines=tuple(
             Line(p.kind, p.item_id, p.covers, amount_minor=price - within * tax, tax_minor=tax)
@@ -74,16 +74,16 @@ def _lines(
     subscription: Subscription, rules: Rules, before: Cycle | None, cycle: Cycle, started: list[datetime]
 ) -> list[_Priced]:
     recurring = [
-        _Priced("recurring", i.item_id, cycle.runs, charge(i.price, i.quantity, subscription.exponent))
-        for i in items_at(subscription, rules, cycle.paid.starts_at)
-        if i.kind != "usage" and is_there(i, cycle.paid.starts_at)
+        _Priced("recurring", i.item_id, cycle.period, charge(i.price, i.quantity, subscription.exponent))
+        for i in items_at(subscription, rules, cycle.period.starts_at)
+        if i.kind != "usage" and is_there(i, cycle.period.starts_at)
     ]
     past = [] if before is None else [*_added(subscription, rules, before), *_metered(subscription, rules, before)]
     base = sum((r.price for r in recurring), Fraction(0))
     if rules.round_at == "line":
         base = Fraction(sum(whole(r.price, rules.rounding) for r in recurring))
     given = [
-        _Priced("discount", "", cycle.runs, -reduction(d, base))
+        _Priced("discount", "", cycle.period, -reduction(d, base))
         for d in subscription.discounts
         if still_given(d, cycle, sum(s >= d.starts_at for s in started))
     ]
@@ -92,23 +92,22 @@ def _lines(
 
 def _added(subscription: Subscription, rules: Rules, before: Cycle) -> Iterator[_Priced]:
     """Items that were added during the cycle before, at the price of that cycle."""
-    for item in items_at(subscription, rules, before.paid.starts_at):
+    for item in items_at(subscription, rules, before.period.starts_at):
         owed = added_during(item, before)
         if owed is not None and item.kind != "usage":
-            part = share(owed, before.paid, subscription, rules)
+            part = share(owed, before.period, subscription, rules)
             price = charge(item.price, item.quantity, subscription.exponent) * part
-            ends = before.runs.ends_at if owed.ends_at == before.paid.ends_at else owed.ends_at
-            yield _Priced("proration", item.item_id, Period(owed.starts_at, ends), price)
+            yield _Priced("proration", item.item_id, owed, price)
 
 
 def _metered(subscription: Subscription, rules: Rules, before: Cycle) -> Iterator[_Priced]:
     """Usage that was counted in the cycle before."""
-    meters = {i.item_id: i for i in items_at(subscription, rules, before.paid.starts_at) if i.kind == "usage"}
+    meters = {i.item_id: i for i in items_at(subscription, rules, before.period.starts_at) if i.kind == "usage"}
     for counted in subscription.usage:
         units = charged_units(counted)
-        if counted.period_starts_at == before.paid.starts_at and counted.item_id in meters and units:
+        if counted.period_starts_at == before.period.starts_at and counted.item_id in meters and units:
             price = units * meters[counted.item_id].price.unit_price * 10**subscription.exponent
-            yield _Priced("usage", counted.item_id, before.runs, price)
+            yield _Priced("usage", counted.item_id, before.period, price)
 
 
 def _whole(exact: list[Fraction], level: str, rounding: InvoiceRounding) -> tuple[int, ...]:

@@ -20,9 +20,9 @@ _MICROSECOND = timedelta(microseconds=1)
 def added_during(item: SubscriptionItem, cycle: Cycle) -> Period | None:
     """From when the item was added to when it or the cycle ends, if it was added within the cycle."""
     starts_at = item.starts_at
-    if starts_at is None or not cycle.paid.starts_at < starts_at < cycle.paid.ends_at:
+    if starts_at is None or not cycle.period.starts_at < starts_at < cycle.period.ends_at:
         return None
-    return Period(starts_at, min(item.ends_at or cycle.paid.ends_at, cycle.paid.ends_at))
+    return Period(starts_at, min(item.ends_at or cycle.period.ends_at, cycle.period.ends_at))
 
 
 def share(owed: Period, paid: Period, subscription: Subscription, rules: Rules) -> Fraction:
