@@ -37,6 +37,25 @@ class Suggestion:
     more: int
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a back-test found: a verdict for each issued invoice, and rules that would have fitted better."""
+
+    verdicts: tuple[Verdict, ...]
+    suggestions: tuple[Suggestion, ...]
+
+
+def back_tested(contracts: Iterable[Contract], issued: Mapping[str, Sequence[Bill]], rules: Rules) -> Found:
+    """Every contract's last invoices made again, and what would make more of them."""
+    found: list[Verdict] = []
+    failed: list[tuple[Contract, Sequence[Bill]]] = []
+    for contract, of_one in verdicts(contracts, issued, rules):
+        found += of_one
+        if contract is not None and not all(v.reproduced for v in of_one):
+            failed.append((contract, [v.issued for v in of_one]))
+    return Found(tuple(found), suggestions(failed, rules))
+
+
 def verdicts(
     contracts: Iterable[Contract], issued: Mapping[str, Sequence[Bill]], rules: Rules
 ) -> Iterator[tuple[Contract | None, list[Verdict]]]:
