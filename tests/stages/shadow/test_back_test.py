@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -19,12 +20,15 @@ from migration_assets.domain.bill import Bill
 from migration_assets.domain.legacy.terms import Contract, Rules
 from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.plan.billing_models import LegacyBilling, Read
+from migration_assets.plan.billing_models import LegacyBilling, Read, RecordName
 from migration_assets.plan.load import load_plan
 from migration_assets.stages.shadow.back_test import suggestions, verdicts
 from migration_assets.stages.shadow.issued import last_issued
 from migration_assets.stages.shadow.reading import read_records
 from migration_assets.stages.shadow.told import contracts_of
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 ACME = Path(__file__).parents[3] / "plans" / "acme"
 
@@ -50,12 +54,7 @@ def acme() -> LegacyBilling:
 def told(world: Legacy) -> Told:
     legacy = acme()
     with DuckDBEngine() as engine:
-
-        def raw(name: str):  # type: ignore[no-untyped-def]
-            rows = world.tables[name]
-            return engine.table(rows.append_column("_row", pa.array(range(len(rows)), pa.int64())))
-
-        records = read_records(engine, legacy, raw)
+        records = records_of(engine, world, legacy)
         contracts = list(contracts_of(engine, records, exponent_of))
         issued = last_issued(engine, records, {c.contract_id: c.zone for c in contracts}, exponent_of)
     return Told(contracts, issued, Rules(**legacy.rules.model_dump()))
@@ -113,6 +112,23 @@ def test_planted_defects_are_found_and_nothing_else_is() -> None:
     messy = told(generate(300, messy=True))
     counted = reproduced(messy.verdicts())
     assert 0 < counted[False] < 20 < counted[True]
+
+
+def test_every_raw_table_that_bills_and_access_follow_from_can_be_read() -> None:
+    world = generate(300, messy=False)
+    with DuckDBEngine() as engine:
+        records = records_of(engine, world, acme())
+        for name, rows in records.items():
+            assert engine.count(rows) > 0, name
+            assert engine.count(rows.filter(rows["unreadable"] != "")) == 0, name
+
+
+def records_of(engine: DuckDBEngine, world: Legacy, legacy: LegacyBilling) -> dict[RecordName, ir.Table]:
+    def raw(name: str) -> ir.Table:
+        rows = world.tables[name]
+        return engine.table(rows.append_column("_row", pa.array(range(len(rows)), pa.int64())))
+
+    return read_records(engine, legacy, raw)
 
 
 def rows_of(read: dict[str, object], **columns: list[object]) -> list[dict[str, object]]:
