@@ -20,6 +20,7 @@ from migration_assets.stages.load import assets as load
 from migration_assets.stages.profile import assets as profile
 from migration_assets.stages.reconcile import assets as reconcile
 from migration_assets.stages.reference import assets as reference
+from migration_assets.stages.shadow import assets as shadow
 from migration_assets.wiring.environment import current
 from migration_assets.wiring.jobs import (
     cohort_arrival,
@@ -37,7 +38,8 @@ from migration_assets.wiring.workspace import Workspace, open_workspace
 ROOT = Path(__file__).absolute().parent.parent
 
 # In pipeline order.
-STAGES = (golden_copy, identities, load, reference, cohorts, profile, cleanse, entitlements, billing, reconcile)
+STAGES = (golden_copy, identities, load, reference, cohorts, profile, cleanse, entitlements, billing, shadow,
+          reconcile)  # fmt: skip
 
 
 def build_definitions(workspace: Workspace) -> dg.Definitions:

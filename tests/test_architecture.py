@@ -78,6 +78,24 @@ def test_domain_holds_no_float_clock_file_or_network(path: Path) -> None:
     assert "open" not in names
 
 
+@pytest.mark.parametrize(("rule_set", "other"), [("legacy", "target"), ("target", "legacy")])
+def test_a_rule_set_shares_only_money_calendar_and_words_with_the_other(rule_set: str, other: str) -> None:
+    """Two that agree because one wrote both prove nothing."""
+    shared = {f"migration_assets.domain.{m}" for m in ("money", "calendar", "bill", "access")}
+    for path in sorted((PACKAGE / "domain" / rule_set).glob("*.py")):
+        ours = {
+            m for m in _reached(f"migration_assets.domain.{rule_set}.{path.stem}") if m.startswith("migration_assets")
+        }
+        assert not [m for m in ours if m.startswith(f"migration_assets.domain.{other}")]
+        assert {m for m in ours if not m.startswith(f"migration_assets.domain.{rule_set}")} <= shared
+
+
+def test_the_words_both_rule_sets_answer_in_hold_no_rule() -> None:
+    for words in ("bill", "access"):
+        strangers = _reached(f"migration_assets.domain.{words}") - {f"migration_assets.domain.{words}"}
+        assert {m for m in strangers if m.startswith("migration_assets")} <= {"migration_assets.domain.calendar"}
+
+
 def test_wiring_does_not_import_a_stages_skin() -> None:
     for path in sorted((PACKAGE / "wiring").rglob("*.py")):
         assert not [m for m, _ in imports(path) if m.startswith("migration_assets.stages.") and m.endswith(".assets")]

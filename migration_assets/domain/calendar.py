@@ -60,6 +60,32 @@ class Period:
         return max(self.starts_at, other.starts_at) < min(self.ends_at, other.ends_at)
 
 
+def days_30e_360(first: date, until: date) -> int:
+    """Days from `first` up to, not including, `until`, when every month has 30: the European 30/360 convention (ISDA
+    2006, section 4.16(g)), in which the 31st counts as the 30th and February's last day is what it is."""
+    months = (until.year - first.year) * 12 + until.month - first.month
+    return months * 30 + min(until.day, 30) - min(first.day, 30)
+
+
+def local_day(instant: datetime, zone: str) -> date:
+    """The calendar day that clocks of the zone show at an instant."""
+    return instant.astimezone(zone_of(zone)).date()
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The instant at which a local day begins."""
+    return boundary(datetime(day.year, day.month, day.day), zone)  # noqa: DTZ001 -- a local time, told with its zone
+
+
+def cycles_begun(anchor: _Moment, months: int, moment: _Moment) -> int:
+    """How many periods counted from the anchor have begun by then, that of the moment included; 0 before the anchor."""
+    if moment < anchor:
+        return 0
+    elapsed = (moment.year - anchor.year) * 12 + moment.month - anchor.month
+    guess = elapsed // months
+    return guess + (add_months(anchor, guess * months) <= moment)
+
+
 def billing_period(anchor: datetime, months: int, index: int, zone: str = "UTC") -> Period:
     """Period `index` (0 is the first) of `months` months each, counted from the original anchor in local time."""
     if months < 1:

@@ -1,16 +1,20 @@
 """Money as whole minor units: ISO 4217 exponents and exact conversion between major and minor units.
 
-Belongs here: integers, `Decimal` and the facts about currencies. Not here: floats (refused), reading numbers out of
-text, exchange rates.
+Belongs here: integers, `Decimal`, exact fractions and the facts about currencies, and how a fraction of a minor unit
+becomes whole ones. Not here: floats (refused), reading numbers out of text, exchange rates, what is billed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
+from itertools import accumulate, pairwise
 from typing import Literal
 
 Rounding = Literal["refuse", "half_up", "half_even"]
+# How a billing system makes whole minor units; `up` is away from zero, `down` towards it, as is `half_down` on a tie.
+InvoiceRounding = Literal["half_up", "half_down", "half_even", "up", "down"]
 
 # ISO 4217 list one, codes with a minor unit, and BGN, which older invoices are in (a plan can add others). Funds and
 # metals without one (XAU, XDR, XXX ...) cannot hold minor units.
@@ -101,6 +105,28 @@ def _in_range(minor: int) -> int:
     if not INT64_MIN <= minor <= INT64_MAX:
         raise MoneyError("out_of_range", "the amount does not fit 64 bits of minor units")
     return minor
+
+
+def whole(amount: Fraction | int, rounding: InvoiceRounding) -> int:
+    """Whole minor units of an exact amount in minor units; the sign plays no part, so a credit mirrors its charge."""
+    exact = Fraction(amount)
+    size, rest = divmod(abs(exact.numerator), exact.denominator)
+    twice = 2 * rest - exact.denominator
+    up = {
+        "half_up": twice >= 0,
+        "half_down": twice > 0,
+        "half_even": twice > 0 or (twice == 0 and size % 2 == 1),
+        "up": rest > 0,
+        "down": False,
+    }[rounding]
+    return _in_range((size + up) * (-1 if exact < 0 else 1))
+
+
+def whole_together(amounts: Sequence[Fraction], rounding: InvoiceRounding) -> tuple[int, ...]:
+    """Whole minor units of each amount, so that they add up to the rounded sum of all: what a system that rounds per
+    invoice prints on its lines. Each one is how far the rounded running sum moves, so none is a whole unit off."""
+    sums = [whole(total, rounding) for total in accumulate(amounts, initial=Fraction(0))]
+    return tuple(after - before for before, after in pairwise(sums))
 
 
 def to_major(minor: int, currency: str, overrides: Mapping[str, int] = NO_OVERRIDES) -> Decimal:

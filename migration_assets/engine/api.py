@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
+    from migration_assets.domain.money import InvoiceRounding
+
 
 class Engine(Protocol):
     """Relational work on Ibis expressions; see `engine.duckdb.DuckDBEngine` for what each method promises."""
@@ -33,4 +35,4 @@ class Engine(Protocol):
 
     def uuid5(self, namespace: UUID, text: ir.StringValue) -> ir.StringValue: ...
 
-    def half_even(self, total: ir.DecimalValue, parts: ir.IntegerValue) -> ir.IntegerValue: ...
+    def whole(self, total: ir.NumericValue, parts: ir.NumericValue, how: InvoiceRounding) -> ir.IntegerValue: ...

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
 
+    from migration_assets.domain.money import InvoiceRounding
+
 
 # One call in the expression instead of twenty: a load mints ids in every column that holds one. DuckDB hashes once.
 _SHA1 = "sha1(unhex(namespace) || encode(name))"
@@ -37,21 +39,30 @@ CREATE MACRO cutover_uuid5(namespace, name) AS
   || substring({_SHA1}, 18, 3) || '-' || substring({_SHA1}, 21, 12)"""
 
 
-# Division of whole numbers alone, in 128 bits: what Ibis makes of `//` goes over a float. Both parts truncate towards
-# zero, so that what is left has the sign of the whole, and halves go to the even neighbour on either side.
-_HALF_EVEN = """
-CREATE MACRO cutover_half_even(total, parts) AS (
-  total::HUGEINT // parts::HUGEINT
-  + CASE WHEN 2 * abs(total::HUGEINT % parts::HUGEINT) > parts::HUGEINT
-           OR (2 * abs(total::HUGEINT % parts::HUGEINT) = parts::HUGEINT
-               AND (total::HUGEINT // parts::HUGEINT) % 2 <> 0)
-         THEN sign(total::HUGEINT)::HUGEINT ELSE 0 END
+# Division of whole numbers alone, in 128 bits: what Ibis makes of `//` goes over a float. The size is rounded and the
+# sign given back, as in domain.money.whole.
+_WHOLE = """
+CREATE MACRO cutover_whole(total, parts, how) AS (
+  CASE WHEN total < 0 THEN -1 ELSE 1 END * (
+    abs(total::HUGEINT) // parts::HUGEINT
+    + CASE how
+        WHEN 'down' THEN 0
+        WHEN 'up' THEN CASE WHEN abs(total::HUGEINT) % parts::HUGEINT > 0 THEN 1 ELSE 0 END
+        ELSE CASE
+          WHEN 2 * (abs(total::HUGEINT) % parts::HUGEINT) > parts::HUGEINT THEN 1
+          WHEN 2 * (abs(total::HUGEINT) % parts::HUGEINT) < parts::HUGEINT THEN 0
+          WHEN how = 'half_up' THEN 1
+          WHEN how = 'half_down' THEN 0
+          ELSE (abs(total::HUGEINT) // parts::HUGEINT) % 2
+        END
+      END
+  )
 )::BIGINT"""
 
 
-@ibis.udf.scalar.builtin(name="cutover_half_even")  # type: ignore[untyped-decorator]
-def _half_even(total: Decimal, parts: int) -> int:  # type: ignore[empty-body]
-    """A whole number divided by a positive one, half a unit rounded to the even neighbour."""
+@ibis.udf.scalar.builtin(name="cutover_whole")  # type: ignore[untyped-decorator]
+def _whole(total: Decimal, parts: Decimal, how: str) -> int:  # type: ignore[empty-body]
+    """A whole number divided by a positive one, rounded as told."""
 
 
 @ibis.udf.scalar.builtin(name="cutover_uuid5")  # type: ignore[untyped-decorator]
@@ -76,7 +87,7 @@ class DuckDBEngine:
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute(_UUID5)
-        self.connection.execute(_HALF_EVEN)
+        self.connection.execute(_WHOLE)
         self._spill = None if spill_to is None else HeldFolder(spill_to)
         if self._spill is not None:
             self.connection.execute(f"SET temp_directory = '{_quoted(self._spill.path)}'")
@@ -193,9 +204,12 @@ class DuckDBEngine:
         first, *rest = tables
         return ibis.union(first, *rest) if rest else first
 
-    def half_even(self, total: ir.DecimalValue, parts: ir.IntegerValue) -> ir.IntegerValue:
-        """A whole `total` divided by positive `parts`, exactly; half a unit goes to the even neighbour."""
-        return _half_even(total, parts)
+    def whole(self, total: ir.NumericValue, parts: ir.NumericValue, how: InvoiceRounding) -> ir.IntegerValue:
+        """A whole `total` divided by positive whole `parts`, exactly, and rounded as `domain.money.whole` does it.
+
+        Both up to 38 digits, as int64 or decimal(38, 0); a quotient outside 64 bits is an error, never another number.
+        """
+        return _whole(total.cast("decimal(38, 0)"), parts.cast("decimal(38, 0)"), how)
 
     def uuid5(self, namespace: UUID, text: ir.StringValue) -> ir.StringValue:
         """Name-based UUID (RFC 9562, version 5) of each text, as canonical lower-case text."""

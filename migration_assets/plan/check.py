@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from migration_assets.domain.errors import Fault, PlanFaults
+from migration_assets.plan.checks.billing import billing_faults
 from migration_assets.plan.checks.catalog import catalog_faults
 from migration_assets.plan.checks.codes import code_faults
 from migration_assets.plan.checks.cohorts import cohort_faults
@@ -42,6 +43,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     survivorship_faults,
     exclusion_faults,
     enrichment_faults,
+    billing_faults,
     target_faults,
 )
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults
 from migration_assets.plan import models as m
+from migration_assets.plan.billing_models import Billing
 from migration_assets.plan.csv_file import CsvRow, json_cell, read_csv
 from migration_assets.plan.digest import plan_digest, plan_files
 from migration_assets.plan.enrichment_models import Enrichment, EnrichmentRule
@@ -30,7 +31,7 @@ from migration_assets.plan.yaml_file import read_yaml
 FEEDS = "mapping/feeds.csv"
 SURVIVORS = "decisions/survivors.csv"
 TOP_LEVEL = ("plan.yaml", "catalog.yaml", "cohorts.yaml", "target.yaml", "controls.csv", "geo.csv",
-             "enrichment.yaml")  # fmt: skip
+             "enrichment.yaml", "billing.yaml")  # fmt: skip
 # Fields that say where a row stands; they are no columns of its file.
 _PLACE = ("file", "row")
 
@@ -61,6 +62,7 @@ def load_plan(folder: Path) -> m.Plan:
         "controls": reader.controls(),
         "survivor_decisions": reader.survivor_decisions(),
         "enrichment": reader.enrichment(),
+        "billing": reader.billing(),
     }
     reader.strays()
     digest = reader.guard(lambda: plan_digest(folder))
@@ -115,6 +117,9 @@ class _Reader:
             return ()
         found = self.yaml("enrichment.yaml", Enrichment)
         return found.rules if found else ()
+
+    def billing(self) -> Billing | None:
+        return self.yaml("billing.yaml", Billing) if (self.folder / "billing.yaml").exists() else None
 
     def controls(self) -> tuple[m.Control, ...]:
         made = self._rows("controls.csv", m.Control, self._control, optional=("source_rounding",))

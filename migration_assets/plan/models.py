@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import Sensitivity, Stage
 from migration_assets.domain.predicates import Predicate
+from migration_assets.plan.billing_models import Billing
 from migration_assets.plan.enrichment_models import EnrichmentRule
 from migration_assets.plan.frozen import Column, Model, Name, OwnDatabase, Sentence
 from migration_assets.plan.identity_models import Identity, SurvivorDecision
@@ -329,6 +330,7 @@ class Plan(Model):
     target: TargetSchema
     survivor_decisions: tuple[SurvivorDecision, ...] = ()
     enrichment: tuple[EnrichmentRule, ...] = ()
+    billing: Billing | None = None
     lines: dict[str, dict[str, int]] = Field(default_factory=dict, repr=False)
 
     @property

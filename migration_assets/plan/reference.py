@@ -20,6 +20,7 @@ from migration_assets.engine.rules import REGISTRY, Rule
 from migration_assets.engine.rules.arguments import Arguments
 from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE, REMARKS
 from migration_assets.plan import models as m
+from migration_assets.plan.billing_models import Billing, LegacyBilling, LegacyRules, Read, ReadColumn
 from migration_assets.plan.enrichment_models import Enrichment, EnrichmentRule
 from migration_assets.plan.identity_models import (
     Identity,
@@ -51,6 +52,7 @@ _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "geo.csv": (m.GeoRow,),
     "cohorts.yaml": (m.Cohorts, m.CohortRule),
     "enrichment.yaml": (Enrichment, EnrichmentRule),
+    "billing.yaml": (Billing, LegacyBilling, LegacyRules, Read, ReadColumn),
     "controls.csv": (m.Control,),
     "decisions/survivors.csv": (SurvivorDecision,),
     "target.yaml": (m.TargetSchema, m.TargetTable, m.Compare, m.NoOverlap),

@@ -15,6 +15,7 @@ COHORT_STAGES = (
     "cleansed_customers",
     "transformed_entitlements",
     "transformed_billing",
+    "shadow_billing",
     "loaded_target",
     "reconciliation",
 )

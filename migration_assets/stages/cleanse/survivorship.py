@@ -157,7 +157,7 @@ def _average(engine: DuckDBEngine, members: Members, contest: Contest) -> ir.Int
         return takes_part(row, contest)
 
     total = members.total(lambda r: r[name].cast("decimal(38, 0)") * weight(r), part)
-    return engine.half_even(total, members.total(weight, part))
+    return engine.whole(total, members.total(weight, part), "half_even")
 
 
 def _everybody(row: Row) -> ir.BooleanValue:

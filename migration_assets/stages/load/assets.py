@@ -44,8 +44,8 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             kinds=frozenset({"postgres"}),
             compute=_load,
             suite=workspace.suites["loaded_target"],
-            deps=[dg.AssetKey(a) for a in (*TRANSFORMED, "target_schema", "reference_data")],
-            gates=[*TRANSFORMED, "target_schema", "reference_data"],
+            deps=[dg.AssetKey(a) for a in (*TRANSFORMED, "shadow_billing", "target_schema", "reference_data")],
+            gates=[*TRANSFORMED, "shadow_billing", "target_schema", "reference_data"],
             static_metadata=target_lineage(workspace.plan),
         ),
     ]

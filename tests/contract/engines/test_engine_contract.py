@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from migration_assets.domain.money import InvoiceRounding, whole
 from migration_assets.engine.api import Engine
 from migration_assets.engine.duckdb import DuckDBEngine
 
@@ -113,14 +114,16 @@ def test_uuid5_is_the_standards(engine: Engine) -> None:
     assert {r["t"]: r["id"] for r in found} == {t: t if t is None else str(uuid5(NAMESPACE, t)) for t in texts}
 
 
-def test_whole_numbers_are_divided_exactly_and_halves_go_to_the_even_neighbour(engine: Engine) -> None:
+@pytest.mark.parametrize("how", ["half_up", "half_down", "half_even", "up", "down"])
+def test_whole_numbers_are_divided_exactly_and_rounded_as_the_domain_does(engine: Engine, how: InvoiceRounding) -> None:
     largest = 2**63 - 1
     given = [(5, 2), (7, 2), (-5, 2), (-7, 2), (1, 3), (2, 3), (-2, 3), (0, 4), (largest * 1000, 1000), (-1, 2), (1, 2)]
-    given += [(largest * 3 - 1, 3), (9_007_199_254_740_993 * 2 + 1, 2), (None, 2)]
+    given += [(largest * 3 - 3, 3), (9_007_199_254_740_993 * 2 + 1, 2), (10**33 + 1, 10**20), (None, 2)]
     totals = pa.array([None if n is None else Decimal(n) for n, _ in given], pa.decimal128(38, 0))
-    table = engine.table(pa.table({"i": list(range(len(given))), "n": totals, "d": [d for _, d in given]}))
-    found = engine.arrow(table.select("i", q=engine.half_even(table.n, table.d)).order_by("i"))["q"].to_pylist()
-    assert found == [None if n is None else round(Fraction(n, d)) for n, d in given]
+    parts = pa.array([Decimal(d) for _, d in given], pa.decimal128(38, 0))
+    table = engine.table(pa.table({"i": list(range(len(given))), "n": totals, "d": parts}))
+    found = engine.arrow(table.select("i", q=engine.whole(table.n, table.d, how)).order_by("i"))["q"].to_pylist()
+    assert found == [None if n is None else whole(Fraction(n, d), how) for n, d in given]
 
 
 def test_text_is_ordered_and_compared_by_its_bytes(engine: Engine) -> None:

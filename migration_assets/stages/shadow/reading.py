@@ -1,0 +1,94 @@
+"""Raw tables of the old system as records of its own billing terms, as billing.yaml says where they are.
+
+One table for each kind of record, with the fields of `READS` in their types, `row` (raw row) and `unreadable`: the
+names of fields whose raw value is there and cannot be read, or is needed and missing. A record that cannot be read is
+kept, so that it can be reported with its money; it is never guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import ibis
+
+from migration_assets.engine.predicates import holds
+from migration_assets.plan.billing_models import READS
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.billing_models import LegacyBilling, Read, ReadColumn, ReadType, RecordName
+
+RawTables = Callable[[str], "ir.Table"]
+
+_NUMBER = r"^[+-]?[0-9]{1,27}(\.[0-9]{1,10})?$"
+_WHOLE = r"^[+-]?[0-9]{1,18}$"
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
+_YES, _NO = ("y", "yes", "t", "true", "1"), ("n", "no", "f", "false", "0")
+_TYPES: Mapping[ReadType, str] = {
+    "text": "string",
+    "day": "date",
+    "number": "decimal(38, 10)",
+    "integer": "int64",
+    "flag": "boolean",
+}
+
+
+def read_records(engine: DuckDBEngine, legacy: LegacyBilling, raw: RawTables) -> dict[RecordName, ir.Table]:
+    """Every kind of record that the plan reads, computed once and kept in the engine."""
+    return {record: engine.cached(_read(record, read, raw(read.table))) for record, read in legacy.reads.items()}
+
+
+def _read(record: RecordName, read: Read, rows: ir.Table) -> ir.Table:
+    chosen = rows.filter(holds(rows, read.where)) if read.where else rows
+    values: dict[str, ir.Value] = {}
+    lost: list[ir.Value] = []
+    for field, (kind, needed) in READS[record].items():
+        told = read.fields.get(field)
+        values[field] = ibis.null(_TYPES[kind]) if told is None else _value(chosen, told, kind)
+        if told is not None:
+            lost.append(_if_lost(chosen, told, values[field], field, needed))
+    unreadable = reduce(lambda a, b: a + b, lost, ibis.literal(""))
+    return chosen.select(row="_row", **values, unreadable=unreadable)
+
+
+def _value(rows: ir.Table, told: ReadColumn, kind: ReadType) -> ir.Value:
+    raw = ibis.literal(told.value) if told.column is None else rows[told.column]
+    if told.codes is not None:
+        known = [(ibis.literal(code), ibis.literal(means)) for code, means in told.codes.items()]
+        raw = _text(raw).cases(*known)
+    value = _typed(raw, kind)
+    return value - ibis.interval(days=1) if kind == "day" and told.exclusive else value
+
+
+def _typed(raw: ir.Value, kind: ReadType) -> ir.Value:
+    is_text = raw.type().is_string()
+    if kind == "text":
+        return _text(raw).nullif("")
+    if kind == "day":
+        return _matching(raw, _DAY).substr(0, 10).try_cast("date") if is_text else raw.cast("date")
+    if kind == "flag":
+        known = [(ibis.literal(word), ibis.literal(word in _YES)) for word in (*_YES, *_NO)]
+        return _text(raw).lower().cases(*known) if is_text else raw.cast("boolean")
+    if is_text:
+        return _matching(raw, _WHOLE if kind == "integer" else _NUMBER).try_cast(_TYPES[kind])
+    return raw.cast(_TYPES[kind])
+
+
+def _text(raw: ir.Value) -> ir.StringValue:
+    return raw.cast("string").strip()
+
+
+def _matching(raw: ir.Value, pattern: str) -> ir.StringValue:
+    text = _text(raw)
+    return text.re_search(pattern).ifelse(text, ibis.null("string"))
+
+
+def _if_lost(rows: ir.Table, told: ReadColumn, value: ir.Value, field: str, needed: bool) -> ir.Value:
+    """The field's name and a space where its value was lost or is missing though needed, else nothing."""
+    there = ibis.literal(True) if told.column is None else _text(rows[told.column]).fill_null("") != ""
+    lost = value.isnull() & (ibis.literal(needed) | there)
+    return lost.ifelse(ibis.literal(f"{field} "), ibis.literal(""))
