@@ -58,7 +58,9 @@ class Sides:
 
     def rounds(self, place: Path, rounds: int, env: Mapping[str, str] | None = None) -> dict[str, list[Measured]]:
         """Every side as often as asked, each time in a process of its own."""
-        return {side: [self._in_a_process(side, place, env or {}) for _ in range(rounds)] for side in self.ways}
+        # In turn, so that a busy machine is busy for every side.
+        taken = [{side: self._in_a_process(side, place, env or {}) for side in self.ways} for _ in range(rounds)]
+        return {side: [one[side] for one in taken] for side in self.ways}
 
     def _in_a_process(self, side: str, place: Path, env: Mapping[str, str]) -> Measured:
         done = subprocess.run(

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from migration_assets.domain.canonical import Entity, Field
 from migration_assets.engine.distinct import Answers
@@ -38,11 +39,23 @@ NOTE_COLUMNS = {
     "old_value": "string",
     "new_value": "string",
 }
-_EVENT = "struct<field: string, rule: string, action: string, reason: string, old_value: string, new_value: string>"
 
-_Case = tuple[Any, Any]
 # Reason of the rejection of an entry of a text that its pattern does not fit.
 UNREADABLE = "entry_unreadable"
+
+
+class Event(NamedTuple):
+    """What a note says; `field`, `rule` and mostly `action` are the same for all rows."""
+
+    field: str
+    rule: str
+    action: Any
+    reason: Any
+    old_value: Any
+    new_value: Any
+
+
+_Case = tuple[Any, Event]
 
 
 @dataclass(frozen=True)
@@ -93,12 +106,11 @@ def notes_of(spec: FeedSpec, entity: Entity, steps: Sequence[Step], made: ir.Tab
     """The notes of a feed whose rows have `_value_n`, `_error_n` and `_default_n` of each step."""
     import ibis
 
-    events = _events(spec, entity, steps, made)
-    # Most rows have nothing to tell: finding that out first is far cheaper than building empty lists for them.
-    told = made.filter(ibis.or_(*(condition for cases in events for condition, _ in cases)))
-    each = [ibis.cases(*cases, else_=ibis.null(_EVENT)) for cases in _events(spec, entity, steps, told)]
-    listed = ibis.array(each).filter(lambda event: event.notnull())
-    noted = told.select("_source_id", "_row", _event=listed.unnest())
+    # A row carries the numbers of its events first: what they say is put together once for each note, not for each row.
+    each = [_number(cases) for cases in _numbered(_events(spec, entity, steps, made))]
+    listed = ibis.array(each).filter(lambda number: number.notnull())
+    noted = made.mutate(_event=listed.unnest())
+    events = [numbered for cases in _numbered(_events(spec, entity, steps, noted)) for numbered in cases]
     fixed: dict[str, ir.Value] = {
         "entity": ibis.literal(spec.entity),
         "feed": ibis.literal(spec.feed),
@@ -107,8 +119,29 @@ def notes_of(spec: FeedSpec, entity: Entity, steps: Sequence[Step], made: ir.Tab
         "source_id": noted["_source_id"],
         "source_row": noted["_row"],
     }
-    parts = {n: noted["_event"][n] for n in NOTE_COLUMNS if n not in fixed}
-    return noted.select(**fixed, **parts).cast(NOTE_COLUMNS)
+    said = {n: _said(noted["_event"], [(i, getattr(e, n)) for i, (_, e) in events]) for n in Event._fields}
+    return noted.select(**fixed, **said).cast(NOTE_COLUMNS)
+
+
+def _numbered(fields: Sequence[Sequence[_Case]]) -> list[list[tuple[int, _Case]]]:
+    """The cases of each field, every one with a number of its own."""
+    numbers = count()
+    return [[(next(numbers), case) for case in cases] for cases in fields]
+
+
+def _number(cases: Sequence[tuple[int, _Case]]) -> ir.IntegerValue:
+    """The number of the first case that holds; null when none does."""
+    import ibis
+
+    return ibis.cases(*((condition, ibis.literal(i, "int16")) for i, (condition, _) in cases), else_=ibis.null("int16"))
+
+
+def _said(number: ir.IntegerValue, values: Sequence[tuple[int, Any]]) -> ir.StringValue:
+    """The value that goes with an event's number; None is null."""
+    import ibis
+
+    known = [(number == i, value) for i, value in values if value is not None]
+    return ibis.cases(*known, else_=ibis.null("string")) if known else ibis.null("string")
 
 
 def _events(spec: FeedSpec, entity: Entity, steps: Sequence[Step], rows: ir.Table) -> list[list[_Case]]:
@@ -117,7 +150,10 @@ def _events(spec: FeedSpec, entity: Entity, steps: Sequence[Step], rows: ir.Tabl
 
     found = [_cases(s, rows) for s in steps]
     found += [_remark(s, rows) for s in steps if s.name("remark") in rows.columns]
-    found += [[(ibis.literal(True), _missing(f))] for f in unmapped(entity, steps)]
+    found += [
+        [(ibis.literal(True), Event(f.name, "", "rejected", "required_missing", None, None))]
+        for f in unmapped(entity, steps)
+    ]
     if spec.entries:
         # Of an entry that could not be read nothing else is worth saying: all its fields are missing for that reason.
         found = [[(condition & rows["_unread"].isnull(), event) for condition, event in cases] for cases in found]
@@ -125,68 +161,47 @@ def _events(spec: FeedSpec, entity: Entity, steps: Sequence[Step], rows: ir.Tabl
 
 
 def _cases(step: Step, rows: ir.Table) -> list[_Case]:
-    import ibis
-
     value, error, wrong = rows[step.name("value")], rows[step.name("error")], bad(step, rows)
     old, new = _old(step, rows), rendered(value)
-    no_text = ibis.null("string")
-    cases = [(wrong, _struct(step, "rejected" if step.rejects else "set_aside", error, old, no_text))]
+    cases = [(wrong, _event(step, "rejected" if step.rejects else "set_aside", error, old, None))]
     if step.target.required:
-        cases.append((value.isnull(), _struct(step, "rejected", "required_missing", old, no_text)))
+        cases.append((value.isnull(), _event(step, "rejected", "required_missing", old, None)))
     if step.rule.name == "default" or step.rule.fallback is not None:
-        cases.append((rows[step.name("default")], _struct(step, "defaulted", "blank", old, new)))
+        cases.append((rows[step.name("default")], _event(step, "defaulted", "blank", old, new)))
     if step.rounds:
         # The exact number in the unit of the value, so that what rounding made of a column can be added up.
         exact, how = rows[step.name("exact")], rows[step.name("rounding")]
-        cases.append((exact.notnull(), _struct(step, "rounded", how, exact, new)))
+        cases.append((exact.notnull(), _event(step, "rounded", how, exact, new)))
     if step.notes_changes:
         asked = holds(rows, step.arguments.when) & present(rows[step.given.columns[0]])
         before = rendered(rows[step.given.columns[0]])
-        cases.append((asked & ~before.identical_to(new), _struct(step, "cleaned", "changed", before, new)))
+        cases.append((asked & ~before.identical_to(new), _event(step, "cleaned", "changed", before, new)))
     return cases
 
 
 def _remark(step: Step, rows: ir.Table) -> list[_Case]:
     reason, suggested = rows[step.name("remark")], rows[step.name("suggested")]
     action = suggested.isnull().ifelse("remarked", "suggested")
-    return [(reason.notnull(), _struct(step, action, reason, _old(step, rows), suggested))]
+    return [(reason.notnull(), _event(step, action, reason, _old(step, rows), suggested))]
 
 
-def _old(step: Step, rows: ir.Table) -> ir.StringValue:
+def _old(step: Step, rows: ir.Table) -> ir.StringValue | None:
     """The raw input as people see it; several columns joined as the rule's code is, else by ` | `."""
-    import ibis
-
     if not step.given.columns:
-        return ibis.null("string")
+        return None
     if len(step.given.columns) == 1:
         return rendered(rows[step.given.columns[0]])
     return joined(step.columns(rows), "=" if step.rule.code else " | ")
 
 
-def _struct(step: Step, action: Any, reason: Any, old: ir.StringValue, new: ir.StringValue) -> ir.Value:
-    return _as_event(step.target.name, step.rule.name, action, reason, old, new)
-
-
-def _as_event(name: str, rule: str, action: Any, reason: Any, old: Any, new: Any) -> ir.Value:
-    import ibis
-
-    parts = (name, rule, action, reason, old, new)
-    names = ("field", "rule", "action", "reason", "old_value", "new_value")
-    return ibis.struct(dict(zip(names, parts, strict=True)), type=_EVENT)
-
-
-def _missing(target: Field) -> ir.Value:
-    import ibis
-
-    return _as_event(target.name, "", "rejected", "required_missing", ibis.null("string"), ibis.null("string"))
+def _event(step: Step, action: Any, reason: Any, old: Any, new: Any) -> Event:
+    return Event(step.target.name, step.rule.name, action, reason, old, new)
 
 
 def _row_cases(entity: Entity, rows: ir.Table) -> list[_Case]:
     """What is wrong with the row as a whole; it stands at the key, which comes before all other fields."""
-    import ibis
-
-    key, no_text = entity.key.name, ibis.null("string")
+    key = entity.key.name
     return [
-        (~rows["_keyed"], _as_event(key, "key", "rejected", "key_missing", rows["_source_id"], no_text)),
-        (rows["_unread"].notnull(), _as_event(key, "key", "rejected", UNREADABLE, rows["_unread"], no_text)),
+        (~rows["_keyed"], Event(key, "key", "rejected", "key_missing", rows["_source_id"], None)),
+        (rows["_unread"].notnull(), Event(key, "key", "rejected", UNREADABLE, rows["_unread"], None)),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from migration_assets.engine.rules import arguments as a
 from migration_assets.engine.rules.outcome import Cleaned, Cleaner, Context, Texts
-from migration_assets.engine.rules.text import NOT_TEXT, TIDY_ASCII, is_text, tidy
+from migration_assets.engine.rules.text import NOT_TEXT, TIDY_LATIN, is_text, tidy
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -75,15 +75,15 @@ def company_name(_: a.Arguments, __: Context) -> Cleaner:
         given = texts[0] or ""
         return Cleaned(company(given) or None) if is_text(given) else NOT_TEXT
 
-    return Cleaner(clean, unchanged=TIDY_ASCII, suspected=_may_change)
+    return Cleaner(clean, unchanged=TIDY_LATIN, suspected=_may_change)
 
 
 def _may_change(text: ir.StringValue) -> ir.BooleanValue:
     """Tidy text whose end, but for one legal form in its usual spelling, is a legal form again or a comma."""
-    known = [f for f in {*FORMS.values(), *_JUST_SO.values()} if f.isascii() and _form(f, shouted=False) == f]
+    known = [f for f in {*FORMS.values(), *_JUST_SO.values()} if _form(f, shouted=False) == f]
     usual = "|".join(map(re.escape, sorted(known)))
     lasts = {form.replace(".", "") for form in FORMS} | {phrase.split(" ")[-1] for phrase in _PHRASES}
-    spelled = "|".join("[.,]*".join(map(re.escape, form)) for form in sorted(lasts) if form.isascii())
+    spelled = "|".join("[.,]*".join(map(re.escape, form)) for form in sorted(lasts))
     body = text.re_replace(f" (?:{usual})\\z", "")
     return body.re_search(f"(?i)(?:^|[ .,])(?:{spelled})[.,]*\\z") | body.endswith(",")
 

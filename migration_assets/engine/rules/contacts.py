@@ -33,13 +33,20 @@ def phone(arguments: a.Phone, _: Context) -> Cleaner:
     """Number, read as people in its country dial it, to E.164. An extension is no part of E.164: it goes, noted."""
     otherwise = arguments.default_country
 
+    @cache
+    def named(country: str | None) -> str | None:
+        return country_of(("", country), otherwise)
+
     def remark(texts: Texts, cleaned: Cleaned) -> Remark | None:
         given = texts[0] or ""
         if cleaned.value is None or not _EXTENSION_SIGN.search(given):
             return None
         return Remark("extension_left_out") if _has_extension(tidy(given), country_of(texts, otherwise)) else None
 
-    return replace(in_country(e164, otherwise), remark=remark, in_bulk=plain_numbers)
+    def in_bulk(engine: Engine, inputs: ir.Table) -> ir.Table | None:
+        return plain_numbers(engine, inputs, named)
+
+    return replace(in_country(e164, otherwise), remark=remark, in_bulk=in_bulk)
 
 
 def e164(number: str, country: str | None) -> Cleaned:
@@ -89,12 +96,19 @@ def email(_: a.Arguments, context: Context) -> Cleaner:
         name, _at, domain = (cleaned.value or "").rpartition("@")
         return Remark("domain_may_be_mistyped", f"{name}@{slips[domain]}") if domain in slips else None
 
+    def suspected(text: ir.StringValue) -> ir.BooleanValue:
+        return domain_of(text).isin(list(slips))
+
+    def in_bulk(_: Engine, inputs: ir.Table) -> ir.Table:
+        """Plain addresses in capitals or with blanks around them."""
+        found = inputs.mutate(_answer=inputs["k0"].strip().lower())
+        # Capitals beyond ASCII may have plain small letters.
+        plain = inputs["k0"].re_search(r"^ *[!-~]+ *\z") & found["_answer"].re_search(_plain_address())
+        return found.mutate(_covered=plain & ~suspected(found["_answer"]) if slips else plain)
+
     if not slips:
-        return Cleaner(clean, unchanged=_plain_address())
-    listed = list(slips)
-    return Cleaner(
-        clean, unchanged=_plain_address(), remark=remark, suspected=lambda text: domain_of(text).isin(listed)
-    )
+        return Cleaner(clean, unchanged=_plain_address(), in_bulk=in_bulk)
+    return Cleaner(clean, unchanged=_plain_address(), in_bulk=in_bulk, remark=remark, suspected=suspected)
 
 
 def email_address(given: str) -> Cleaned:
@@ -141,14 +155,17 @@ def website(_: a.Arguments, __: Context) -> Cleaner:
     return Cleaner(lambda texts: host(texts[0] or ""), in_bulk=_plain_sites)
 
 
+_BEFORE_SITE = r"^(?:https?://)?(?:www\.)?"
 # Labels without a double hyphen, so that none is in Punycode.
-_SITE = r"^(?:https?://)?(?:www\.)?((?:[a-z0-9]{1,30}(?:-[a-z0-9]{1,30})?\.){1,4}[a-z]{2,12})(?:/[!-~]{0,200})?\z"
+_SITE = r"^(?:[a-z0-9]{1,30}(?:-[a-z0-9]{1,30})?\.){1,4}[a-z]{2,12}(?:/[!-~]{0,200})?\z"
 
 
 def _plain_sites(_: Engine, inputs: ir.Table) -> ir.Table:
     """Hosts in small letters, with or without what usually stands around them."""
-    found = inputs.mutate(_answer=inputs["k0"].re_extract(_SITE, 1))
-    return found.mutate(_covered=found["_answer"] != "")
+    found = inputs.mutate(_answer=inputs["k0"].re_replace(_BEFORE_SITE, ""))
+    site = found["_answer"]
+    host_of = (site.find("/") >= 0).ifelse(site.left(site.find("/")), site)
+    return found.mutate(_covered=site.re_search(_SITE), _answer=host_of)
 
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")

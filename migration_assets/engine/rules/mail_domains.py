@@ -69,7 +69,10 @@ def learn_domains(engine: Engine, rows: ir.Table, columns: Sequence[ir.Value], _
 
 def domain_of(text: ir.StringValue) -> ir.StringValue:
     """What stands behind the last `@`, in lower case; empty for ASCII text without a plain domain."""
-    return text.re_extract(r"@([A-Za-z0-9.-]+)[\s>]*\z", 1).lower()
+    # What stands behind the first `@` is nearly always all of it, and needs no pattern that remembers.
+    behind = (text.find("@") >= 0).ifelse(text.substr(text.find("@") + 1), "")
+    plain = behind.re_search(r"^[A-Za-z0-9.-]+\z")
+    return plain.ifelse(behind, text.re_extract(r"@([A-Za-z0-9.-]+)[\s>]*\z", 1)).lower()
 
 
 def suspects(counts: Mapping[str, int]) -> dict[str, str]:

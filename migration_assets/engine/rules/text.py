@@ -34,6 +34,9 @@ _JOINERS = "\u200c\u200d"
 _STRAY_JOINER = re.compile(f"(?<![\u0600-\u10ff])[{_JOINERS}]|[{_JOINERS}](?![\u0600-\u10ff])")
 # Printable ASCII with single inner spaces: NFC, nothing invisible, nothing to trim.
 TIDY_ASCII = r"^[!-~]+( [!-~]+)*\z"
+# The same with the accented letters of Latin-1 and Latin Extended-A, each one character, and without the soft hyphen.
+_LATIN = "[!-~\u00a1-\u00ac\u00ae-\u017f]"
+TIDY_LATIN = f"^{_LATIN}+( {_LATIN}+)*\\z"
 
 
 def copy(columns: Sequence[ir.Value], _: a.Arguments, __: Context) -> Outcome:
@@ -133,7 +136,7 @@ def _capital(word: str) -> str:
 
 def text(_: a.Arguments, __: Context) -> Cleaner:
     """Tidy text; see `tidy`."""
-    return Cleaner(lambda texts: checked(texts, tidy), unchanged=TIDY_ASCII)
+    return Cleaner(lambda texts: checked(texts, tidy), unchanged=TIDY_LATIN)
 
 
 def repair(_: a.Arguments, __: Context) -> Cleaner:

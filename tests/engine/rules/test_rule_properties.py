@@ -12,6 +12,7 @@ from rule_world import cleaner, frame, outcomes
 
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.engine.rules import REGISTRY
+from migration_assets.engine.rules.text import TIDY_LATIN, tidy
 
 # Rule, arguments, type of the field it fills here.
 CLEANERS: list[tuple[str, dict[str, Any], str]] = [
@@ -115,6 +116,12 @@ def test_a_capital_that_takes_its_mark_is_one_letter_at_once() -> None:
 
 def _python(pattern: str) -> str:
     return pattern.replace(r"\z", r"\Z")
+
+
+def test_every_letter_that_is_taken_for_tidy_is_tidy_beside_every_other() -> None:
+    letters = [c for c in map(chr, range(0x3000)) if re.fullmatch(_python(TIDY_LATIN), c)]
+    assert {"A", "é", "ß", "Ł", "ſ"} <= set(letters) and "\xad" not in letters
+    assert [a + b for a in letters for b in letters if tidy(a + b) != a + b] == []
 
 
 # Where some of it is suspected all the same, test_bulk_answers holds it against the function.
