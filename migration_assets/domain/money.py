@@ -124,7 +124,7 @@ def whole(amount: Fraction | int, rounding: InvoiceRounding) -> int:
 
 def whole_together(amounts: Sequence[Fraction], rounding: InvoiceRounding) -> tuple[int, ...]:
     """Whole minor units of each amount, so that they add up to the rounded sum of all: what a system that rounds per
-    invoice prints on its lines. Each one is how far the rounded running sum moves, so none is a whole unit off."""
+    invoice prints on its lines. Each one is how far the rounded running sum moves."""
     sums = [whole(total, rounding) for total in accumulate(amounts, initial=Fraction(0))]
     return tuple(after - before for before, after in pairwise(sums))
 

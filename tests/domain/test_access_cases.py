@@ -120,6 +120,12 @@ def test_of_two_overlapping_overrides_the_later_holds_while_it_lasts() -> None:
     # The policy past the limit is the one of the plan it replaces.
     assert {s.answer.overage for s in before} == {"bill"}
     assert before[1].starts_at == day("2026-02-01") and before[1].ends_at == day("2026-03-01")
+    rows = [
+        row(50, starts="2025-06-01", region="*", granted_by="override", overage="bill", row_id="1"),
+        row(80, "2026-02-01", "2026-03-01", region="*", granted_by="override", overage="bill", row_id="2"),
+        row(10, overage="bill"),
+    ]
+    assert [s for s in new_access(*rows) if s.region == "DE"] == before
 
 
 def test_an_override_for_the_country_speaks_before_one_for_everywhere() -> None:

@@ -157,6 +157,13 @@ def test_an_amount_off_never_takes_more_than_the_recurring_lines() -> None:
     assert (bill.subtotal_minor, bill.tax_minor) == (0, 0)
 
 
+def test_two_coupons_never_make_an_invoice_negative() -> None:
+    # 80 % of 50.00 is 40.00; of the other coupon's 30.00 only 10.00 are left to take.
+    coupons = tuple(Coupon(date(2026, 1, 1), None, percent=p, amount_minor=3_000) for p in ("80", None))
+    (bill,) = both(Sold(date(2026, 1, 1), parts=(Part("base", "50"),), coupons=coupons), 1)
+    assert [line.amount_minor for line in bill.lines] == [5_000, -4_000, -1_000]
+
+
 def test_a_pause_over_a_renewal_moves_the_renewal_and_bills_nothing_in_between() -> None:
     # Paid from 10 January to 9 February; paused on 30 January with 11 days left; back on 20 February, so that the next
     # period begins 11 days after that, on 3 March, and renews on the 3rd from then on.
@@ -182,7 +189,19 @@ def test_a_pause_that_skips_leaves_renewals_where_they_are() -> None:
 
 
 def test_a_pause_without_an_end_bills_nothing_more() -> None:
-    assert len(both(Sold(date(2026, 1, 10), paused_on=date(2026, 1, 30)), 5)) == 1
+    sold = Sold(date(2026, 1, 10), paused_on=date(2026, 1, 30))
+    assert len(both(sold, 5)) == 1
+    assert len(legacy_bills(sold, SINCE, 5, old.Rules(pause="skips"))) == 1
+    assert len(target_bills(sold, SINCE, 5, new.Rules(pause="skip"))) == 1
+    # Paused within the trial, before the first period.
+    assert both(Sold(date(2026, 1, 10), paused_on=date(2026, 1, 2)), 5) == []
+
+
+def test_a_period_of_no_months_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one month"):
+        legacy_bills(Sold(date(2026, 1, 10), months=0), SINCE, 1)
+    with pytest.raises(ValueError, match="at least one month"):
+        target_bills(Sold(date(2026, 1, 10), months=0), SINCE, 1)
 
 
 def test_cancelled_at_period_end_at_cutover_is_billed_no_more() -> None:

@@ -38,7 +38,7 @@ def test_a_credit_burns_across_two_invoices() -> None:
     assert both(3, ("c", 15_000, None, None)) == [(0, "c", 11_900), (1, "c", 3_100)]
 
 
-def test_the_burn_order_goes_before_expiry_and_expiry_before_age() -> None:
+def test_the_burn_order_goes_before_expiry_and_expiry_before_the_id() -> None:
     credits = (("a", 5_000, 2, None), ("b", 5_000, 1, date(2026, 12, 20)), ("c", 5_000, 1, date(2026, 6, 20)))
     assert both(2, *credits) == [(0, "c", 5_000), (0, "b", 5_000), (0, "a", 1_900), (1, "a", 3_100)]
 

@@ -1,8 +1,8 @@
 """Credit a customer still has with the old system, and which invoices use it up.
 
 Each invoice, in the order of issue, takes what it can from the customer's credits in its currency: the lowest burn
-order first, then what lapses first, then the older credit. A credit may be used up to and with its last day (I16). One
-that is negative is owed by the customer and goes onto the next invoice whole.
+order first, then what lapses first, then the credit whose id comes first as text. A credit may be used up to and with
+its last day (I16). One that is negative is owed by the customer and goes onto the next invoice whole.
 """
 
 from __future__ import annotations

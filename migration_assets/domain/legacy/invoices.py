@@ -32,14 +32,16 @@ class _Charge:
     charged: Fraction
 
 
-def invoices(contract: Contract, rules: Rules) -> Iterator[Bill]:
-    """Every invoice of the contract in order of its periods, without end while it renews.
+def invoices(contract: Contract, rules: Rules, since: date | None = None) -> Iterator[Bill]:
+    """Invoices of the contract in order of its periods, from the one that begins on or after `since` (the first when it
+    is None), without end while it renews.
 
     TaxUnknown when the country of service is missing or has no rate.
     """
     billed: list[BillingPeriod] = []
     for period in periods(contract, rules):
-        yield _invoice(contract, rules, billed, period)
+        if since is None or period.first_day >= since:
+            yield _invoice(contract, rules, billed, period)
         billed.append(period)
 
 
@@ -108,10 +110,11 @@ def _used(contract: Contract, rules: Rules, before: BillingPeriod) -> Iterator[_
 def _discounted(
     contract: Contract, recurring: Fraction, billed: Sequence[BillingPeriod], period: BillingPeriod
 ) -> Iterator[_Charge]:
-    earlier = [b.first_day for b in billed]
+    earlier, left = [b.first_day for b in billed], recurring
     for discount in contract.discounts:
-        off = discounts.taken_off(discount, recurring)
+        off = discounts.taken_off(discount, recurring, left)
         if off and discounts.is_granted(discount, period.first_day, earlier):
+            left -= off
             yield _Charge("discount", "", period.first_day, period.until, -off)
 
 

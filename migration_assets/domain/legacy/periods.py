@@ -33,6 +33,8 @@ def periods(contract: Contract, rules: Rules) -> Iterator[BillingPeriod]:
             return
         if not _begins_in_pause(contract, period.first_day):
             yield period
+        elif contract.resumes_on is None:
+            return
 
 
 def begun_by(contract: Contract, day: date) -> int:

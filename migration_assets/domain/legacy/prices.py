@@ -53,7 +53,9 @@ def _changed(item: Item, change: Change, rules: Rules) -> Item:
         return replace(item, product=change.new_product, price=change.new_price)
     if change.kind == "ramp":
         price = item.price if change.new_price is None else change.new_price
-        return replace(item, quantity=change.new_quantity or item.quantity, price=price)
+        return replace(
+            item, quantity=item.quantity if change.new_quantity is None else change.new_quantity, price=price
+        )
     return item
 
 

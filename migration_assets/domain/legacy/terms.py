@@ -140,3 +140,7 @@ class Contract:
     changes: tuple[Change, ...] = ()
     usage: tuple[Usage, ...] = ()
     tax_rates: tuple[TaxRate, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        if self.months < 1:
+            raise ValueError("a billing period lasts at least one month")

@@ -1,9 +1,10 @@
 """What the new platform lets a customer do, from the entitlements it holds and the state of their subscriptions.
 
 An entitlement counts from its start up to its end. Those of a subscription are suspended in a pause and, while it is
-past due, from the end of grace on. An override for the region speaks before one for everywhere, and both before what
-subscriptions grant; only where a geo rule bans the feature, an override for everywhere does not lift the ban (I19).
-Without an override everything that allows adds up, and unlimited is more than any number (I14).
+past due, from the end of grace on. An override for the region speaks before one for everywhere, the later before the
+earlier, and each before what subscriptions grant; only where a geo rule bans the feature, an override for everywhere
+does not lift the ban (I19). Without an override everything that allows adds up, and unlimited is more than any number
+(I14).
 """
 
 from __future__ import annotations
@@ -82,11 +83,17 @@ def _answer(rows: Sequence[Entitlement], region: str) -> Answer | None:
     said = [r for r in rows if r.limit_kind != "none"]
     overrides = [r for r in said if r.granted_by == "override"]
     granted = [r for r in said if r.granted_by != "override"]
-    if any(r.region == region for r in overrides):
-        return _sum([r for r in overrides if r.region == region])
+    here = [r for r in overrides if r.region == region]
+    if here:
+        return _sum([_latest(here)])
     if overrides and not any(_banned(r) for r in granted):
-        return _sum(overrides)
+        return _sum([_latest(overrides)])
     return _sum(granted) if granted else None
+
+
+def _latest(overrides: Sequence[Entitlement]) -> Entitlement:
+    """Overrides do not add up: the one that started last speaks."""
+    return max(overrides, key=lambda r: (r.starts_at, r.entitlement_id))
 
 
 def _banned(row: Entitlement) -> bool:

@@ -16,7 +16,7 @@ from migration_assets.domain.bill import Bill, Line, LineKind
 from migration_assets.domain.calendar import Period
 from migration_assets.domain.money import InvoiceRounding, whole, whole_together
 from migration_assets.domain.target.cycles import Cycle, cycles
-from migration_assets.domain.target.discounts import reduction, still_given
+from migration_assets.domain.target.discounts import reductions, still_given
 from migration_assets.domain.target.pricing import charge, is_there, items_at
 from migration_assets.domain.target.proration import added_during, share
 from migration_assets.domain.target.tax import rate, tax_of
@@ -82,12 +82,9 @@ def _lines(
     base = sum((r.price for r in recurring), Fraction(0))
     if rules.round_at == "line":
         base = Fraction(sum(whole(r.price, rules.rounding) for r in recurring))
-    given = [
-        _Priced("discount", "", cycle.period, -reduction(d, base))
-        for d in subscription.discounts
-        if still_given(d, cycle, sum(s >= d.starts_at for s in started))
-    ]
-    return [*recurring, *past, *(g for g in given if g.price)]
+    given = [d for d in subscription.discounts if still_given(d, cycle, sum(s >= d.starts_at for s in started))]
+    off = [_Priced("discount", "", cycle.period, -amount) for amount in reductions(given, base) if amount]
+    return [*recurring, *past, *off]
 
 
 def _added(subscription: Subscription, rules: Rules, before: Cycle) -> Iterator[_Priced]:

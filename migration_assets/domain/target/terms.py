@@ -129,3 +129,7 @@ class Subscription:
     scheduled_changes: tuple[ScheduledChange, ...] = ()
     usage: tuple[MeteredUsage, ...] = ()
     tax_rates: tuple[TaxRate, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        if self.interval_months < 1:
+            raise ValueError("a cycle lasts at least one month")

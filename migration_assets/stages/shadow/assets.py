@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from migration_assets.domain.money import exponent_of
 from migration_assets.stages.shadow.back_test import Found, back_tested
 from migration_assets.stages.shadow.issued import last_issued
 from migration_assets.stages.shadow.reading import read_records
-from migration_assets.stages.shadow.report import accuracy, named_rules, verdict_table
+from migration_assets.stages.shadow.report import accuracy, verdict_table, what_differs
 from migration_assets.stages.shadow.told import contracts_of
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
@@ -22,7 +23,12 @@ from migration_assets.wiring.workspace import Workspace
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from migration_assets.plan.billing_models import LegacyBilling
+    from migration_assets.plan.billing_models import LegacyBilling, RecordName
+
+
+_NOTHING = Found((), (), {})
+_READ: tuple[RecordName, ...] = ("contracts", "items", "discounts", "tax_rates", "invoices", "lines")
+_A_YEAR = timedelta(days=366)
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:
@@ -42,29 +48,34 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 
 def _shadow(call: StageCall) -> StageOutput:
     billing = call.plan.billing
-    found = Found((), ()) if billing is None else _back_test(call, billing.legacy)
+    found, billed = (_NOTHING, False) if billing is None else _back_test(call, billing.legacy)
     file = call.file("shadow_billing", "back_test")
-    call.engine.write(call.engine.table(verdict_table(found)), file, order_by=["contract_id", "period_from"])
+    call.engine.write(call.engine.table(verdict_table(found)), file, order_by=["invoice_id"])
     metadata = {
         "old rules": "the plan has no billing.yaml: nothing is proved about bills" if billing is None else "declared",
         "invoices made again": accuracy(found),
         "rules that would fit better": markdown_table(
             ("rule", "more invoices reproduced"), [(s.rule, s.more) for s in found.suggestions]
         ),
-        "what differs": markdown_table(("reasons", "lines", "currency", "invoices", "difference"), named_rules(found)),
+        "what differs": markdown_table(("reasons", "lines", "currency", "invoices", "difference"), what_differs(found)),
+        "contracts that cannot be read": markdown_table(("why", "contracts"), sorted(found.unreadable.items())),
     }
-    return StageOutput({"back_test": file}, metadata, may_be_empty=() if found.verdicts else {"back_test"})
+    return StageOutput({"back_test": file}, metadata, may_be_empty=() if billed else {"back_test"})
 
 
-def _back_test(call: StageCall, legacy: LegacyBilling) -> Found:
+def _back_test(call: StageCall, legacy: LegacyBilling) -> tuple[Found, bool]:
+    """What was found, and whether the cohort has contracts that must have been billed: then no invoice is a mistake of
+    the plan and not an empty cohort."""
     exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
-    records = read_records(call.engine, legacy, lambda table: _raw(call, table))
-    contracts = list(contracts_of(call.engine, records, exponents))
+    records = read_records(call.engine, legacy, lambda table: _raw(call, table), only=_READ)
     if "invoices" not in records or "lines" not in records:
-        return Found((), ())
-    issued = last_issued(call.engine, records, {c.contract_id: c.zone for c in contracts}, exponents)
-    call.say(f"making {sum(map(len, issued.values()))} invoices again")
-    return back_tested(contracts, issued, Rules(**legacy.rules.model_dump()))
+        return _NOTHING, False
+    told = contracts_of(call.engine, records, exponents)
+    issued = last_issued(call.engine, records, told.zones, exponents)
+    call.say(f"making {sum(map(len, issued.values())):,} invoices again")
+    # Nobody in trial has been billed, and a cohort may have nobody else.
+    billed = any(c.anchor + _A_YEAR < call.as_of.date() and c.last_day is None for c in told.contracts.values())
+    return back_tested(told, issued, Rules(**legacy.rules.model_dump())), billed
 
 
 def _raw(call: StageCall, table: str) -> ir.Table:

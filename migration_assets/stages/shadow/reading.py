@@ -7,7 +7,7 @@ kept, so that it can be reported with its money; it is never guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -37,9 +37,12 @@ _TYPES: Mapping[ReadType, str] = {
 }
 
 
-def read_records(engine: DuckDBEngine, legacy: LegacyBilling, raw: RawTables) -> dict[RecordName, ir.Table]:
-    """Every kind of record that the plan reads, computed once and kept in the engine."""
-    return {record: engine.cached(_read(record, read, raw(read.table))) for record, read in legacy.reads.items()}
+def read_records(
+    engine: DuckDBEngine, legacy: LegacyBilling, raw: RawTables, only: Collection[RecordName] | None = None
+) -> dict[RecordName, ir.Table]:
+    """Kinds of records that the plan reads, all or `only` some, computed once and kept in the engine."""
+    wanted = {r: read for r, read in legacy.reads.items() if only is None or r in only}
+    return {record: engine.cached(_read(record, read, raw(read.table))) for record, read in wanted.items()}
 
 
 def _read(record: RecordName, read: Read, rows: ir.Table) -> ir.Table:
@@ -48,9 +51,12 @@ def _read(record: RecordName, read: Read, rows: ir.Table) -> ir.Table:
     lost: list[ir.Value] = []
     for field, (kind, needed) in READS[record].items():
         told = read.fields.get(field)
-        values[field] = ibis.null(_TYPES[kind]) if told is None else _value(chosen, told, kind)
+        value = ibis.null(_TYPES[kind]) if told is None else _value(chosen, told, kind)
         if told is not None:
-            lost.append(_if_lost(chosen, told, values[field], field, needed))
+            lost.append(_if_lost(chosen, told, value, field, needed))
+        # How many systems write that there is no end.
+        open_end = kind == "day" and not needed
+        values[field] = (value.year() == 9999).ifelse(ibis.null("date"), value) if open_end else value
     unreadable = reduce(lambda a, b: a + b, lost, ibis.literal(""))
     return chosen.select(row="_row", **values, unreadable=unreadable)
 
@@ -65,17 +71,42 @@ def _value(rows: ir.Table, told: ReadColumn, kind: ReadType) -> ir.Value:
 
 
 def _typed(raw: ir.Value, kind: ReadType) -> ir.Value:
-    is_text = raw.type().is_string()
+    """The value in its type, and nothing where it is not exactly that: nothing is rounded, no day is guessed."""
     if kind == "text":
         return _text(raw).nullif("")
     if kind == "day":
-        return _matching(raw, _DAY).substr(0, 10).try_cast("date") if is_text else raw.cast("date")
+        return _day(raw)
     if kind == "flag":
         known = [(ibis.literal(word), ibis.literal(word in _YES)) for word in (*_YES, *_NO)]
-        return _text(raw).lower().cases(*known) if is_text else raw.cast("boolean")
-    if is_text:
-        return _matching(raw, _WHOLE if kind == "integer" else _NUMBER).try_cast(_TYPES[kind])
-    return raw.cast(_TYPES[kind])
+        return raw if raw.type().is_boolean() else _text(raw).lower().cases(*known)
+    return _whole(raw) if kind == "integer" else _number(raw)
+
+
+def _day(raw: ir.Value) -> ir.DateValue:
+    """A calendar day as it is written. An instant is none: which day it is on is a matter of a zone."""
+    kind = raw.type()
+    if kind.is_string():
+        return _matching(raw, _DAY).substr(0, 10).try_cast("date")
+    local = kind.is_date() or (kind.is_timestamp() and kind.timezone is None)
+    return raw.cast("date") if local else ibis.null("date")
+
+
+def _whole(raw: ir.Value) -> ir.IntegerValue:
+    kind = raw.type()
+    if kind.is_string():
+        return _matching(raw, _WHOLE).try_cast("int64")
+    if kind.is_decimal():
+        return (raw == raw.floor()).ifelse(raw, ibis.null(kind)).try_cast("int64")
+    return raw.cast("int64") if kind.is_integer() else ibis.null("int64")
+
+
+def _number(raw: ir.Value) -> ir.DecimalValue:
+    """An exact number. A float is none, because it has lost what was written."""
+    kind = raw.type()
+    if kind.is_string():
+        return _matching(raw, _NUMBER).try_cast(_TYPES["number"])
+    exact = kind.is_integer() or (kind.is_decimal() and (kind.scale or 0) <= 10)
+    return raw.try_cast(_TYPES["number"]) if exact else ibis.null(_TYPES["number"])
 
 
 def _text(raw: ir.Value) -> ir.StringValue:

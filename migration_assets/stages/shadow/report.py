@@ -10,17 +10,20 @@ from migration_assets.stages.shadow.back_test import Found
 
 
 def verdict_table(found: Found) -> pa.Table:
-    """Table `back_test`, one row for each issued invoice that was made again; key: contract_id, period_from."""
+    """Table `back_test`, one row for each issued invoice that was made again; key: invoice_id."""
+    verdicts, issued = found.verdicts, [v.issued for v in found.verdicts]
     return pa.table(
         {
-            "contract_id": pa.array([v.subscription_id for v in found.verdicts], pa.string()),
-            "period_from": pa.array([v.issued.covers.starts_at for v in found.verdicts], pa.timestamp("us", "UTC")),
-            "currency": pa.array([v.issued.currency for v in found.verdicts], pa.string()),
-            "issued_minor": pa.array([v.issued.total_minor for v in found.verdicts], pa.int64()),
-            "difference_minor": pa.array([v.difference_minor for v in found.verdicts], pa.int64()),
-            "reproduced": pa.array([v.reproduced for v in found.verdicts], pa.bool_()),
-            "reasons": pa.array([" ".join(v.reasons) for v in found.verdicts], pa.string()),
-            "lines": pa.array([" ".join(v.lines) for v in found.verdicts], pa.string()),
+            "invoice_id": pa.array([i.invoice_id for i in issued], pa.string()),
+            "contract_id": pa.array([i.subscription_id for i in issued], pa.string()),
+            "period_from": pa.array([i.first_day for i in issued], pa.date32()),
+            "currency": pa.array([i.currency for i in issued], pa.string()),
+            "issued_minor": pa.array([i.issued_minor for i in issued], pa.int64()),
+            "difference_minor": pa.array([v.difference_minor for v in verdicts], pa.int64()),
+            "at_stake_minor": pa.array([abs(v.difference_minor) for v in verdicts], pa.int64()),
+            "reproduced": pa.array([v.reproduced for v in verdicts], pa.bool_()),
+            "reasons": pa.array([" ".join(v.reasons) for v in verdicts], pa.string()),
+            "lines": pa.array([" ".join(v.lines) for v in verdicts], pa.string()),
         }
     )
 
@@ -28,11 +31,11 @@ def verdict_table(found: Found) -> pa.Table:
 def accuracy(found: Found) -> str:
     """The share of issued invoices that the rules make again exactly, in words."""
     exact = sum(v.reproduced for v in found.verdicts)
-    return f"{exact} of {len(found.verdicts)}, line by line, to the minor unit"
+    return f"{exact:,} of {len(found.verdicts):,}, line by line, to the minor unit"
 
 
-def named_rules(found: Found) -> list[tuple[str, str, str, int, int]]:
-    """What differs: reasons, kinds of lines, currency, invoices, difference in minor units; most invoices first."""
+def what_differs(found: Found) -> list[tuple[str, str, str, int, int]]:
+    """Reasons, kinds of lines, currency, invoices, difference in minor units; most invoices first."""
     counts: Counter[tuple[str, str, str]] = Counter()
     money: defaultdict[tuple[str, str, str], int] = defaultdict(int)
     for verdict in found.verdicts:

@@ -1,17 +1,20 @@
 """Records of the old system as contracts that `domain.legacy` bills: the readable way, one contract at a time.
 
-For certificates, explanations and proofs on what a person can look at; whole cohorts go the set-based way.
+For proofs on what a person can look at. A contract of which some part cannot be read, or is nothing its rules know, is
+named with the reason and never guessed at; it stops no other contract.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from migration_assets.domain.legacy.terms import Contract, Discount, Item, Price, TaxRate, Usage
-from migration_assets.domain.money import scaled
+from migration_assets.domain.calendar import is_zone
+from migration_assets.domain.legacy.terms import Contract, Discount, Item, ItemKind, Price, TaxRate, Usage
+from migration_assets.domain.money import MoneyError, scaled
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -20,47 +23,86 @@ if TYPE_CHECKING:
     from migration_assets.plan.billing_models import RecordName
 
 Row = Mapping[str, Any]
+Exponents = Callable[[str], int]
+# Prices of other models need tiers or a package size, which billing.yaml cannot name yet.
+_MODELS = ("flat", "per_seat")
 
 
-def contracts_of(
-    engine: DuckDBEngine, records: Mapping[RecordName, ir.Table], exponents: Callable[[str], int]
-) -> Iterator[Contract]:
-    """Every contract that can be read, by id, with what was counted of its usage so far.
+@dataclass(frozen=True)
+class Told:
+    """Contracts by id, and of those that cannot be billed again what is wrong with them. `zones`: where their days are
+    told, for all of which that is known."""
 
-    Rows that cannot be read leave their contract out: whoever asks for it learns that it cannot be billed again.
-    """
-    found = {name: _rows(engine, table) for name, table in records.items()}
-    items, discounts = _by(found.get("items", []), "contract_id"), _by(found.get("discounts", []), "contract_id")
-    usage = _counted(found.get("invoices", []), found.get("lines", []))
-    rates = tuple(TaxRate(r["country"], r["first_day"], Fraction(r["percent"])) for r in found.get("tax_rates", []))
-    for row in sorted(found["contracts"], key=lambda r: r["contract_id"] or ""):
-        own = row["contract_id"]
-        parts = [row, *items[own], *discounts[own]]
-        if not any(part["unreadable"] for part in parts):
-            yield _contract(row, items[own], discounts[own], usage[own], rates, exponents)
+    contracts: Mapping[str, Contract]
+    unreadable: Mapping[str, str]
+    zones: Mapping[str, str]
 
 
-def _rows(engine: DuckDBEngine, table: ir.Table) -> list[Row]:
-    return list(engine.arrow(table).to_pylist())
+def contracts_of(engine: DuckDBEngine, records: Mapping[RecordName, ir.Table], exponents: Exponents) -> Told:
+    """Every contract, with what the old system has counted of its usage so far."""
+    items, discounts = (_by_contract(engine, records.get(r)) for r in ("items", "discounts"))
+    usage, rates = _counted(engine, records), _rates(engine, records.get("tax_rates"))
+    contracts: dict[str, Contract] = {}
+    unreadable: dict[str, str] = {}
+    zones: dict[str, str] = {}
+    for row in _rows(engine, records["contracts"]):
+        own = row["contract_id"] or ""
+        if is_zone(row["zone"] or ""):
+            zones[own] = row["zone"]
+        if wrong := ", ".join(dict.fromkeys(_wrong(row, items[own], discounts[own], exponents))):
+            unreadable[own] = wrong
+        else:
+            contracts[own] = _contract(row, items[own], discounts[own], usage[own], rates, exponents)
+    return Told(contracts, unreadable, zones)
 
 
-def _by(rows: Iterable[Row], key: str) -> defaultdict[str, list[Row]]:
+def _rows(engine: DuckDBEngine, table: ir.Table | None) -> list[Row]:
+    return [] if table is None else list(engine.arrow(table.order_by("row")).to_pylist())
+
+
+def _by_contract(engine: DuckDBEngine, table: ir.Table | None) -> defaultdict[str, list[Row]]:
     grouped: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        grouped[row[key]].append(row)
+    for row in _rows(engine, table):
+        grouped[row["contract_id"] or ""].append(row)
     return grouped
 
 
-def _counted(invoices: Iterable[Row], lines: Iterable[Row]) -> defaultdict[str, list[Usage]]:
+def _rates(engine: DuckDBEngine, table: ir.Table | None) -> tuple[TaxRate, ...]:
+    """Rates that can be read. Where one is missing, the contracts it was for have none, and say so."""
+    readable = (r for r in _rows(engine, table) if not r["unreadable"])
+    return tuple(TaxRate(r["country"], r["first_day"], Fraction(r["percent"])) for r in readable)
+
+
+def _counted(engine: DuckDBEngine, records: Mapping[RecordName, ir.Table]) -> defaultdict[str, list[Usage]]:
     """Usage of past periods, as the old system counted it when it billed: the quantity of its own usage lines."""
-    contract_of = {i["invoice_id"]: i["contract_id"] for i in invoices}
     counted: defaultdict[str, list[Usage]] = defaultdict(list)
-    for line in lines:
-        readable = line["item_id"] and line["first_day"] and line["quantity"] is not None
-        if line["kind"] == "usage" and readable and line["invoice_id"] in contract_of:
+    if "invoices" not in records or "lines" not in records:
+        return counted
+    lines, invoices = records["lines"], records["invoices"].select("invoice_id", "contract_id")
+    used = lines.filter((lines["kind"] == "usage") & (lines["unreadable"] == "")).inner_join(invoices, "invoice_id")
+    for line in _rows(engine, used.select("row", "contract_id", "item_id", "first_day", "quantity")):
+        if line["item_id"] and line["first_day"] and line["quantity"] is not None:
             usage = Usage(line["item_id"], line["first_day"], billable=Fraction(line["quantity"]))
-            counted[contract_of[line["invoice_id"]]].append(usage)
+            counted[line["contract_id"] or ""].append(usage)
     return counted
+
+
+def _wrong(row: Row, items: Iterable[Row], discounts: Iterable[Row], exponents: Exponents) -> Iterator[str]:
+    """What keeps a contract from being billed again; names of fields, no values."""
+    for name, part in [("", row), *(("item ", i) for i in items), *(("discount ", d) for d in discounts)]:
+        yield from (f"{name}{field}" for field in part["unreadable"].split())
+        if part.get("last_day") and part.get("first_day") and part["last_day"] < part["first_day"]:
+            yield f"{name}ends before it starts"
+    if not is_zone(row["zone"] or ""):
+        yield "zone"
+    if (row["months"] or 0) < 1:
+        yield "months"
+    try:
+        exponents(row["currency"] or "")
+    except MoneyError:
+        yield "currency"
+    yield from ("item kind" for i in items if i["kind"] not in get_args(ItemKind))
+    yield from ("item model" for i in items if i["model"] not in _MODELS)
 
 
 def _contract(
@@ -69,7 +111,7 @@ def _contract(
     discounts: list[Row],
     usage: list[Usage],
     rates: tuple[TaxRate, ...],
-    exponents: Callable[[str], int],
+    exponents: Exponents,
 ) -> Contract:
     return Contract(
         contract_id=row["contract_id"],
@@ -104,7 +146,7 @@ def _item(row: Row) -> Item:
     )
 
 
-def _discount(row: Row, currency: str, exponents: Callable[[str], int]) -> Discount:
+def _discount(row: Row, currency: str, exponents: Exponents) -> Discount:
     percent = None if row["percent"] is None else Fraction(row["percent"])
     amount = 0 if row["amount"] is None else scaled(row["amount"], exponents(currency))
     return Discount(row["first_day"], row["cycles"], percent, amount)
