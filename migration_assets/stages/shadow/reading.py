@@ -46,11 +46,11 @@ def _read(record: RecordName, read: Read, rows: ir.Table) -> ir.Table:
     chosen = rows.filter(holds(rows, read.where)) if read.where else rows
     values: dict[str, ir.Value] = {}
     lost: list[ir.Value] = []
-    for field, (kind, needed) in READS[record].items():
+    for field, known in READS[record].items():
         told = read.fields.get(field)
-        values[field] = ibis.null(_TYPES[kind]) if told is None else _value(chosen, told, kind)
+        values[field] = ibis.null(_TYPES[known.type]) if told is None else _value(chosen, told, known.type)
         if told is not None:
-            lost.append(_if_lost(chosen, told, values[field], field, needed))
+            lost.append(_if_lost(chosen, told, values[field], field, known.needed))
     unreadable = reduce(lambda a, b: a + b, lost, ibis.literal(""))
     return chosen.select(row="_row", **values, unreadable=unreadable)
 
