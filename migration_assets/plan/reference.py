@@ -20,7 +20,16 @@ from migration_assets.engine.rules import REGISTRY, Rule
 from migration_assets.engine.rules.arguments import Arguments
 from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE, REMARKS
 from migration_assets.plan import models as m
-from migration_assets.plan.billing_models import Billing, LegacyBilling, LegacyRules, Read, ReadColumn
+from migration_assets.plan.billing_models import (
+    READ_AS,
+    READS,
+    RECORDS,
+    Billing,
+    LegacyBilling,
+    LegacyRules,
+    Read,
+    ReadColumn,
+)
 from migration_assets.plan.enrichment_models import Enrichment, EnrichmentRule
 from migration_assets.plan.identity_models import (
     Identity,
@@ -88,12 +97,24 @@ def _plan_page() -> Iterator[str]:
         yield f"## {file}\n"
         for model in models:
             yield from _model(model, skip=_PLACE if file.endswith(".csv") else frozenset())
+        if file == "billing.yaml":
+            yield from _records()
 
 
 def _conditions() -> Iterator[str]:
     yield f"## Conditions\n\n{_doc(Predicate)}\n"
     yield '`{"field": "status", "op": "in", "value": ["A", "B"]}`, and a list of such.\n'
     yield _keys(Predicate)
+
+
+def _records() -> Iterator[str]:
+    yield "### Records\n\nWhat `reads` may name, and the fields of each. How a value is read depends on its type:\n"
+    yield table(("type", "is read as"), READ_AS.items())
+    for record, says in RECORDS.items():
+        yield f"#### {record}\n\n{says}\n"
+        fields = READS[record].items()
+        rows = ((n, f.type, "yes" if f.needed else "", f.says, ", ".join(f.means)) for n, f in fields)
+        yield table(("field", "type", "needed", "is", "means one of"), rows)
 
 
 def _model(model: type[BaseModel], skip: frozenset[str] = frozenset()) -> Iterator[str]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from migration_assets.domain.back_test import Reason
 from migration_assets.domain.errors import Fault, PlanFaults
+from migration_assets.domain.legacy.terms import Rules
+from migration_assets.plan.billing_models import READS, LegacyRules
 from migration_assets.plan.check import check_plan
 from migration_assets.plan.load import load_plan
 
-ACME = Path(__file__).parents[2] / "plans" / "acme"
+REPOSITORY = Path(__file__).parents[2]
+ACME = REPOSITORY / "plans" / "acme"
+PAGE = (REPOSITORY / "docs" / "billing.md").read_text(encoding="utf-8")
 BOTH = {"value": "1", "column": "quantity"}
 Edit = Callable[[dict[str, Any]], object]
 
@@ -29,6 +36,11 @@ def faults(tmp_path: Path, edit: Edit, columns: Mapping[str, Mapping[str, str]] 
         return [f for f in check_plan(load_plan(folder), columns=columns) if f.file == "billing.yaml"]
     except PlanFaults as e:
         return list(e.faults)
+
+
+def prices(model: str) -> dict[str, Any]:
+    fields = {"plan": "plan_code", "product": "item_no", "currency": "currency", "unit_price": "unit_price"}
+    return {"table": "erp.price_list", "fields": {**fields, "months": {"value": "1"}, "model": {"value": model}}}
 
 
 def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -> None:
@@ -49,6 +61,12 @@ def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -
         (lambda t: t["legacy"]["reads"]["items"]["fields"].update(colour="x"), "legacy", "colour"),
         (lambda t: t["legacy"]["reads"]["items"]["fields"]["kind"]["codes"].update(B="basic"), "kind", "basic"),
         (lambda t: t["legacy"]["reads"]["items"]["fields"].update(quantity=BOTH), "quantity", "both"),
+        (lambda t: t["legacy"]["reads"]["items"]["fields"].update(kind="item_kind"), "kind", "base or add_on or usage"),
+        (lambda t: t["legacy"]["reads"]["items"]["fields"].update(kind={"value": "basic"}), "kind", "basic"),
+        (lambda t: t["legacy"]["reads"]["items"]["fields"]["model"]["codes"].update(TIE="tiered"), "model", "by tiers"),
+        (lambda t: t["legacy"]["reads"].update(prices=prices("package")), "model", "leave the code out"),
+        (lambda t: t["legacy"]["reads"].update(prices=prices("per_item")), "model", "flat, per_seat"),
+        (lambda t: t["legacy"]["reads"]["items"]["fields"].update(model={"value": "volume"}), "model", "by tiers"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, edit: Edit, field: str, says: str) -> None:
@@ -59,8 +77,66 @@ def test_a_mistake_is_named(tmp_path: Path, edit: Edit, field: str, says: str) -
     assert says in f"{found[0].problem} {found[0].remedy}"
 
 
+def test_a_fixed_value_that_is_one_of_the_words_needs_no_codes(tmp_path: Path) -> None:
+    assert faults(tmp_path, lambda t: t["legacy"]["reads"].update(prices=prices("flat"))) == []
+
+
 def test_a_column_the_source_does_not_have_is_named_when_the_source_is_known(tmp_path: Path) -> None:
     columns = {"erp.tax_rates": {"country": "text", "valid_from": "date", "tax_percent": "numeric"}}
     (found,) = faults(tmp_path, lambda told: None, columns)
     assert found.field == "legacy.reads.tax_rates.fields.percent"
     assert "tax_pct" in found.problem
+
+
+def test_a_condition_on_a_column_the_source_does_not_have_is_named(tmp_path: Path) -> None:
+    there = ("invoice_id", "sub_id", "currency", "period_from", "period_to", "issue_date", "subtotal", "tax", "state")
+    (found,) = faults(tmp_path, lambda told: None, {"erp.invoices": dict.fromkeys(there, "text")})
+    assert found.field == "legacy.reads.invoices.where.0.field"
+    assert "'status'" in found.problem
+
+
+def test_a_secret_column_is_not_read_though_the_source_is_not_known(tmp_path: Path) -> None:
+    def edit_secret(told: dict[str, Any]) -> None:
+        plan = tmp_path / "acme" / "plan.yaml"
+        text = plan.read_text(encoding="utf-8")
+        secret = text.replace("      invoices:\n", "      invoices:\n        secret: [sub_id, tax]\n")
+        assert secret != text
+        plan.write_text(secret, encoding="utf-8")
+
+    found = faults(tmp_path, edit_secret)
+    assert {f.field for f in found} == {
+        "legacy.reads.invoices.where.1.field",
+        "legacy.reads.invoices.fields.contract_id",
+        "legacy.reads.invoices.fields.tax",
+    }
+    assert all("is secret" in f.problem for f in found)
+
+
+def test_what_the_page_tells_people_to_write_is_what_acme_has() -> None:
+    (written,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    has = yaml.safe_load((ACME / "billing.yaml").read_text(encoding="utf-8"))
+    assert _within(yaml.safe_load(written), has)
+
+
+def _within(part: object, whole: object) -> bool:
+    """Whether a part says nothing that the whole does not say."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(key in whole and _within(value, whole[key]) for key, value in part.items())
+    return part == whole
+
+
+def test_the_page_explains_every_reason_and_names_the_rules_that_are_tried() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == list(get_args(Reason))
+    (tried,) = re.findall(r"it tries (.+?), one at a time", PAGE, re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", tried)) == {f.name for f in dataclasses.fields(Rules)} - {"uplift_decimals"}
+
+
+def test_the_page_names_only_fields_that_can_be_read() -> None:
+    known = {field for fields in READS.values() for field in fields} | READS.keys() | LegacyRules.model_fields.keys()
+    known |= {word for fields in READS.values() for told in fields.values() for word in told.means}
+    named = {n for row in PAGE.splitlines() if row.startswith("| `") for n in re.findall(r"`(\w+)`", row)}
+    assert named - known - set(get_args(Reason)) == {"exclusive"}
+
+
+def test_the_readme_leads_to_the_page() -> None:
+    assert "(docs/billing.md)" in (REPOSITORY / "README.md").read_text(encoding="utf-8")

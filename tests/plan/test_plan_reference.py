@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from migration_assets.engine.rules import REGISTRY
 from migration_assets.engine.rules.arguments import Money
 from migration_assets.engine.rules.errors import OF_RULE
+from migration_assets.plan.billing_models import READS, LegacyRules
 from migration_assets.plan.models import Target
 from migration_assets.plan.reference import reference_pages
 from migration_assets.plan.wording import problems
@@ -26,6 +27,17 @@ def section(page: str, name: str) -> str:
         ("plan", "SourceTable", "| key | list of text | required |"),
         ("plan", "Feature", "| units | map of text to text |  |"),
         ("plan", "Feed", "| where | list of condition |  |"),
+        (
+            "plan",
+            "Records",
+            "| flag | y, yes, t, true or 1; n, no, f, false or 0; capitals or not; none counts as no |",
+        ),
+        (
+            "plan",
+            "contracts",
+            "| months | integer | yes | length of a billing period: 1 for a month, 12 for a year |  |",
+        ),
+        ("plan", "items", "| first_day | day |  | its first day; none where it comes with the contract |  |"),
         ("rules", "money", "| unit | one of major, minor | required |"),
         ("rules", "default", "| if | list of condition |  |"),
         ("checks", "iso_listed", "| iso | one of country, currency | required |"),
@@ -33,6 +45,22 @@ def section(page: str, name: str) -> str:
 )
 def test_a_key_is_listed_with_what_it_is_and_its_default(page: str, name: str, line: str) -> None:
     assert line in section(page, name).splitlines()
+
+
+def test_every_record_of_billing_is_there_with_every_field_and_every_word_it_may_mean() -> None:
+    for record, fields in READS.items():
+        lines = section("plan", record).split("\n#### ")[0].splitlines()
+        for field, told in fields.items():
+            (line,) = [text for text in lines if text.startswith(f"| {field} | {told.type} |")]
+            assert line.endswith(f"| {', '.join(told.means)} |")
+
+
+@pytest.mark.parametrize("rule", sorted(LegacyRules.model_fields))
+def test_each_choice_of_the_old_system_is_explained(rule: str) -> None:
+    told = section("plan", "LegacyRules").split(f"- `{rule}`: ", 1)[1].split("\n- ")[0]
+    annotation = LegacyRules.model_fields[rule].annotation
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    assert [c for c in choices if f"`{c}`: " not in told] == []
 
 
 def test_a_rule_says_columns_what_it_gives_and_its_errors() -> None:

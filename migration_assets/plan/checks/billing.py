@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import get_args
 
 from migration_assets.domain.errors import Fault
-from migration_assets.domain.legacy import terms
-from migration_assets.plan.billing_models import READS, Read, ReadColumn, RecordName
+from migration_assets.domain.legacy.terms import PriceModel
+from migration_assets.plan.billing_models import READ_MODELS, READS, Read, ReadColumn, RecordName
 from migration_assets.plan.checks.view import PlanView
 from migration_assets.plan.wording import listing, nearest, shown
 
 BILLING = "billing.yaml"
-# What a coded field may come to mean.
-_MEANINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("contracts", "status"): ("trial", "active", "past_due", "paused", "over"),
-    ("items", "kind"): get_args(terms.ItemKind),
-    ("items", "model"): get_args(terms.PriceModel),
-    ("prices", "model"): get_args(terms.PriceModel),
-    ("changes", "kind"): get_args(terms.ChangeKind),
-    ("grants", "overage"): get_args(terms.Overage),
-    ("lines", "kind"): ("recurring", "proration", "usage", "discount", "credit", "one_off"),
-}
+# Words of the old rules that no field can be read as: nothing says what a tier or a package costs.
+_UNREAD = frozenset(get_args(PriceModel)) - frozenset(READ_MODELS)
 
 
 def billing_faults(view: PlanView) -> Iterator[Fault]:
@@ -41,28 +33,34 @@ def billing_faults(view: PlanView) -> Iterator[Fault]:
 
 
 def _column_faults(view: PlanView, record: RecordName, read: Read) -> Iterator[Fault]:
-    known = (view.columns or {}).get(read.table)
-    if known is None:
-        return
+    path = ("legacy", "reads", record)
     for field, told in read.fields.items():
-        if told.column is not None and told.column not in known:
-            problem = f"{read.table} has no column {shown(told.column)}"
-            place = ("legacy", "reads", record, "fields", field)
-            yield view.fault(BILLING, place, problem, nearest(told.column, known, "name a column it has"))
+        if told.column is not None and (wrong := view.column_problem(read.table, told.column)):
+            yield view.fault(BILLING, (*path, "fields", field), *wrong)
     for i, condition in enumerate(read.where):
-        if condition.field not in known:
-            problem = f"{read.table} has no column {shown(condition.field)}"
-            where = ("legacy", "reads", record, "where", i, "field")
-            yield view.fault(BILLING, where, problem, nearest(condition.field, known, "name a column it has"))
+        here = view.fault(BILLING, (*path, "where", i, "field"), "", "")
+        yield from view.predicate_faults(read.table, [condition], here)
 
 
 def _code_faults(view: PlanView, record: RecordName, field: str, told: ReadColumn) -> Iterator[Fault]:
     place = ("legacy", "reads", record, "fields", field)
-    meanings = _MEANINGS.get((record, field), ())
-    said = [told.value] if told.value is not None and told.codes is None else list((told.codes or {}).values())
-    for meaning in said if meanings else []:
-        if meaning not in meanings:
-            problem = f"{shown(meaning)} is no {field} the old system's rules know"
-            yield view.fault(BILLING, place, problem, nearest(meaning, meanings, f"use {listing(meanings)}"))
-    if told.exclusive and READS[record][field][0] != "day":
+    known = READS[record][field]
+    if told.exclusive and known.type != "day":
         yield view.fault(BILLING, (*place, "exclusive"), f"{field} is no day", "leave `exclusive` out")
+    if not known.means:
+        return
+    if told.codes is None and told.column is not None:
+        problem = f"{field} means one of a few words, and nothing says which raw value means which"
+        yield view.fault(BILLING, place, problem, f"add `codes`, raw value: {' or '.join(known.means)}")
+    for meaning in [told.value] if told.codes is None else told.codes.values():
+        if meaning is not None and meaning not in known.means:
+            yield view.fault(BILLING, place, *_unknown(field, meaning, known.means))
+
+
+def _unknown(field: str, meaning: str, known: tuple[str, ...]) -> tuple[str, str]:
+    """Problem and remedy of a word that a field cannot mean."""
+    if field == "model" and meaning in _UNREAD:
+        remedy = "leave the code out: contracts with such a price are not billed again"
+        return f"prices by tiers or packages cannot be read yet, so none is {shown(meaning)}", remedy
+    problem = f"{shown(meaning)} is no {field} the old system's rules know"
+    return problem, nearest(meaning, known, f"use {listing(known)}")

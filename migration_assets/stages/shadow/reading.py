@@ -49,13 +49,13 @@ def _read(record: RecordName, read: Read, rows: ir.Table) -> ir.Table:
     chosen = rows.filter(holds(rows, read.where)) if read.where else rows
     values: dict[str, ir.Value] = {}
     lost: list[ir.Value] = []
-    for field, (kind, needed) in READS[record].items():
+    for field, known in READS[record].items():
         told = read.fields.get(field)
-        value = ibis.null(_TYPES[kind]) if told is None else _value(chosen, told, kind)
+        value = ibis.null(_TYPES[known.type]) if told is None else _value(chosen, told, known.type)
         if told is not None:
-            lost.append(_if_lost(chosen, told, value, field, needed))
+            lost.append(_if_lost(chosen, told, value, field, known.needed))
         # How many systems write that there is no end.
-        open_end = kind == "day" and not needed
+        open_end = known.type == "day" and not known.needed
         values[field] = (value.year() == 9999).ifelse(ibis.null("date"), value) if open_end else value
     unreadable = reduce(lambda a, b: a + b, lost, ibis.literal(""))
     return chosen.select(row="_row", **values, unreadable=unreadable)
