@@ -48,15 +48,22 @@ class KinMemory:
         with self._control.begun() as connection:
             return tuple(sorted(Kin(*row) for row in connection.execute(query)))
 
-    def keep(self, found: Collection[Kin], *, gone: Collection[str], snapshot: str, now: datetime) -> None:
-        """Remember what a run found in place of what was known, but for rows that are `gone` from the source: of those
-        nothing new can be found, and what is known stays."""
+    def keep(self, found: Collection[Kin], *, kept: Collection[Kin], snapshot: str, now: datetime) -> None:
+        """Remember what a run found in place of what was known, but for what is `kept`."""
         c = CUSTOMER_KIN.c
-        rows = [{"plan": self._plan, **vars(k), "snapshot": snapshot, "noted_at": now} for k in sorted(found)]
+        rows = [
+            {"plan": self._plan, **vars(k), "snapshot": snapshot, "noted_at": now} for k in sorted({*found} - {*kept})
+        ]
+        held = sa.select(*(sa.func.unnest(sa.cast(part, sa.ARRAY(sa.Text))) for part in _columns(sorted(kept))))
         with self._control.begun(_LOCK) as connection:
-            kept = sa.func.unnest(sa.cast(sorted(gone), sa.ARRAY(sa.Text)))
             connection.execute(
-                sa.delete(CUSTOMER_KIN).where(c.plan == self._plan, c.customer_id.not_in(sa.select(kept)))
+                sa.delete(CUSTOMER_KIN).where(
+                    c.plan == self._plan, sa.tuple_(c.customer_id, c.kin_id, c.kind).not_in(held)
+                )
             )
             if rows:
                 connection.execute(sa.insert(CUSTOMER_KIN), rows)
+
+
+def _columns(kin: Collection[Kin]) -> tuple[list[str], list[str], list[str]]:
+    return [k.customer_id for k in kin], [k.kin_id for k in kin], [k.kind for k in kin]

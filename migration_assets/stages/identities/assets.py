@@ -133,7 +133,7 @@ def _identify(call: StageCall) -> StageOutput:
             stakes = by_pair(call.engine.arrow(call.engine.read(tables["stakes"])))
             now = datetime.now(UTC)
             queue.put(ranked(feeds, waiting, stakes), call.snapshot, now)
-            memory.keep(found.kin, gone=found.gone, snapshot=call.snapshot, now=now)
+            memory.keep(found.kin, kept=found.kept, snapshot=call.snapshot, now=now)
         return {"review queue": f"{len(queue.cases())} open: `cutover review list`"}
 
     # Nobody may be in doubt, nobody merged, and nothing at stake.

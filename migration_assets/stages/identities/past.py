@@ -3,12 +3,12 @@ erased row decides.
 
 A person's answer names two rows, and an erasure is marked on one. Both are about a customer: what links tied to a row
 that was named answers for it when it has left, and what the target holds for one customer with an erased row is not
-somebody else because the source has forgotten that (I22).
+somebody else because the source has forgotten that (I22). Whom kin lead to when several have left: `kinship`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -17,17 +17,13 @@ import numpy as np
 import pyarrow as pa
 
 from migration_assets.control import Kin, Kind
+from migration_assets.stages.identities.kinship import GROUPED, LINKED, Answers, Kinship, numbers_of
 
 if TYPE_CHECKING:
     from migration_assets.stages.identities.components import Ints
     from migration_assets.stages.identities.standing import Standing
 
 Pair = tuple[int, int]
-Answers = Mapping[tuple[str, str], bool]
-# Kinds of kin that surely were one customer with the row.
-_ONE = ("link", "erased")
-# Kinds of kin that tell whose fate a row that was erased decides.
-_OF_ERASED = ("erased", "asked", "held")
 Sharing = Callable[[Iterable[str]], Mapping[str, str]]
 
 
@@ -43,32 +39,21 @@ class Past:
 NOTHING = Past()
 
 
-def answered(rows: Standing, answers: Answers, kin: Collection[Kin]) -> dict[Pair, bool]:
+def answered(answers: Answers, kinship: Kinship) -> dict[Pair, bool]:
     """Answers by standing. An answer about rows of which nobody is left waits for them to come back, and one that names
     the very rows goes before what is said for others.
 
     For a row that left the source speaks what surely was one customer with it; that it is not somebody else holds for
     all that was.
     """
-    number = _numbers(rows, [*(k for pair in answers for k in pair), *(k.kin_id for k in kin)])
-    linked, grouped = (_standing_for(number, kin, kinds) for kinds in (_ONE, (*_ONE, "group")))
     said: dict[Pair, bool] = {}
     named: dict[Pair, bool] = {}
     for pair, same in answers.items():
-        others = linked if same else grouped
-        ends = [[number[key]] if key in number else others.get(key, []) for key in pair]
-        into = named if all(key in number for key in pair) else said
+        ends = [kinship.ends(key, LINKED if same else GROUPED) for key in pair]
+        into = named if all(key in kinship.number for key in pair) else said
         for at in ((min(x, y), max(x, y)) for x in ends[0] for y in ends[1] if x != y):
             into[at] = same and into.get(at, True)
     return said | named
-
-
-def _standing_for(number: Mapping[str, int], kin: Collection[Kin], kinds: Collection[str]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for k in kin:
-        if k.kind in kinds and k.kin_id in number:
-            found.setdefault(k.customer_id, []).append(number[k.kin_id])
-    return found
 
 
 def by_group(rows: Standing, told: Mapping[Pair, bool]) -> dict[Pair, bool]:
@@ -80,56 +65,78 @@ def by_group(rows: Standing, told: Mapping[Pair, bool]) -> dict[Pair, bool]:
     return found
 
 
+# --- who stands for the erased that are gone -----------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
-class Bereft:
-    """Rows that stood together with one that was erased and left the source since; by standing. `certain`: one customer
-    with it; `erased`: these, and those that the target holds for one with it, until a person says otherwise; `held`:
-    only like it. `asked`: the erased key and who speaks for the row, where no person has answered."""
+class StandIns:
+    """Rows of the source that stand for one that was erased and has left it; by standing. `certain`: surely one
+    customer with it; `erased`: these, and those that may be until a person says otherwise; `held`: only like it.
+    `asked`: the erased key and who speaks for the row, where no person has answered; `kin`: who stands for whom, and
+    how surely."""
 
     certain: frozenset[int] = frozenset()
     erased: frozenset[int] = frozenset()
     held: frozenset[int] = frozenset()
     asked: tuple[tuple[str, int], ...] = ()
+    kin: tuple[Kin, ...] = ()
+
+    @property
+    def all(self) -> frozenset[int]:
+        return self.erased | self.held
 
 
-def bereft(rows: Standing, answers: Answers, kin: Collection[Kin]) -> Bereft:
+def stand_ins(rows: Standing, answers: Answers, kinship: Kinship) -> StandIns:
     """Who stands for the erased that are gone. A person's `apart` frees all that links tie to the row it names."""
-    about = [k for k in kin if k.kind in _OF_ERASED]
-    number = _numbers(rows, [key for k in about for key in (k.customer_id, k.kin_id)])
-    said = _said_of_gone(rows, answers)
-    found: dict[str, set[int]] = {"erased": set(), "asked": set(), "held": set()}
-    asked: set[tuple[str, int]] = set()
-    for k in (k for k in about if k.customer_id not in number and k.kin_id in number):
-        speaker = int(rows.group[number[k.kin_id]])
-        same = said.get((k.customer_id, speaker), True if k.kind == "erased" else None)
-        if same is None:
-            asked.add((k.customer_id, speaker))
-        if same is not False:
-            found["erased" if same else k.kind].add(number[k.kin_id])
+    said = _said_of_erased(rows, answers, kinship)
+    found: dict[Kind, set[int]] = {"erased": set(), "asked": set(), "held": set()}
+    asked: dict[tuple[str, int], str] = {}
+    sure: set[tuple[str, int]] = set()
+    kin: set[Kin] = set()
+    for k in _shared(kinship):
+        number = kinship.number[k.kin_id]
+        of_whom = kinship.one(k.customer_id), int(rows.group[number])
+        same = said.get(of_whom, True if k.kind == "erased" else None)
+        if same is False:
+            continue
+        kin.add(k)
+        found["erased" if same else k.kind].add(number)
+        if same:
+            sure.add(of_whom)
+        else:
+            asked.setdefault(of_whom, k.customer_id)
     erased = found["erased"] | found["asked"]
-    held = found["held"] - erased
-    return Bereft(frozenset(found["erased"]), frozenset(erased), frozenset(held), tuple(sorted(asked)))
+    open_cases = sorted((asked[of_whom], of_whom[1]) for of_whom in asked.keys() - sure)
+    held = frozenset(found["held"] - erased)
+    return StandIns(frozenset(found["erased"]), frozenset(erased), held, tuple(open_cases), tuple(sorted(kin)))
 
 
-def _said_of_gone(rows: Standing, answers: Answers) -> dict[tuple[str, int], bool]:
-    """What persons said of keys that the source may not have and of who speaks for the other row of the pair."""
-    known = _numbers(rows, [key for pair in answers for key in pair])
-    return {
-        (gone, int(rows.group[known[other]])): same
-        for pair, same in answers.items()
-        for gone, other in (pair, pair[::-1])
-        if other in known
-    }
+def _shared(kinship: Kinship) -> Iterator[Kin]:
+    for gone in kinship.gone_erased():
+        for key, kind in kinship.sharers(gone).items():
+            yield Kin(gone, key, kind)
 
 
-def gone(rows: Standing, kin: Collection[Kin]) -> frozenset[str]:
-    """Rows that something is remembered of and that the source has no more."""
-    keys = {k.customer_id for k in kin}
-    return frozenset(keys - _numbers(rows, keys).keys())
+def _said_of_erased(rows: Standing, answers: Answers, kinship: Kinship) -> dict[tuple[str, int], bool]:
+    """What persons said of an erased customer (Kinship.one) and of who speaks for the other row of the pair, or for
+    what links had tied to it. Where they said both, the values stay away."""
+    found: dict[tuple[str, int], bool] = {}
+    for pair, same in answers.items():
+        for a, other in (pair, pair[::-1]):
+            for end in kinship.ends(other, LINKED):
+                at = kinship.one(a), int(rows.group[end])
+                found[at] = same or found.get(at, False)
+    return found
 
 
-def sharing_a_fate(rows: Standing, erased: Ints, told: Mapping[Pair, bool], sharing: Sharing) -> tuple[Pair, ...]:
-    """Pairs of speakers that are one customer of the target, as far as they lead on from one that is erased.
+# --- whose fate the erased decide ----------------------------------------------------------------------------------
+
+
+def sharing_a_fate(
+    rows: Standing, erased: Ints, told: Mapping[Pair, bool], sharing: Sharing, remembered: Collection[Pair] = ()
+) -> tuple[Pair, ...]:
+    """Pairs of speakers that are one customer of the target, or were (`remembered`: once_one), as far as they lead on
+    from one that is erased.
 
     Over what links tie, what persons have tied, and what has one id in the target; whoever a person has parted is among
     them too, and left to `decide`.
@@ -140,27 +147,34 @@ def sharing_a_fate(rows: Standing, erased: Ints, told: Mapping[Pair, bool], shar
     found: set[Pair] = set()
     while fresh:
         reached |= fresh
-        new = _of_one_id(rows, fresh, sharing)
+        new = _of_one_id(rows, fresh, sharing) | {pair for pair in remembered if fresh & set(pair)}
         found |= new
         fresh = {end for pair in (*new, *ties) if reached & set(pair) for end in pair} - reached
     return tuple(sorted(found))
 
 
+def once_one(rows: Standing, kinship: Kinship, marked: Collection[int], standing_in: Collection[int]) -> set[Pair]:
+    """Pairs of speakers of which one is erased (`marked`), or stands for one that was, and the other was one customer
+    with it before it had left the source and come back, or stands for one that was."""
+    found: set[Pair] = set()
+    for key in kinship.of.keys() & kinship.number.keys():
+        number = kinship.number[key]
+        first: tuple[Kind, ...] = (
+            ("erased", "asked") if number in marked else ("link", "group") if number in standing_in else ()
+        )
+        others = [kinship.number[other] for other, kind in kinship.sharers(key, first).items() if kind != "held"]
+        pairs = (sorted((int(rows.group[number]), int(rows.group[other]))) for other in others)
+        found |= {(low, high) for low, high in pairs if low != high}
+    return found
+
+
 def _of_one_id(rows: Standing, speakers: Collection[int], sharing: Sharing) -> set[Pair]:
     members = np.flatnonzero(np.isin(rows.group, np.array(sorted(speakers), dtype=np.int64)))
     given = sharing(rows.keys.take(pa.array(members)).to_pylist())
-    number = _numbers(rows, list(given))
     of_id: dict[str, set[int]] = {}
-    for key, standing in number.items():
+    for key, standing in numbers_of(rows, given).items():
         of_id.setdefault(given[key], set()).add(int(rows.group[standing]))
     return {pair for group in of_id.values() for pair in combinations(sorted(group), 2)}
-
-
-def _numbers(rows: Standing, keys: Collection[str]) -> dict[str, int]:
-    """Standing of those of the keys that the source has."""
-    each = list(dict.fromkeys(keys))
-    found = rows.numbers(pa.array(each, pa.string())).to_pylist()
-    return {key: n for key, n in zip(each, found, strict=True) if n is not None}
 
 
 # --- what the next runs have to know -------------------------------------------------------------------------------
@@ -174,12 +188,12 @@ def kin_of(
     named: Collection[int],
     erased: Collection[int],
     held: Collection[Pair],
-) -> tuple[Kin, ...]:
+) -> frozenset[Kin]:
     """Who stands for whom when the source has lost a row, by standing.
 
     `founder` and `sure`: the founder of each row, and the one it has without what a person is asked about. `named`:
-    rows that a person has answered about; `erased`: rows that surely were; `held`: one that was, and one that is not
-    loaded because it looks like it.
+    rows that a person has answered about, and who stands for one that is gone; `erased`: rows that surely were; `held`:
+    one that was, and one that is not loaded because it looks like it.
     """
     mine = _members(founder, {*named, *erased, *(m for _, m in held)})
     found: set[tuple[int, int, Kind]] = set()
@@ -189,7 +203,30 @@ def kin_of(
         found |= {(a, b, "erased" if sure[a] == sure[b] else "asked") for b in mine[founder[a]]}
     for a, m in held:
         found |= {(a, b, "held") for b in mine[founder[m]]}
-    return tuple(sorted(Kin(rows.keys[a].as_py(), rows.keys[b].as_py(), kind) for a, b, kind in found if a != b))
+    return frozenset(Kin(rows.keys[a].as_py(), rows.keys[b].as_py(), kind) for a, b, kind in found if a != b)
+
+
+def kin_of_named(rows: Standing, answers: Answers, kinship: Kinship) -> frozenset[Kin]:
+    """Who speaks in this run for rows that persons have named and that are gone."""
+    found: set[Kin] = set()
+    for key in {key for pair in answers for key in pair} - kinship.number.keys():
+        linked = set(kinship.ends(key, LINKED))
+        found |= {Kin(key, rows.keys[n].as_py(), "link") for n in linked}
+        found |= {Kin(key, rows.keys[n].as_py(), "group") for n in set(kinship.ends(key, GROUPED)) - linked}
+    return frozenset(found)
+
+
+def kept(
+    kin: Collection[Kin], number: Mapping[str, int], *, named: Collection[int], erased: Collection[int]
+) -> frozenset[Kin]:
+    """What was known and this run cannot find anew, because one of the two is gone: all kin of a row that is, and of
+    one that is `named` or `erased` (kin_of) those that are."""
+    mine: Mapping[Kind, Collection[int]] = {"link": named, "group": named, "erased": erased, "asked": erased}
+    return frozenset(
+        k
+        for k in kin
+        if k.customer_id not in number or (k.kin_id not in number and number[k.customer_id] in mine.get(k.kind, ()))
+    )
 
 
 def _members(founder: Ints, standings: Collection[int]) -> dict[int, list[int]]:

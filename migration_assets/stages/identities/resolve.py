@@ -10,7 +10,7 @@ All rows pass through here, and few of them are in question: Python sees only th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -24,16 +24,20 @@ from migration_assets.control import Kin
 from migration_assets.stages.identities.components import Ints, connected
 from migration_assets.stages.identities.decide import ANSWER, IN_TARGET, LIKENESS, Decision, Facts, Likely, decided
 from migration_assets.stages.identities.facts import known_of
+from migration_assets.stages.identities.in_question import InQuestion
+from migration_assets.stages.identities.kinship import Answers, Kinship
 from migration_assets.stages.identities.past import (
     NOTHING,
-    Bereft,
     Past,
+    StandIns,
     answered,
-    bereft,
     by_group,
-    gone,
+    kept,
     kin_of,
+    kin_of_named,
+    once_one,
     sharing_a_fate,
+    stand_ins,
 )
 from migration_assets.stages.identities.standing import (
     PAIRS,
@@ -82,7 +86,7 @@ class Resolved:
     (names of the keys and links, `likeness` or `decision`, that tied the row to another, sorted, separated by spaces;
     empty for a row that stands alone), members, fate (of the identity: `erased`, `held` or empty). `doubts` (DOUBTS):
     pairs that wait for a person. `ties` (TIES): what tied the rows of an identity together. `kin`: what is to be
-    remembered, for when the first of two rows has left the source; `gone`: rows that have, and of which something is.
+    remembered, for when the first of two rows has left the source; `kept`: what was remembered before and holds on.
 
     The founder is the member whose system comes first in the plan's priority, then the lowest canonical key. Evidence
     and doubts name the founder of what links tie together, which speaks for all of it.
@@ -92,7 +96,7 @@ class Resolved:
     doubts: ir.Table
     ties: ir.Table
     kin: tuple[Kin, ...]
-    gone: frozenset[str]
+    kept: tuple[Kin, ...]
 
 
 def resolve_identities(
@@ -114,32 +118,43 @@ def resolve_identities(
     """
     rows = standing_of(engine, identity, customers, raw)
     answers = answers or {}
-    told = answered(rows, answers, past.kin)
-    apart = _apart(engine, rows, identity, answers, told, past)
-    likely = _by_keys(engine, rows, identity.keys, apart, told)
+    before = _read(rows, answers, reopened, past.kin)
+    apart = _apart(engine, rows, identity, before, past)
+    likely = _by_keys(engine, rows, identity.keys, apart, before.told)
     likely += _by_likeness(rows, alike(rows)) if alike is not None else []
-    asked = _in_question(rows, likely, told, apart)
-    back = by_group(rows, answered(rows, dict.fromkeys(reopened, True), past.kin))
-    facts = replace(
-        _facts(engine, asked, ask) if likely or len(apart.left.held) else Facts(),
-        apart=asked.numbers_of(apart.standings),
-        erased=asked.numbers_of(apart.erased),
-        held=asked.numbers_of(_ints(apart.left.held)),
-        in_target=frozenset((asked.number(a), asked.number(b)) for a, b in apart.in_target),
-        answers=asked.answers(told),
-        reopened=frozenset(asked.answers(back)),
-    )
+    asked = InQuestion.of(rows, _named(likely, before.told, apart))
+    facts = _facts(engine, asked, ask) if likely or len(apart.left.held) else Facts()
+    facts = _minding(facts, asked, apart, before)
     decision = decided(len(asked.standings), asked.links(), asked.likely(likely), facts, merge_at)
     merged = [replace(p, a=int(asked.standings[p.a]), b=int(asked.standings[p.b])) for p in decision.merged]
     founder = _founders(rows, merged)
     held = asked.standings[sorted(decision.held)]
+    kin, known = _kin(asked, decision, merged, apart, before)
     return Resolved(
         identities=_identities(engine, rows, merged, founder, apart.erased, held),
         doubts=engine.table(_doubts(asked, decision, apart.left)),
         ties=engine.table(_ties(rows, merged)),
-        kin=_kin(asked, decision, merged, founder, apart, told),
-        gone=gone(rows, past.kin),
+        kin=kin,
+        kept=known,
     )
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What was known before this run. `answers`, by key; `told`: what they say, by standing; `reopened`: pairs of
+    speakers whose answer was taken back; `kin`: what runs remembered, and `kinship`: read against these rows."""
+
+    answers: Answers
+    told: Mapping[tuple[int, int], bool]
+    reopened: Mapping[tuple[int, int], bool]
+    kin: Collection[Kin]
+    kinship: Kinship
+
+
+def _read(rows: Standing, answers: Answers, reopened: Collection[tuple[str, str]], kin: Collection[Kin]) -> _Before:
+    kinship = Kinship.read(rows, kin, answers, (key for pair in reopened for key in pair))
+    back = by_group(rows, answered(dict.fromkeys(reopened, True), kinship))
+    return _Before(answers, answered(answers, kinship), back, kin, kinship)
 
 
 @dataclass(frozen=True)
@@ -152,22 +167,17 @@ class _Apart:
     erased: Ints
     marked: Ints
     in_target: tuple[tuple[int, int], ...]
-    left: Bereft
+    left: StandIns
 
 
-def _apart(
-    engine: DuckDBEngine,
-    rows: Standing,
-    identity: Identity,
-    answers: Mapping[tuple[str, str], bool],
-    told: Mapping[tuple[int, int], bool],
-    past: Past,
-) -> _Apart:
-    marked, named = erased_and_apart(engine, rows, identity)
-    left = bereft(rows, answers, past.kin)
-    erased = np.union1d(marked, _ints(left.erased))
-    shared = sharing_a_fate(rows, erased, told, past.sharing)
-    return _Apart(np.union1d(named, erased), erased, np.union1d(marked, _ints(left.certain)), shared, left)
+def _apart(engine: DuckDBEngine, rows: Standing, identity: Identity, before: _Before, past: Past) -> _Apart:
+    erased_now, named = erased_and_apart(engine, rows, identity)
+    left = stand_ins(rows, before.answers, before.kinship)
+    erased = np.union1d(erased_now, _ints(left.erased))
+    marked = np.union1d(erased_now, _ints(left.certain))
+    once = once_one(rows, before.kinship, set(marked.tolist()), left.erased)
+    shared = sharing_a_fate(rows, erased, before.told, past.sharing, once)
+    return _Apart(np.union1d(named, erased), erased, marked, shared, left)
 
 
 def _ints(numbers: Iterable[int]) -> Ints:
@@ -244,44 +254,14 @@ def _spoken(
 # --- who is in question --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _InQuestion:
-    """Rows that evidence or an answer is about, with all that links tie to them, numbered anew in their standing."""
-
-    rows: Standing
-    standings: Ints
-
-    def number(self, standing: int) -> int:
-        return int(np.searchsorted(self.standings, standing))
-
-    def numbers_of(self, standings: Ints) -> frozenset[int]:
-        mine = standings[np.isin(standings, self.standings)]
-        return frozenset(np.searchsorted(self.standings, mine).tolist())
-
-    def links(self) -> list[tuple[int, int]]:
-        group = self.rows.group[self.standings]
-        ties = zip(group.tolist(), range(len(self.standings)), strict=True)
-        return [(self.number(low), member) for low, member in ties if self.standings[member] != low]
-
-    def likely(self, pairs: list[Likely]) -> list[Likely]:
-        return [replace(p, a=self.number(p.a), b=self.number(p.b)) for p in pairs]
-
-    def answers(self, told: dict[tuple[int, int], bool]) -> dict[tuple[int, int], bool]:
-        known = set(self.standings.tolist())
-        return {(self.number(a), self.number(b)): same for (a, b), same in told.items() if {a, b} <= known}
-
-    def keys(self) -> pa.StringArray:
-        return self.rows.keys.take(pa.array(self.standings))
+def _named(likely: list[Likely], told: Mapping[tuple[int, int], bool], apart: _Apart) -> Iterator[int]:
+    """Rows that evidence, an answer or a fate is about."""
+    yield from (n for p in likely for n in (p.a, p.b))
+    yield from (n for pair in (*told, *apart.in_target) for n in pair)
+    yield from apart.left.held
 
 
-def _in_question(rows: Standing, likely: list[Likely], told: dict[tuple[int, int], bool], apart: _Apart) -> _InQuestion:
-    named = [n for p in likely for n in (p.a, p.b)] + [n for pair in (*told, *apart.in_target) for n in pair]
-    named += apart.left.held
-    groups = np.unique(rows.group[np.array(named, dtype=np.int64)])
-    return _InQuestion(rows, np.flatnonzero(np.isin(rows.group, groups)))
-
-
-def _facts(engine: DuckDBEngine, asked: _InQuestion, ask: AskFacts) -> Facts:
+def _facts(engine: DuckDBEngine, asked: InQuestion, ask: AskFacts) -> Facts:
     keys = asked.keys()
     found = ask(engine.table(pa.table({"customer_id": keys})))
     said = known_of(engine, found)
@@ -294,10 +274,23 @@ def _facts(engine: DuckDBEngine, asked: _InQuestion, ask: AskFacts) -> Facts:
     )
 
 
+def _minding(facts: Facts, asked: InQuestion, apart: _Apart, before: _Before) -> Facts:
+    """The facts, and what persons and the past have said."""
+    return replace(
+        facts,
+        apart=asked.numbers_of(apart.standings),
+        erased=asked.numbers_of(apart.erased),
+        held=asked.numbers_of(_ints(apart.left.held)),
+        in_target=frozenset((asked.number(a), asked.number(b)) for a, b in apart.in_target),
+        answers=asked.answers(before.told),
+        reopened=frozenset(asked.answers(before.reopened)),
+    )
+
+
 # --- what comes of it ----------------------------------------------------------------------------------------------
 
 
-def _doubts(asked: _InQuestion, decision: Decision, left: Bereft) -> pa.Table:
+def _doubts(asked: InQuestion, decision: Decision, left: StandIns) -> pa.Table:
     names = asked.keys().to_pylist()
     rows = [
         {
@@ -360,21 +353,27 @@ def _identities(
 
 
 def _kin(
-    asked: _InQuestion,
-    decision: Decision,
-    merged: list[Likely],
-    founder: Ints,
-    apart: _Apart,
-    told: Mapping[tuple[int, int], bool],
-) -> tuple[Kin, ...]:
-    def standing(pair: tuple[int, int]) -> tuple[int, int]:
-        return int(asked.standings[pair[0]]), int(asked.standings[pair[1]])
+    asked: InQuestion, decision: Decision, merged: list[Likely], apart: _Apart, before: _Before
+) -> tuple[tuple[Kin, ...], tuple[Kin, ...]]:
+    """What is to be remembered, and what was and holds on."""
+    rows, kinship, marked = asked.rows, before.kinship, apart.marked.tolist()
+    named = {kinship.number[key] for pair in before.answers for key in pair if key in kinship.number}
+    named |= {end for pair in before.told for end in pair} | apart.left.all
+    held = [asked.standing(pair) for pair in decision.held_for]
+    sure = _founders(rows, [p for p in merged if p not in _unsure(asked, decision, merged, apart)])
+    found = kin_of(rows, _founders(rows, merged), sure, named=named, erased=marked, held=held)
+    found |= {*apart.left.kin, *kin_of_named(rows, before.answers, kinship)}
+    known = kept(before.kin, kinship.number, named=named, erased=set(marked))
+    return tuple(sorted(found - known)), tuple(sorted(known))
 
-    waits = {standing((d.pair.a, d.pair.b)) for d in decision.doubts}
-    sure = _founders(asked.rows, [p for p in merged if p.rule != IN_TARGET or (p.a, p.b) not in waits])
-    named = {end for pair in told for end in pair}
-    held = [standing(pair) for pair in decision.held_for]
-    return kin_of(asked.rows, founder, sure, named=named, erased=apart.marked.tolist(), held=held)
+
+def _unsure(asked: InQuestion, decision: Decision, merged: list[Likely], apart: _Apart) -> frozenset[Likely]:
+    """What was merged because the target has it as one customer, and a person is asked about: the pair itself, or
+    whether one of the two shares the fate of a row that has left."""
+    waits = {asked.standing((d.pair.a, d.pair.b)) for d in decision.doubts}
+    speakers = {int(asked.rows.group[n]) for n in apart.left.erased - apart.left.certain}
+    shared = (p for p in merged if p.rule == IN_TARGET)
+    return frozenset(p for p in shared if (p.a, p.b) in waits or {p.a, p.b} & speakers)
 
 
 def _rules(engine: DuckDBEngine, tied: pa.Table) -> ir.Table:

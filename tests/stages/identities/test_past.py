@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -49,7 +50,7 @@ class History:
         self.identity = {r["customer_id"]: r["identity_id"] for r in rows}
         self.fate = {r["customer_id"]: r["fate"] for r in rows}
         self.cases = {(d["a"], d["b"], d["rule"], d["reason"]) for d in engine.arrow(found.doubts).to_pylist()}
-        self.kin = (*found.kin, *(k for k in self.kin if k.customer_id in found.gone))
+        self.kin = (*found.kin, *found.kept)
         self._load()
 
     def _load(self) -> None:
@@ -258,3 +259,117 @@ def test_apart_holds_for_what_was_one_customer_by_a_key_and_same_for_what_the_so
     history.kin = (Kin(A, C, "group"), Kin(A, E, "link"))
     history.run(customer(B), customer(C), customer(E))
     assert history.identity == {B: B, C: C, E: B}, "nobody ever said of C that it is B"
+
+
+# --- several departures in a row -----------------------------------------------------------------------------------
+
+
+def test_whom_a_stand_in_is_linked_to_stands_for_the_erased_when_it_leaves_too_and_the_case_stays_open(history) -> None:
+    history.run(mail(A), mail(B))
+    history.run(GONE, mail(B))
+    history.run(mail(B))
+    history.run(mail(B), customer(E), accounts={E: B})
+    assert history.fate == {B: "erased", E: "erased"} and history.cases == {(A, B, "remembered", "erased")}
+    for _ in range(3):
+        history.run(customer(E))
+        assert (history.fate, history.cases) == ({E: "erased"}, {(A, E, "remembered", "erased")})
+    history.run(customer(E), customer(F))
+    history.target[F] = history.target[E]
+    history.run(customer(E), customer(F))
+    history.run(customer(F))
+    assert (history.fate, history.cases) == ({F: "erased"}, {(A, F, "remembered", "erased")}), "and so on"
+    history.answer(A, F, same=False)
+    history.run(customer(F))
+    assert (history.fate, history.cases) == ({F: ""}, set())
+
+
+def test_apart_said_of_a_stand_in_holds_for_what_was_linked_to_it_when_it_leaves(history) -> None:
+    history.run(mail(A), mail(B))
+    history.run(GONE, mail(B))
+    history.run(mail(B), customer(E), accounts={E: B})
+    history.answer(A, B, same=False)
+    history.run(mail(B), customer(E), accounts={E: B})
+    for _ in range(2):
+        history.run(customer(E))
+        assert (history.fate, history.cases) == ({E: ""}, set())
+
+
+def test_who_is_merged_with_one_that_is_held_is_held_when_it_leaves(history) -> None:
+    history.run(GONE, mail(E), mail(C), accounts={E: A})
+    history.run(mail(C))
+    history.run(mail(C), mail(B))
+    assert (history.identity, history.fate) == ({B: B, C: B}, {B: "held", C: "held"})
+    for _ in range(2):
+        history.run(mail(B))
+        assert (history.fate, history.cases) == ({B: "held"}, {(A, B, "remembered", "erased")})
+
+
+def test_apart_goes_on_from_one_that_stands_for_a_row_to_the_next(history) -> None:
+    history.answer(A, B, same=False)
+    history.run(customer(A), customer(E), mail(B), accounts={E: A})
+    history.run(customer(E), mail(B))
+    history.run(mail(E), mail(C), customer(B))
+    assert history.identity == {B: B, C: C, E: C}
+    for _ in range(2):
+        history.run(mail(C), mail(B))
+        assert history.identity == {B: B, C: C}
+
+
+@pytest.mark.parametrize("erased_row", [[GONE], []])
+def test_who_was_away_for_a_run_comes_back_without_its_values(history, erased_row) -> None:
+    history.run(mail(A), mail(B), customer(E), accounts={E: A})
+    history.run(GONE, mail(B), customer(E), accounts={E: A})
+    history.run(*erased_row, customer(E), accounts={E: A})
+    history.run(*erased_row, customer(E), mail(B), accounts={E: A})
+    assert history.fate[B] == "erased" and [case[1:] for case in history.cases] in (
+        [(B, "target", "erased")],
+        [(B, "remembered", "erased")],
+    )
+    history.run(GONE, mail(B))
+    assert history.fate[B] == "erased", "nor does it help that the erased row is there again"
+
+
+def test_one_answer_is_enough_whoever_stands_for_the_erased_customer_by_then(history) -> None:
+    accounts = {E: A}
+    history.run(mail(A), mail(B), customer(E), accounts=accounts)
+    history.run(GONE, mail(B), customer(E), accounts=accounts)
+    history.run(mail(B), customer(E))
+    history.run(mail(B))
+    assert (history.fate, history.cases) == ({B: "erased"}, {(A, B, "remembered", "erased")})
+    history.answer(A, B, same=False)
+    history.run(mail(B))
+    assert (history.fate, history.cases) == ({B: ""}, set())
+
+
+def test_an_erasure_that_was_a_mistake_is_forgotten_with_all_that_was_remembered_for_it(history) -> None:
+    history.run(mail(A), mail(B))
+    history.run(GONE, mail(B))
+    history.run(GONE)
+    history.run(mail(A))
+    history.run(mail(A), mail(B))
+    assert history.fate == {A: "", B: ""} and history.kin == ()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_stood_with_an_erased_row_never_comes_back_unless_a_person_parts_them(history, seed) -> None:
+    """Rows come and go, are linked, linked to another, and erased; of each open case a person may say `same`."""
+    chance = random.Random(seed)
+    crm, erp = [f"crm.a:{n}" for n in range(1, 5)], [f"erp.c:{n}" for n in range(1, 5)]
+    address = {key: chance.choice([None, "j@x.example", "k@x.example"]) for key in (*crm, *erp)}
+    accounts = {key: chance.choice(crm) for key in erp if chance.random() < 0.5}
+    erased: set[str] = set()
+    withheld: set[str] = set()
+    for step in range(10):
+        if chance.random() < 0.5:
+            erased.add(chance.choice(crm))
+        if chance.random() < 0.5:
+            accounts[chance.choice(erp)] = chance.choice(crm)
+        if history.cases and chance.random() < 0.2:
+            history.answer(*chance.choice(sorted(history.cases))[:2], same=True)
+        here = [key for key in (*crm, *erp) if chance.random() < 0.6]
+        rows = [customer(k, status="erased") if k in erased else mail(k, address[k]) for k in here]
+        history.run(*rows, accounts={k: a for k, a in accounts.items() if k in here and a in here})
+        back = {key for key in withheld & set(here) if not history.fate[key]}
+        assert not back, f"seed {seed}, run {step}"
+        withheld |= {key for key, fate in history.fate.items() if fate == "erased"}
+    assert withheld
