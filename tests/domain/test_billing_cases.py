@@ -181,6 +181,13 @@ def test_a_pause_that_skips_leaves_renewals_where_they_are() -> None:
     assert [b.issued_at.date().isoformat() for b in old_bills] == ["2026-01-10", "2026-03-10"]
 
 
+def test_nothing_is_billed_after_a_pause_that_nobody_ends_whatever_pauses_do() -> None:
+    sold = Sold(date(2026, 1, 1), paused_on=date(2026, 3, 10))
+    for pause in ("extend", "skip"):
+        bills = target_bills(sold, SINCE, 9, new.Rules(pause=pause))  # type: ignore[arg-type]
+        assert [b.cycle for b in bills] == [0, 1, 2], pause
+
+
 def test_a_pause_without_an_end_bills_nothing_more() -> None:
     assert len(both(Sold(date(2026, 1, 10), paused_on=date(2026, 1, 30)), 5)) == 1
 

@@ -32,6 +32,8 @@ def cycles(subscription: Subscription, rules: Rules) -> Iterator[Cycle]:
             return
         if not _starts_while_paused(subscription, cycle.period.starts_at):
             yield cycle
+        elif subscription.resumes_at is None:
+            return
 
 
 def _no_cycle_from(subscription: Subscription) -> datetime | None:
