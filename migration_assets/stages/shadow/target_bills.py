@@ -7,7 +7,7 @@ system, its rules or its bills.
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ibis
@@ -20,8 +20,8 @@ from migration_assets.stages.shadow.target_facts import Facts, charge_marks, ext
 from migration_assets.stages.shadow.target_lines import invoice_lines
 from migration_assets.stages.shadow.target_rounding import taxed
 from migration_assets.stages.shadow.target_rows import MONTHS, TargetRows, incomplete
-from migration_assets.stages.shadow.target_runs import MOST_CYCLES, runs
-from migration_assets.stages.shadow.target_scales import Scale, places
+from migration_assets.stages.shadow.target_runs import MOST_CYCLES, run_id, runs
+from migration_assets.stages.shadow.target_scales import Scale, distinct_values, narrow_or_wide, places
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,10 +45,14 @@ def target_bills(
     if not 1 <= cycles <= MOST_CYCLES:
         raise ValueError(f"between 1 and {MOST_CYCLES} cycles can be told ahead")
     lost = engine.cached(incomplete(held, as_of))
-    subs = _subscriptions(engine, held, lost)
-    scale, subs = _scaled(engine, held, rules, subs, exponents)
+    scale, subs = _scaled(engine, held, rules, _subscriptions(engine, held, lost), exponents)
     billed = billed_cycles(engine, subs, rules, as_of, cycles)
     subs = engine.cached(subs.drop("stop_at", "paused_at", "resumes_at", "anchor_at").join(billed.subscriptions, "n"))
+    bills = narrow_or_wide(scale, lambda numbers: _bills(engine, held, subs, billed, numbers, rules))
+    return replace(bills, unbillable=engine.cached(lost.union(bills.unbillable)))
+
+
+def _bills(engine: DuckDBEngine, held: TargetRows, subs: ir.Table, billed: Billed, scale: Scale, rules: Rules) -> Bills:
     facts = priced_facts(engine, held, subs, billed, scale, rules)
     run = _runs(engine, facts, subs, billed, held.tax_rate)
     charged = _charged(engine, run, subs, held.tax_rate, scale)
@@ -56,14 +60,13 @@ def target_bills(
     run = engine.cached(run.anti_join(untaxed, "n"))
     lines = invoice_lines(engine, facts, run, charged, scale, rules)
     ids = subs.select("n", "subscription_id", "currency")
-    named = ids.join(run, "n")
     return Bills(
         schedules=engine.cached(_schedules(run, billed)),
-        runs=engine.cached(named.select("subscription_id", "currency", "schedule_id", "from_cycle", "until_cycle")),
-        lines=engine.cached(ids.select("n", "subscription_id").join(lines, "n").drop("n")),
-        unbillable=engine.cached(
-            lost.union(subs.join(untaxed, "n").select("subscription_id", reason=ibis.literal("no_tax_rate")))
+        runs=engine.cached(
+            ids.join(run, "n").select("subscription_id", "currency", "schedule_id", "from_cycle", "until_cycle")
         ),
+        lines=engine.cached(ids.drop("currency").join(lines, "n").drop("n")),
+        unbillable=subs.join(untaxed, "n").select("subscription_id", reason=ibis.literal("no_tax_rate")),
     )
 
 
@@ -96,25 +99,22 @@ def _scaled(
     codes = engine.arrow(held.subscription.select("currency").distinct())["currency"].to_pylist()
     known = {code: exponents(code) for code in sorted(codes)}
     item, plan, change = held.subscription_item, held.plan_price, held.scheduled_change
+    prices = distinct_values(engine, item.unit_price, plan.unit_price, change.new_unit_price)
+    percents = distinct_values(engine, held.discount.percent, held.tax_rate.percent, change.percent)
+    units = distinct_values(engine, held.metered.used, held.metered.included)
     scale = Scale(
-        price=places(
-            engine,
-            max(rules.price_decimals, *known.values(), 0),
-            item.unit_price,
-            plan.unit_price,
-            change.new_unit_price,
-        ),
-        percent=places(engine, 0, held.discount.percent, held.tax_rate.percent, change.percent),
-        units=places(engine, 0, held.metered.used, held.metered.included),
+        price=places(engine, max(rules.price_decimals, *known.values(), 0), prices),
+        percent=places(engine, 0, percents),
+        units=places(engine, 0, units),
     )
-    minor = [Decimal(10 ** (scale.price - exponent)) for exponent in known.values()]
-    table = pa.table({"currency": pa.array(known, pa.string()), "minor": pa.array(minor, pa.decimal128(38, 0))})
+    minor = [10 ** (scale.price - exponent) for exponent in known.values()]
+    table = pa.table({"currency": pa.array(known, pa.string()), "minor": pa.array(minor, pa.int64())})
     return scale, engine.cached(subs.join(engine.table(table), "currency"))
 
 
 def _runs(engine: DuckDBEngine, facts: Facts, subs: ir.Table, billed: Billed, rates: ir.Table) -> ir.Table:
-    """Runs with their place in the calendar: n, from_ordinal (key: both), charged_from, schedule_id, from_cycle,
-    until_cycle, day (on which the first cycle starts)."""
+    """Runs with their place in the calendar: run_id (key), n, from_ordinal, charged_id (the run in which its recurring
+    charges began), schedule_id, from_cycle, until_cycle, day (on which the first cycle starts)."""
     charges = charge_marks(engine, facts, subs, billed, rates)
     cut = runs(engine, subs.select("n", "size"), charges, extra_marks(facts))
     stretch = billed.stretches.rename(_until="until")
@@ -127,9 +127,10 @@ def _runs(engine: DuckDBEngine, facts: Facts, subs: ir.Table, billed: Billed, ra
         found.select(
             "n",
             "from_ordinal",
-            "charged_from",
             "schedule_id",
             "day",
+            run_id=run_id(found.n, found.from_ordinal),
+            charged_id=run_id(found.n, found.charged_from),
             from_cycle="cycle",
             until_cycle=found.cycle + found.until_ordinal - found.from_ordinal,
         )
@@ -138,7 +139,7 @@ def _runs(engine: DuckDBEngine, facts: Facts, subs: ir.Table, billed: Billed, ra
 
 def _charged(engine: DuckDBEngine, run: ir.Table, subs: ir.Table, rates: ir.Table, scale: Scale) -> ir.Table:
     """Runs in which recurring charges or their tax begin to be what they are, with that tax."""
-    first = run.filter(run.from_ordinal == run.charged_from).select("n", "from_ordinal", "day")
+    first = run.filter(run.run_id == run.charged_id).select("run_id", "n", "from_ordinal", "day")
     known = first.join(subs.select("n", "country", "tax_exempt", "tax_inclusive", "minor"), "n")
     return engine.cached(taxed(known, rates, scale).drop("country", "day", "tax_exempt"))
 

@@ -14,7 +14,7 @@ from ibis import _
 from migration_assets.engine.calendar import days_30e_360, local_times
 from migration_assets.stages.shadow.target_calendars import told
 from migration_assets.stages.shadow.target_moments import preceded
-from migration_assets.stages.shadow.target_scales import Scale, counted, power, whole_number
+from migration_assets.stages.shadow.target_scales import Scale
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -31,7 +31,7 @@ def prorated(engine: DuckDBEngine, states: ir.Table, subs: ir.Table, billed: Bil
     """Items added during the cycle before a billed one, at the price of that cycle, for the rest of it.
 
     `states`: as `item_states` has them, with `added` where an item may be one of these. Columns: n, ordinal, item_id
-    (key: all), starts_at, ends_at (what is owed), total, length (of the paid cycle).
+    (key: all), starts_at, ends_at (what is owed), price (of a whole cycle), part of length.
     """
     added = states.filter(states.added & (states.since < states.starts) & (states.starts <= states["until"]))
     added = added.mutate(ordinal=added.starts).join(subs, "n").filter(_.ordinal < _["size"])
@@ -44,9 +44,10 @@ def prorated(engine: DuckDBEngine, states: ir.Table, subs: ir.Table, billed: Bil
         "ordinal",
         "item_id",
         "starts_at",
+        "part",
+        "length",
         ends_at="owed_until",
-        total=shared.price * shared.quantity * counted(shared.part),
-        length=counted(shared.length),
+        price=shared.price * shared.quantity,
     )
 
 
@@ -85,25 +86,25 @@ def charged_usage(held: ir.Table, meters: ir.Table, scale: Scale) -> ir.Table:
     """Usage that costs something: what is past the allowance, or all of it where passing it ends a grace.
 
     `held`: rows of `metered`; `meters`: usage items with their price. Columns: those of `meters`, period_starts_at,
-    total.
+    units.
     """
     used = meters.join(held.select("item_id", "period_starts_at", "used", "included", "overage"), "item_id")
     past = used.filter((used.used > used.included) & used.overage.isin(["bill", "grace"]))
     units = (past.overage == "bill").ifelse(past.used - past.included, past.used)
-    return past.select(*meters.columns, "period_starts_at", total=whole_number(units, scale.units) * past.price)
+    return past.select(*meters.columns, "period_starts_at", units=scale.whole_number(units, scale.units))
 
 
 def metered(usage: ir.Table, billed: Billed) -> ir.Table:
     """Usage of the cycles that come before billed ones.
 
-    `usage`: what is charged, with the columns of `billed.subscriptions` and `begun` (ordinal of its period). Columns: n,
-    ordinal, item_id (key: all), starts_at, ends_at, total.
+    `usage`: what is charged, with the columns of `billed.subscriptions` and `begun` (ordinal of its period). Columns:
+    n, ordinal, item_id (key: all), starts_at, ends_at, price, units.
     """
     first = (usage.period_starts_at == usage.before_starts_at).fill_null(False)
     of = usage.mutate(ordinal=first.ifelse(0, usage.begun + 1))
     paid = preceded(of.filter(of.ordinal < of["size"]), billed)
     paid = paid.filter(paid.paid_from == paid.period_starts_at)
-    return paid.select("n", "ordinal", "item_id", "total", starts_at="paid_from", ends_at="paid_until")
+    return paid.select("n", "ordinal", "item_id", "price", "units", starts_at="paid_from", ends_at="paid_until")
 
 
 def given(discounts: ir.Table) -> ir.Table:
@@ -119,18 +120,18 @@ def given(discounts: ir.Table) -> ir.Table:
 def reductions(runs: ir.Table, discounts: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
     """What discounts take off the runs that get them, as negative totals.
 
-    `runs`: n, from_ordinal (key: both), minor, exact_base (recurring charges, of `minor` parts), base (rounded ones).
-    `discounts`: as `given` has them. Columns: n, ordinal, discount_id (key: all), total, percent_parts.
+    `runs`: run_id (key), n, from_ordinal, minor, exact_base (recurring charges, of `minor` parts), base (rounded ones).
+    `discounts`: as `given` has them. Columns: run_id, discount_id (key: both), total, percent_parts.
     """
     got = runs.join(discounts, "n").filter((_.since <= _.from_ordinal) & (_.from_ordinal < _.until))
     # Of charges that are rounded line by line, a discount sees the rounded ones.
-    base = got.exact_base if rules.round_at == "invoice" else got.base * got.minor
+    minor = scale.counted(got.minor)
+    base = scale.counted(got.exact_base) if rules.round_at == "invoice" else scale.counted(got.base) * minor
     by_percent = got.kind == "percent"
-    hundred = power(scale.percent + 2)
     off = by_percent.ifelse(
-        base * whole_number(got.percent, scale.percent), ibis.least(counted(got.amount_minor) * got.minor, base)
+        base * scale.whole_number(got.percent, scale.percent),
+        ibis.least(scale.counted(got.amount_minor) * minor, base),
     )
-    made = got.select(
-        "n", "discount_id", ordinal="from_ordinal", total=-off, percent_parts=by_percent.ifelse(hundred, power(0))
-    )
-    return made.filter(made.total != counted(0))
+    parts = by_percent.ifelse(scale.power(scale.percent + 2), scale.power(0))
+    made = got.select("run_id", "discount_id", total=-off, percent_parts=parts)
+    return made.filter(made.total != scale.counted(0))

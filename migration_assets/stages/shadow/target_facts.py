@@ -15,7 +15,7 @@ from migration_assets.stages.shadow import target_extras as extra
 from migration_assets.stages.shadow.target_items import changes, item_states
 from migration_assets.stages.shadow.target_moments import BEFORE, NEVER, at_once, ordinals, placed, unplaced
 from migration_assets.stages.shadow.target_runs import bit
-from migration_assets.stages.shadow.target_scales import Scale, counted, whole_number
+from migration_assets.stages.shadow.target_scales import Scale
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -81,8 +81,8 @@ def _items(held: TargetRows, subs: ir.Table, scale: Scale) -> ir.Table:
         "kind",
         "starts_at",
         "ends_at",
-        price=whole_number(rows.unit_price, scale.price),
-        quantity=counted(rows.quantity),
+        price=scale.whole_number(rows.unit_price, scale.price),
+        quantity=scale.counted(rows.quantity),
         starts=at_once(rows, "starts_at", BEFORE),
         ends=at_once(rows, "ends_at", NEVER),
         added=later.fill_null(False) & (rows.kind != "usage"),

@@ -12,7 +12,7 @@ import ibis
 from ibis import _
 
 from migration_assets.stages.shadow.target_moments import BEFORE, NEVER
-from migration_assets.stages.shadow.target_scales import Scale, counted, power, whole_number
+from migration_assets.stages.shadow.target_scales import Scale
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -36,9 +36,9 @@ def changes(held: TargetRows, subs: ir.Table, scale: Scale) -> ir.Table:
     price = by_plan.ifelse(priced.plan_price.cast("decimal(38, 10)"), priced.new_unit_price.cast("decimal(38, 10)"))
     return priced.mutate(
         rank=ibis.row_number().over(order),
-        price=whole_number(price, scale.price),
-        percent=whole_number(priced.percent, scale.percent),
-        quantity=counted(priced.new_quantity),
+        price=scale.whole_number(price, scale.price),
+        percent=scale.whole_number(priced.percent, scale.percent),
+        quantity=scale.counted(priced.new_quantity),
     )
 
 
@@ -82,5 +82,5 @@ def _changed(engine: DuckDBEngine, rows: ir.Table, columns: tuple[str, ...], sca
 def _uplifted(
     engine: DuckDBEngine, price: ir.DecimalValue, percent: ir.DecimalValue, scale: Scale, rules: Rules
 ) -> ir.DecimalValue:
-    hundred, finer = power(scale.percent + 2), power(scale.price - rules.price_decimals)
-    return counted(engine.whole(price * (hundred + percent), finer * hundred, "half_up")) * finer
+    hundred, finer = scale.power(scale.percent + 2), scale.power(scale.price - rules.price_decimals)
+    return scale.counted(engine.whole(price * (hundred + percent), finer * hundred, "half_up")) * finer

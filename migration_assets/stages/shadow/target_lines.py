@@ -13,7 +13,7 @@ import ibis
 
 from migration_assets.stages.shadow.target_extras import reductions
 from migration_assets.stages.shadow.target_rounding import rounded
-from migration_assets.stages.shadow.target_scales import Scale, counted, power
+from migration_assets.stages.shadow.target_scales import Scale, narrow_or_wide
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,116 +23,104 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.stages.shadow.target_facts import Facts
 
-_RUN = ("n", "from_ordinal")
 _TAX = ("tax_total", "tax_parts", "tax_inclusive")
 _COVERS = ("starts_at", "ends_at")
 _MADE = ("amount_minor", "tax_minor")
 _LINE = ("n", "from_cycle", "kind", "item_id", "position", *_COVERS, *_MADE)
 _PARTS = ("length", "unit_parts", "percent_parts")
-_BESIDE = (*_RUN, "kind", "rank", "id", "item_id", *_COVERS, "total", *_PARTS)
+_BESIDE = ("run_id", "kind", "rank", "id", "item_id", *_COVERS, "total", *_PARTS)
 
 
 def invoice_lines(
     engine: DuckDBEngine, facts: Facts, run: ir.Table, charged: ir.Table, scale: Scale, rules: Rules
 ) -> ir.Table:
     """Lines of every run: n, from_cycle, kind, item_id, position, starts_at, ends_at, amount_minor, tax_minor."""
-    charges = engine.cached(_recurring(engine, charged, facts.states, rules))
-    each = run.select("n", "from_cycle", from_ordinal="charged_from").join(charges, ["n", "from_ordinal"])
+    charges = engine.cached(_recurring(engine, charged, facts.states, scale, rules))
+    each = run.select("n", "from_cycle", run_id="charged_id").join(charges, "run_id")
     moment = ibis.null("timestamp('UTC', 6)")
     first = each.mutate(kind=ibis.literal("recurring"), starts_at=moment, ends_at=moment)
-    bases = engine.cached(_bases(facts, run, charged, charges))
-    made = _others(engine, bases, engine.cached(_beside(facts, bases, scale, rules)), rules)
-    return ibis.union(
-        first.select(*_LINE), made.join(bases.select("n", "from_ordinal", "from_cycle"), _RUN).select(*_LINE)
-    )
+    bases = engine.cached(_bases(facts, run, charged, charges, scale))
+    made = narrow_or_wide(scale, lambda numbers: engine.cached(_others(engine, facts, bases, numbers, rules)))
+    return ibis.union(first.select(*_LINE), made.select(*_LINE))
 
 
-def _bases(facts: Facts, run: ir.Table, charged: ir.Table, charges: ir.Table) -> ir.Table:
-    """Runs of subscriptions that have more than recurring lines, with what those come to and with their tax."""
-    more = ibis.union(*(t.select("n") for t in (facts.prorated, facts.metered, facts.discounts)), distinct=True)
-    beside = charges.semi_join(more, "n")
-    sums = beside.group_by(*_RUN).aggregate(
-        exact_base=counted(beside.total.sum()), base=counted(beside.gross.sum()), positions=beside.count()
-    )
-    having = run.semi_join(more, "n").select("n", "from_ordinal", "from_cycle", "charged_from")
-    tax = charged.rename(charged_from="from_ordinal")
-    found = having.join(tax, ["n", "charged_from"]).left_join(
-        sums.rename(charged_from="from_ordinal"), ["n", "charged_from"]
-    )
-    return found.mutate(
-        exact_base=found.exact_base.fill_null(counted(0)),
-        base=found.base.fill_null(counted(0)),
-        positions=found.positions.fill_null(0),
-    ).drop("n_right", "charged_from_right", "charged_from")
-
-
-def _beside(facts: Facts, bases: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
-    """Lines that are not recurring, in the form of `_others`."""
-    used, off = facts.metered, reductions(bases, facts.discounts, scale, rules)
-    return ibis.union(
-        _form(facts.prorated, "proration", 1, "item_id"),
-        _form(used.mutate(unit_parts=power(scale.units)), "usage", 2, "item_id"),
-        _form(off, "discount", 3, "discount_id"),
-    )
-
-
-def _form(rows: ir.Table, kind: LineKind, rank: int, key: str) -> ir.Table:
-    """The columns of `_others`: a line of no item has an empty one, one without instants covers its cycle."""
-    moment = ibis.null("timestamp('UTC', 6)")
-    absent = {"item_id": ibis.literal(""), "starts_at": moment, "ends_at": moment, **dict.fromkeys(_PARTS, counted(1))}
-    own = {c: rows[c] if c in rows.columns else value for c, value in absent.items()}
-    return rows.select(
-        "n", "total", from_ordinal="ordinal", kind=ibis.literal(kind), rank=ibis.literal(rank), id=rows[key], **own
-    ).select(*_BESIDE)
-
-
-def _recurring(engine: DuckDBEngine, runs: ir.Table, states: ir.Table, rules: Rules) -> ir.Table:
+def _recurring(engine: DuckDBEngine, runs: ir.Table, states: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
     """Lines of the items that are there when a run begins, with their exact price (`total` of the run's `minor`).
 
-    `runs`: n, from_ordinal (key: both), minor, and tax. `states`: items with price and quantity from `since` until
-    `until`, there from `starts` until `ends`. Columns: n, from_ordinal, item_id (key: all), position, total, amounts.
+    `runs`: run_id (key), n, from_ordinal, minor, and tax. `states`: items with price and quantity from `since` until
+    `until`, there from `starts` until `ends`. Columns: run_id, item_id (key: both), position, total, gross, amounts.
     """
     there = runs.join(states, "n")
     at = there.from_ordinal
     there = there.filter(
         there.kind != "usage", there.since <= at, at < there["until"], there.starts <= at, at < there.ends
     )
-    priced = there.select(
-        "n", "from_ordinal", "item_id", *_TAX, total=there.price * there.quantity, parts=there.minor
-    ).mutate(exact_before=counted(0), before=counted(0))
-    return rounded(engine, priced, ("item_id",), rules).select(
-        "n", "from_ordinal", "item_id", "position", "total", "gross", *_MADE
-    )
+    nothing = scale.counted(0)
+    priced = there.select("run_id", "item_id", *_TAX, total=there.price * there.quantity, parts="minor")
+    priced = priced.mutate(exact_before=nothing, before=nothing)
+    made = rounded(engine, priced, ("item_id",), scale, rules)
+    return made.select("run_id", "item_id", "position", "total", "gross", *_MADE)
 
 
-def _others(engine: DuckDBEngine, runs: ir.Table, lines: ir.Table, rules: Rules) -> ir.Table:
-    """Lines that come after the recurring ones, brought to one denominator for each invoice.
+def _bases(facts: Facts, run: ir.Table, charged: ir.Table, charges: ir.Table, scale: Scale) -> ir.Table:
+    """Runs of subscriptions that have more than recurring lines, with what those come to and with their tax.
 
-    `runs`: n, from_ordinal (key: both), minor, exact_base, base (exact and rounded recurring charges), positions (their
-    number), and tax. `lines`: n, from_ordinal, kind, rank (order of kinds), id, item_id, starts_at, ends_at, total, and
-    what divides it beside `minor`: length, unit_parts, percent_parts, 1 where nothing does.
+    Columns: run_id (key), n, from_ordinal, from_cycle, minor, exact_base (recurring charges, of `minor` parts), base
+    (rounded), positions (how many), and tax.
     """
-    invoice = ibis.window(group_by=["n", "from_ordinal"])
-    most = {f"most_{p}": lines[p].max().over(invoice) for p in _PARTS}
-    rows = lines.mutate(**most).join(runs, ["n", "from_ordinal"])
-    widen = [(rows[p] == counted(1)).ifelse(rows[f"most_{p}"], counted(1)) for p in _PARTS]
+    more = ibis.union(*(t.select("n") for t in (facts.prorated, facts.metered, facts.discounts)), distinct=True)
+    having = run.semi_join(more, "n").select("run_id", "n", "from_ordinal", "from_cycle", "charged_id")
+    beside = charges.semi_join(having, charges.run_id == having.charged_id)
+    sums = beside.group_by(charged_id="run_id").aggregate(
+        exact_base=scale.counted(beside.total.sum()), base=scale.counted(beside.gross.sum()), positions=beside.count()
+    )
+    tax = charged.select("minor", *_TAX, charged_id="run_id")
+    found = having.join(tax, "charged_id").left_join(sums, "charged_id")
+    nothing = {c: found[c].fill_null(scale.counted(0)) for c in ("exact_base", "base")}
+    return found.mutate(**nothing, positions=found.positions.fill_null(0)).drop("charged_id", "charged_id_right")
+
+
+def _others(engine: DuckDBEngine, facts: Facts, bases: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
+    """Lines that come after the recurring ones, brought to one denominator for each invoice."""
+    lines = _beside(facts, bases, scale, rules)
+    most = {f"most_{p}": lines[p].max().over(ibis.window(group_by="run_id")) for p in _PARTS}
+    rows = lines.mutate(**most).join(bases, "run_id")
+    one, minor = scale.counted(1), scale.counted(rows.minor)
     together = rows.most_length * rows.most_unit_parts * rows.most_percent_parts
-    by_invoice = rules.round_at == "invoice"
     own = rows.length * rows.unit_parts * rows.percent_parts
+    wider = [(rows[p] == one).ifelse(rows[f"most_{p}"], one) for p in _PARTS]
+    by_invoice = rules.round_at == "invoice"
     rows = rows.mutate(
-        total=rows.total * widen[0] * widen[1] * widen[2] if by_invoice else rows.total,
-        parts=rows.minor * (together if by_invoice else own),
-        exact_before=rows.exact_base * together if by_invoice else counted(0),
-        before=rows.base,
+        total=rows.total * wider[0] * wider[1] * wider[2] if by_invoice else rows.total,
+        parts=minor * (together if by_invoice else own),
+        exact_before=scale.counted(rows.exact_base) * together if by_invoice else scale.counted(0),
+        before=scale.counted(rows.base),
     )
-    made = rounded(engine, rows, ("rank", "id"), rules)
-    return made.select(
-        "n",
-        "from_ordinal",
-        "kind",
-        "item_id",
-        "starts_at",
-        "ends_at",
-        *_MADE,
-        position=made.position + made.positions,
+    made = rounded(engine, rows, ("rank", "id"), scale, rules)
+    return made.mutate(position=made.position + made.positions).select(*_LINE)
+
+
+def _beside(facts: Facts, bases: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
+    """Lines that are not recurring: run_id, rank and id (in which order), kind, item_id, what they cover, `total`, and
+    what divides it beside `minor`: length, unit_parts, percent_parts, 1 where nothing does."""
+    runs = bases.select("run_id", "n", ordinal="from_ordinal")
+    added, used = facts.prorated.join(runs, ["n", "ordinal"]), facts.metered.join(runs, ["n", "ordinal"])
+    price, units = scale.counted(used.price), scale.counted(used.units)
+    added = added.mutate(total=scale.counted(added.price) * scale.counted(added.part))
+    used = used.mutate(total=price * units, unit_parts=scale.power(scale.units))
+    off = reductions(bases, facts.discounts, scale, rules)
+    return ibis.union(
+        _form(added, "proration", 1, "item_id", scale),
+        _form(used, "usage", 2, "item_id", scale),
+        _form(off, "discount", 3, "discount_id", scale),
     )
+
+
+def _form(rows: ir.Table, kind: LineKind, rank: int, key: str, scale: Scale) -> ir.Table:
+    """The columns of `_beside`: a line of no item has an empty one, one without instants covers its cycle."""
+    moment = ibis.null("timestamp('UTC', 6)")
+    absent = {"item_id": ibis.literal(""), "starts_at": moment, "ends_at": moment}
+    own = {c: rows[c] if c in rows.columns else value for c, value in absent.items()}
+    parts = {p: scale.counted(rows[p] if p in rows.columns else 1) for p in _PARTS}
+    told = {"kind": ibis.literal(kind), "rank": ibis.literal(rank), "id": rows[key]}
+    return rows.select("run_id", "total", **told, **own, **parts).select(*_BESIDE)

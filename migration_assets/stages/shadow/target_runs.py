@@ -27,11 +27,16 @@ def bit(ordinal: ir.IntegerValue) -> ir.IntegerValue:
     return ibis.literal(1, "int64") << ibis.least(ibis.greatest(ordinal, 0), MOST_CYCLES)
 
 
+def run_id(n: ir.IntegerValue, ordinal: ir.IntegerValue) -> ir.IntegerValue:
+    """One number for the run of subscription n that begins with a cycle."""
+    return n * 64 + ordinal
+
+
 def runs(engine: DuckDBEngine, counts: ir.Table, charges: ir.Table, extras: ir.Table) -> ir.Table:
     """Runs of equal invoices that tile the billed cycles of each subscription.
 
-    `counts`: n (key), size (billed cycles), and more. `charges`: n, bits of the cycles in which recurring charges, their
-    tax or the calendar change. `extras`: n, bits of those in which other lines begin or end. Columns: those of
+    `counts`: n (key), size (billed cycles), and more. `charges`: n, bits of the cycles in which recurring charges,
+    their tax or the calendar change. `extras`: n, bits of those in which other lines begin or end. Columns: those of
     `counts`, from_ordinal (with n the key), until_ordinal, charged_from (the run in which its charges began).
     """
     none = ibis.literal(0, "int64")
