@@ -100,12 +100,14 @@ def _scaled(
     known = {code: exponents(code) for code in sorted(codes)}
     item, plan, change = held.subscription_item, held.plan_price, held.scheduled_change
     prices = distinct_values(engine, item.unit_price, plan.unit_price, change.new_unit_price)
-    percents = distinct_values(engine, held.discount.percent, held.tax_rate.percent, change.percent)
+    percents = distinct_values(engine, held.discount.percent, change.percent)
     units = distinct_values(engine, held.metered.used, held.metered.included)
     scale = Scale(
         price=places(engine, max(rules.price_decimals, *known.values(), 0), prices),
         percent=places(engine, 0, percents),
+        tax=places(engine, 0, distinct_values(engine, held.tax_rate.percent)),
         units=places(engine, 0, units),
+        prices=prices,
     )
     minor = [10 ** (scale.price - exponent) for exponent in known.values()]
     table = pa.table({"currency": pa.array(known, pa.string()), "minor": pa.array(minor, pa.int64())})

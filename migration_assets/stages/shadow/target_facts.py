@@ -71,7 +71,7 @@ def priced_facts(
 
 def _items(held: TargetRows, subs: ir.Table, scale: Scale) -> ir.Table:
     """Items by whole numbers. `added`: the item may have been added during a cycle before a billed one."""
-    rows = held.subscription_item.join(
+    rows = scale.priced(held.subscription_item, "unit_price", "price").join(
         subs.select("subscription_id", "n", "first_at", "last_at", "before_starts_at"), "subscription_id"
     )
     later = (rows.starts_at > rows.before_starts_at) | (rows.starts_at > rows.first_at)
@@ -81,7 +81,7 @@ def _items(held: TargetRows, subs: ir.Table, scale: Scale) -> ir.Table:
         "kind",
         "starts_at",
         "ends_at",
-        price=scale.whole_number(rows.unit_price, scale.price),
+        "price",
         quantity=scale.counted(rows.quantity),
         starts=at_once(rows, "starts_at", BEFORE),
         ends=at_once(rows, "ends_at", NEVER),
@@ -90,7 +90,9 @@ def _items(held: TargetRows, subs: ir.Table, scale: Scale) -> ir.Table:
 
 
 def _due(held: TargetRows, subs: ir.Table, scale: Scale) -> ir.Table:
-    rows = changes(held, subs, scale)
+    rows = changes(
+        held, subs.select("subscription_id", "currency", "n", "first_at", "last_at", "before_starts_at"), scale
+    )
     before = (rows.effective_at <= rows.before_starts_at).fill_null(False)
     return rows.mutate(ordinal=before.ifelse(BEFORE, at_once(rows, "effective_at", NEVER)))
 

@@ -40,8 +40,13 @@ def invoice_lines(
     moment = ibis.null("timestamp('UTC', 6)")
     first = each.mutate(kind=ibis.literal("recurring"), starts_at=moment, ends_at=moment)
     bases = engine.cached(_bases(facts, run, charged, charges, scale))
-    made = narrow_or_wide(scale, lambda numbers: engine.cached(_others(engine, facts, bases, numbers, rules)))
-    return ibis.union(first.select(*_LINE), made.select(*_LINE))
+    beside = narrow_or_wide(scale, lambda numbers: engine.cached(_beside(facts, bases, numbers, rules)))
+    alike = narrow_or_wide(
+        scale, lambda n: engine.cached(_others(engine, beside.filter(~beside.mixed), bases, n, rules))
+    )
+    # Lines of several kinds are brought to the product of their denominators.
+    mixed = engine.cached(_others(engine, beside.filter(beside.mixed), bases, scale.wide, rules))
+    return ibis.union(first.select(*_LINE), alike.select(*_LINE), mixed.select(*_LINE))
 
 
 def _recurring(engine: DuckDBEngine, runs: ir.Table, states: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
@@ -80,19 +85,18 @@ def _bases(facts: Facts, run: ir.Table, charged: ir.Table, charges: ir.Table, sc
     return found.mutate(**nothing, positions=found.positions.fill_null(0)).drop("charged_id", "charged_id_right")
 
 
-def _others(engine: DuckDBEngine, facts: Facts, bases: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
-    """Lines that come after the recurring ones, brought to one denominator for each invoice."""
-    lines = _beside(facts, bases, scale, rules)
-    most = {f"most_{p}": lines[p].max().over(ibis.window(group_by="run_id")) for p in _PARTS}
-    rows = lines.mutate(**most).join(bases, "run_id")
+def _others(engine: DuckDBEngine, lines: ir.Table, bases: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
+    """Lines of `_beside`, which come after the recurring ones, brought to one denominator for each invoice."""
+    rows = lines.join(bases, "run_id")
     one, minor = scale.counted(1), scale.counted(rows.minor)
-    together = rows.most_length * rows.most_unit_parts * rows.most_percent_parts
-    own = rows.length * rows.unit_parts * rows.percent_parts
-    wider = [(rows[p] == one).ifelse(rows[f"most_{p}"], one) for p in _PARTS]
+    most = [scale.counted(rows[f"most_{p}"]) for p in _PARTS]
+    own = [scale.counted(rows[p]) for p in _PARTS]
+    wider = [(o == one).ifelse(m, one) for o, m in zip(own, most, strict=True)]
+    together, total = most[0] * most[1] * most[2], scale.counted(rows.total)
     by_invoice = rules.round_at == "invoice"
     rows = rows.mutate(
-        total=rows.total * wider[0] * wider[1] * wider[2] if by_invoice else rows.total,
-        parts=minor * (together if by_invoice else own),
+        total=total * wider[0] * wider[1] * wider[2] if by_invoice else total,
+        parts=minor * (together if by_invoice else own[0] * own[1] * own[2]),
         exact_before=scale.counted(rows.exact_base) * together if by_invoice else scale.counted(0),
         before=scale.counted(rows.base),
     )
@@ -102,18 +106,22 @@ def _others(engine: DuckDBEngine, facts: Facts, bases: ir.Table, scale: Scale, r
 
 def _beside(facts: Facts, bases: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
     """Lines that are not recurring: run_id, rank and id (in which order), kind, item_id, what they cover, `total`, and
-    what divides it beside `minor`: length, unit_parts, percent_parts, 1 where nothing does."""
+    what divides it beside `minor`: length, unit_parts, percent_parts, 1 where nothing does. most_length and so on: of
+    their invoice; `mixed`: whether it has lines of several kinds."""
     runs = bases.select("run_id", "n", ordinal="from_ordinal")
     added, used = facts.prorated.join(runs, ["n", "ordinal"]), facts.metered.join(runs, ["n", "ordinal"])
     price, units = scale.counted(used.price), scale.counted(used.units)
     added = added.mutate(total=scale.counted(added.price) * scale.counted(added.part))
     used = used.mutate(total=price * units, unit_parts=scale.power(scale.units))
     off = reductions(bases, facts.discounts, scale, rules)
-    return ibis.union(
+    rows = ibis.union(
         _form(added, "proration", 1, "item_id", scale),
         _form(used, "usage", 2, "item_id", scale),
         _form(off, "discount", 3, "discount_id", scale),
     )
+    run = ibis.window(group_by="run_id")
+    most = {f"most_{p}": rows[p].max().over(run) for p in _PARTS}
+    return rows.mutate(**most, mixed=rows["rank"].min().over(run) < rows["rank"].max().over(run))
 
 
 def _form(rows: ir.Table, kind: LineKind, rank: int, key: str, scale: Scale) -> ir.Table:

@@ -25,11 +25,11 @@ def taxed(runs: ir.Table, rates: ir.Table, scale: Scale) -> ir.Table:
     """Runs with tax as `tax_total` of `tax_parts` of a price, by the rate of their country on the day they begin; total
     and parts are absent where there is no rate. `rates`: country, valid_from (key: both), percent."""
     asked = runs.filter(~runs.tax_exempt).select("country", "day").distinct()
-    told = rates.select("valid_from", _country="country", percent=scale.whole_number(rates.percent, scale.percent))
+    told = rates.select("valid_from", _country="country", percent=scale.whole_number(rates.percent, scale.tax))
     held = asked.join(told, [asked.country == told["_country"], asked.day >= told.valid_from])
     latest = held.group_by("country", "day").aggregate(percent=held.percent.argmax(held.valid_from))
     found = runs.left_join(latest, ["country", "day"])
-    total, hundred = found.percent, scale.power(scale.percent + 2)
+    total, hundred = found.percent, scale.power(scale.tax + 2)
     parts = found.tax_inclusive.ifelse(hundred + total, hundred)
     return found.mutate(tax_total=found.tax_exempt.ifelse(0, total), tax_parts=found.tax_exempt.ifelse(1, parts)).drop(
         "percent"

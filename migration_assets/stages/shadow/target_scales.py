@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 
     from migration_assets.engine.duckdb import DuckDBEngine
 
-_PLACES = (0, 2, 4, 6, 8, 10)
+_MOST_PLACES = 10
 _OVERFLOW = (duckdb.OutOfRangeException, duckdb.ConversionException)
 _Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Decimal places in which every price, every percent and every count of used units is a whole number, and the type
-    that whole numbers are counted in."""
+    """Decimal places in which every price, every percent, that of tax apart, and every count of used units is a whole
+    number, and the type that whole numbers are counted in. `prices`: column `value`, every price once."""
 
     price: int
     percent: int
+    tax: int
     units: int
+    prices: ir.Table
     kind: Literal["int64", "decimal(38, 0)"] = "int64"
 
     def counted(self, number: int | ir.NumericValue) -> ir.NumericValue:
@@ -47,6 +49,16 @@ class Scale:
         """A decimal as a whole number of `10 ** -decimals`: exact where `places` chose them."""
         return self.counted(value.cast("decimal(38, 10)") * ibis.literal(10**decimals).cast("decimal(38, 0)"))
 
+    @property
+    def wide(self) -> Scale:
+        """The same places, counted in 37 digits."""
+        return replace(self, kind="decimal(38, 0)")
+
+    def priced(self, rows: ir.Table, column: str, name: str) -> ir.Table:
+        """Rows with one more column: the price in `column` as a whole number. Each price is converted once."""
+        known = self.prices.select(_value="value", **{name: self.whole_number(self.prices["value"], self.price)})
+        return rows.left_join(known, rows[column].cast("decimal(38, 10)") == known["_value"]).drop("_value")
+
 
 def narrow_or_wide(scale: Scale, made: Callable[[Scale], _Made]) -> _Made:
     """What is made of whole numbers of 64 bits, or of longer ones where those overflow."""
@@ -55,7 +67,7 @@ def narrow_or_wide(scale: Scale, made: Callable[[Scale], _Made]) -> _Made:
     except _OVERFLOW:
         if scale.kind != "int64":
             raise
-    return made(replace(scale, kind="decimal(38, 0)"))
+    return made(scale.wide)
 
 
 def distinct_values(engine: DuckDBEngine, *columns: ir.DecimalColumn) -> ir.Table:
@@ -65,14 +77,14 @@ def distinct_values(engine: DuckDBEngine, *columns: ir.DecimalColumn) -> ir.Tabl
 
 
 def places(engine: DuckDBEngine, least: int, values: ir.Table) -> int:
-    """The fewest decimal places, of those tried, that hold every value, and at least `least`."""
-    tried = (least, *(p for p in _PLACES if p > least))
-    lost = values.aggregate(**{f"p{p}": (_["value"] != _["value"].round(p)).any() for p in tried})
-    found = engine.arrow(lost).to_pylist()[0]
-    return next(p for p in tried if not found[f"p{p}"])
+    """The fewest decimal places that hold every value, and at least `least`."""
+    for tried in range(least, _MOST_PLACES):
+        if not engine.count(values.filter(_["value"] != _["value"].round(tried)).limit(1)):
+            return tried
+    return _MOST_PLACES
 
 
 def _values(column: ir.DecimalColumn) -> ir.Table:
-    if (column.type().scale or 0) > _PLACES[-1]:
-        raise TypeError(f"{column.get_name()} may have more than {_PLACES[-1]} decimal places")
+    if (column.type().scale or 0) > _MOST_PLACES:
+        raise TypeError(f"{column.get_name()} may have more than {_MOST_PLACES} decimal places")
     return column.cast("decimal(38, 10)").name("value").as_table()
