@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import duckdb
@@ -84,6 +85,7 @@ class DuckDBEngine:
         self.backend = ibis.duckdb.connect(memory_limit=memory_limit, threads=threads)
         self.connection: duckdb.DuckDBPyConnection = self.backend.con
         self._given: Counter[str] = Counter()
+        self._made: list[str] = []
         self._seen: dict[tuple[tuple[str, int, int], ...], ir.Table] = {}
         # Merging nested selects costs most of the compiling, and DuckDB flattens them itself.
         ibis.options.sql.fuse_selects = False
@@ -147,6 +149,20 @@ class DuckDBEngine:
         self._create(name, columns, self.sql(table))
         return self._known(name, {c: kept_type(t) for c, t in schema.items()})
 
+    @contextmanager
+    def passing(self) -> Iterator[list[ir.Table]]:
+        """Rows kept within the block are given back at its end, but for those of the tables put into the list."""
+        before, lasting = len(self._made), list[Any]()
+        try:
+            yield lasting
+        finally:
+            names = {table.op().name for table in lasting}
+            inside = self._made[before:]
+            for name in inside:
+                if name not in names:
+                    self.connection.execute(f'DROP TABLE IF EXISTS "{name}"')
+            self._made[before:] = [name for name in inside if name in names]
+
     def sql(self, table: ir.Table) -> str:
         """The query behind an expression, in DuckDB's own words."""
         return statement_of(self.backend, table)
@@ -169,6 +185,7 @@ class DuckDBEngine:
         return f"{stem}_{self._given[stem]}"
 
     def _create(self, name: str, columns: str, query: str) -> None:
+        self._made.append(name)
         self.connection.execute(f'CREATE TABLE "{name}" ({columns})')
         self.connection.execute(f'INSERT INTO "{name}" {query}')
 

@@ -44,30 +44,54 @@ def target_bills(
     """
     if not 1 <= cycles <= MOST_CYCLES:
         raise ValueError(f"between 1 and {MOST_CYCLES} cycles can be told ahead")
-    lost = engine.cached(incomplete(held, as_of))
-    scale, subs = _scaled(engine, held, rules, _subscriptions(engine, held, lost), exponents)
-    billed = billed_cycles(engine, subs, rules, as_of, cycles)
-    subs = engine.cached(subs.drop("stop_at", "paused_at", "resumes_at", "anchor_at").join(billed.subscriptions, "n"))
-    bills = narrow_or_wide(scale, lambda numbers: _bills(engine, held, subs, billed, numbers, rules))
-    return replace(bills, unbillable=engine.cached(lost.union(bills.unbillable)))
+    with engine.passing() as lasting:
+        lost = engine.cached(incomplete(held, as_of))
+        scale, subs, billed = _billed(engine, held, lost, rules, as_of, exponents, cycles)
+        bills = narrow_or_wide(scale, lambda numbers: _bills(engine, held, subs, billed, numbers, rules))
+        bills = replace(bills, unbillable=engine.cached(lost.union(bills.unbillable)))
+        lasting += [bills.schedules, bills.runs, bills.lines, bills.unbillable]
+    return bills
+
+
+def _billed(
+    engine: DuckDBEngine,
+    held: TargetRows,
+    lost: ir.Table,
+    rules: Rules,
+    as_of: datetime,
+    exponents: Exponents,
+    cycles: int,
+) -> tuple[Scale, ir.Table, Billed]:
+    """Subscriptions that are billed, with what is asked of them later, and their cycles."""
+    with engine.passing() as lasting:
+        scale, subs = _scaled(engine, held, rules, _subscriptions(engine, held, lost), exponents)
+        billed = billed_cycles(engine, subs, rules, as_of, cycles)
+        known = subs.drop("stop_at", "paused_at", "resumes_at", "anchor_at").join(billed.subscriptions, "n")
+        subs, stretches = engine.cached(known), engine.cached(billed.stretches)
+        lasting += [scale.prices, subs, stretches, billed.cycles]
+    return scale, subs, Billed(subs, stretches, billed.cycles)
 
 
 def _bills(engine: DuckDBEngine, held: TargetRows, subs: ir.Table, billed: Billed, scale: Scale, rules: Rules) -> Bills:
-    facts = priced_facts(engine, held, subs, billed, scale, rules)
-    run = _runs(engine, facts, subs, billed, held.tax_rate)
-    charged = _charged(engine, run, subs, held.tax_rate, scale)
-    untaxed = engine.cached(charged.filter(_.tax_total.isnull()).select("n").distinct())
-    run = engine.cached(run.anti_join(untaxed, "n"))
-    lines = invoice_lines(engine, facts, run, charged, scale, rules)
-    ids = subs.select("n", "subscription_id", "currency")
-    return Bills(
-        schedules=engine.cached(_schedules(run, billed)),
-        runs=engine.cached(
-            ids.join(run, "n").select("subscription_id", "currency", "schedule_id", "from_cycle", "until_cycle")
-        ),
-        lines=engine.cached(ids.drop("currency").join(lines, "n").drop("n")),
-        unbillable=subs.join(untaxed, "n").select("subscription_id", reason=ibis.literal("no_tax_rate")),
-    )
+    with engine.passing() as lasting:
+        facts = priced_facts(engine, held, subs, billed, scale, rules)
+        run = _runs(engine, facts, subs, billed, held.tax_rate)
+        charged = _charged(engine, run, subs, held.tax_rate, scale)
+        untaxed = engine.cached(charged.filter(_.tax_total.isnull()).select("n").distinct())
+        run = run.anti_join(untaxed, "n")
+        ids = subs.select("n", "subscription_id", "currency")
+        bills = Bills(
+            schedules=engine.cached(_schedules(run, billed)),
+            runs=engine.cached(
+                ids.join(run, "n").select("subscription_id", "currency", "schedule_id", "from_cycle", "until_cycle")
+            ),
+            lines=invoice_lines(engine, facts, run, charged, ids, scale, rules),
+            unbillable=engine.cached(
+                subs.join(untaxed, "n").select("subscription_id", reason=ibis.literal("no_tax_rate"))
+            ),
+        )
+        lasting += [bills.schedules, bills.runs, bills.lines, bills.unbillable]
+    return bills
 
 
 def _subscriptions(engine: DuckDBEngine, held: TargetRows, lost: ir.Table) -> ir.Table:
@@ -143,7 +167,7 @@ def _charged(engine: DuckDBEngine, run: ir.Table, subs: ir.Table, rates: ir.Tabl
     """Runs in which recurring charges or their tax begin to be what they are, with that tax."""
     first = run.filter(run.run_id == run.charged_id).select("run_id", "n", "from_ordinal", "day")
     known = first.join(subs.select("n", "country", "tax_exempt", "tax_inclusive", "minor"), "n")
-    return engine.cached(taxed(known, rates, scale).drop("country", "day", "tax_exempt"))
+    return engine.cached(taxed(known, rates, scale).drop("country", "day", "tax_exempt", "country_right", "day_right"))
 
 
 def _schedules(run: ir.Table, billed: Billed) -> ir.Table:

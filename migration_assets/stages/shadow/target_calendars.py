@@ -41,19 +41,29 @@ def calendars(engine: DuckDBEngine, keys: ir.Table, cycles: int) -> Calendars:
 
     Cycle numbers count from `offset` at the anchor.
     """
-    schedules = engine.cached(keys.mutate(schedule_id=ibis.row_number().over()))
-    around = _around(engine, schedules, cycles)
-    first = around.filter(_.starts_at >= _.from_at).group_by("schedule_id").aggregate(first=_.index.min())
-    placed = (
-        around.join(first, "schedule_id").mutate(position=_.index - _.first).filter(_.position.between(-1, cycles - 1))
-    )
-    placed = engine.cached(placed.select("schedule_id", "time_zone", "position", "cycle", "starts_at", "ends_at"))
-    now, before = placed.filter(_.position >= 0), placed.filter(_.position == -1)
-    ends = now.group_by("schedule_id").aggregate(first_at=_.starts_at.min(), last_at=_.starts_at.max())
-    before = before.select("schedule_id", before_starts_at=_.starts_at, before_ends_at=_.ends_at)
-    known = schedules.join(ends, "schedule_id").left_join(before, "schedule_id").drop("schedule_id_right")
-    days = told(engine, now, local_times, "starts_at", "day").mutate(day=_.day.date())
-    return Calendars(engine.cached(known), engine.cached(days.drop("time_zone")))
+    with engine.passing() as lasting:
+        schedules = engine.cached(keys.mutate(schedule_id=ibis.row_number().over()))
+        placed = _placed(engine, schedules, cycles)
+        now, before = placed.filter(placed.position >= 0), placed.filter(placed.position == -1)
+        ends = now.group_by("schedule_id").aggregate(first_at=_.starts_at.min(), last_at=_.starts_at.max())
+        before = before.select("schedule_id", before_starts_at="starts_at", before_ends_at="ends_at")
+        known = schedules.join(ends, "schedule_id").left_join(before, "schedule_id").drop("schedule_id_right")
+        days = told(engine, now, local_times, "starts_at", "day").mutate(day=_.day.date())
+        made = Calendars(engine.cached(known), engine.cached(days.drop("time_zone")))
+        lasting += [made.schedules, made.cycles]
+    return made
+
+
+def _placed(engine: DuckDBEngine, schedules: ir.Table, cycles: int) -> ir.Table:
+    """Cycles from the one before the first at or after `from_at` on, by `position`, 0 for that first one."""
+    with engine.passing() as lasting:
+        around = _around(engine, schedules, cycles)
+        first = around.filter(around.starts_at >= around.from_at).group_by("schedule_id").aggregate(first=_.index.min())
+        placed = around.join(first, "schedule_id").mutate(position=_.index - _.first)
+        placed = placed.filter(placed.position.between(-1, cycles - 1))
+        kept = placed.select("schedule_id", "time_zone", "position", "cycle", "starts_at", "ends_at")
+        lasting.append(engine.cached(kept))
+    return lasting[0]
 
 
 def _around(engine: DuckDBEngine, schedules: ir.Table, cycles: int) -> ir.Table:
@@ -63,15 +73,16 @@ def _around(engine: DuckDBEngine, schedules: ir.Table, cycles: int) -> ir.Table:
     begun = clocks.mutate(begun=cycles_begun(clocks.anchor, clocks.months, clocks.since))
     since = ibis.greatest(begun.begun - _SPARE, 0)
     rows = begun.mutate(index=ibis.range(since, begun.begun + cycles + _SPARE).unnest())
-    rows = rows.mutate(
+    rows = rows.select(
+        "schedule_id",
+        "time_zone",
+        "from_at",
+        "index",
         starts=add_months(rows.anchor, rows["index"] * rows.months),
         ends=add_months(rows.anchor, (rows["index"] + 1) * rows.months),
         cycle=rows["index"] + rows.offset,
     )
-    return _boundaries(engine, engine.cached(rows))
-
-
-def _boundaries(engine: DuckDBEngine, rows: ir.Table) -> ir.Table:
+    rows = engine.cached(rows)
     return engine.cached(
         told(engine, told(engine, rows, boundaries, "starts", "starts_at"), boundaries, "ends", "ends_at")
     )

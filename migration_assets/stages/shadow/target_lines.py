@@ -32,9 +32,15 @@ _BESIDE = ("run_id", "kind", "rank", "id", "item_id", *_COVERS, "total", *_PARTS
 
 
 def invoice_lines(
-    engine: DuckDBEngine, facts: Facts, run: ir.Table, charged: ir.Table, scale: Scale, rules: Rules
+    engine: DuckDBEngine,
+    facts: Facts,
+    run: ir.Table,
+    charged: ir.Table,
+    ids: ir.Table,
+    scale: Scale,
+    rules: Rules,
 ) -> ir.Table:
-    """Lines of every run: n, from_cycle, kind, item_id, position, starts_at, ends_at, amount_minor, tax_minor."""
+    """Lines of every run, as `Bills` has them, kept in the engine. `ids`: n (key), subscription_id."""
     charges = engine.cached(_recurring(engine, charged, facts.states, scale, rules))
     each = run.select("n", "from_cycle", run_id="charged_id").join(charges, "run_id")
     moment = ibis.null("timestamp('UTC', 6)")
@@ -46,7 +52,8 @@ def invoice_lines(
     )
     # Lines of several kinds are brought to the product of their denominators.
     mixed = engine.cached(_others(engine, beside.filter(beside.mixed), bases, scale.wide, rules))
-    return ibis.union(first.select(*_LINE), alike.select(*_LINE), mixed.select(*_LINE))
+    lines = ibis.union(first.select(*_LINE), alike.select(*_LINE), mixed.select(*_LINE))
+    return engine.cached(ids.select("n", "subscription_id").join(lines, "n").drop("n"))
 
 
 def _recurring(engine: DuckDBEngine, runs: ir.Table, states: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
