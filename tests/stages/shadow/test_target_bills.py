@@ -9,8 +9,13 @@ from itertools import islice
 from typing import Any
 
 import pytest
+import told_twice
 from held_rows import apart, held_rows
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_contracts import contracts
 from random_subscriptions import AS_OF, subscription
+from told_twice import Sold
 
 from migration_assets.domain.bill import Bill
 from migration_assets.domain.money import exponent_of
@@ -84,8 +89,35 @@ RULES = (
 )
 
 
-@pytest.mark.parametrize("rules", RULES, ids=lambda r: f"{r.proration}-{r.rounding}-{r.round_at}-{r.tax_at}-{r.pause}")
+def named(rules: Rules) -> str:
+    return "-".join(str(v) for v in vars(rules).values())
+
+
+@pytest.mark.parametrize("rules", RULES, ids=named)
 def test_bills_are_those_of_the_readable_rules(rules: Rules) -> None:
     rng = random.Random(SEED)
     subscriptions = apart(subscription(rng) for _ in range(400))
     assert differing(subscriptions, rules) == [], f"seed {SEED}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rules", RULES, ids=named)
+def test_five_times_4200_random_subscriptions_are_billed_as_the_readable_rules_say(rules: Rules) -> None:
+    seed = SEED + RULES.index(rules) + 1
+    rng = random.Random(seed)
+    subscriptions = apart(subscription(rng) for _ in range(4_200))
+    assert differing(subscriptions, rules) == [], f"seed {seed}"
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(contracts(), min_size=1, max_size=50), st.sampled_from(RULES))
+def test_contracts_of_every_kind_are_billed_as_the_readable_rules_say(sold: list[Sold], rules: Rules) -> None:
+    """Those whose prices have steps are said to be unbillable; none is guessed."""
+    made = apart(told_twice.subscription(s) for s in sold)
+    plain = [all(i.kind == "usage" or i.price.model in ("flat", "per_seat") for i in s.items) for s in made]
+    with DuckDBEngine() as engine:
+        bills = target_bills(engine, held_rows(engine, made), rules, AS_OF, exponent_of)
+        lost = engine.arrow(bills.unbillable).to_pylist()
+    stepped = [s.subscription_id for s, ok in zip(made, plain, strict=True) if not ok]
+    assert sorted(r["subscription_id"] for r in lost if r["reason"] == "price_model") == stepped
+    assert differing([s for s, ok in zip(made, plain, strict=True) if ok], rules) == []
