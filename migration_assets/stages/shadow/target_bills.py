@@ -21,7 +21,7 @@ from migration_assets.stages.shadow.target_lines import invoice_lines
 from migration_assets.stages.shadow.target_rounding import taxed
 from migration_assets.stages.shadow.target_rows import MONTHS, TargetRows, incomplete
 from migration_assets.stages.shadow.target_runs import MOST_CYCLES, run_id, runs
-from migration_assets.stages.shadow.target_scales import Scale, distinct_values, narrow_or_wide, places
+from migration_assets.stages.shadow.target_scales import Scale, common_step, distinct_values, narrow_or_wide, places
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -124,13 +124,14 @@ def _scaled(
     known = {code: exponents(code) for code in sorted(codes)}
     item, plan, change = held.subscription_item, held.plan_price, held.scheduled_change
     prices = distinct_values(engine, item.unit_price, plan.unit_price, change.new_unit_price)
-    percents = distinct_values(engine, held.discount.percent, change.percent)
-    units = distinct_values(engine, held.metered.used, held.metered.included)
+    off = distinct_values(engine, held.discount.percent)
+    percent = max(places(engine, 0, off), places(engine, 0, distinct_values(engine, change.percent)))
     scale = Scale(
         price=places(engine, max(rules.price_decimals, *known.values(), 0), prices),
-        percent=places(engine, 0, percents),
+        percent=percent,
         tax=places(engine, 0, distinct_values(engine, held.tax_rate.percent)),
-        units=places(engine, 0, units),
+        units=places(engine, 0, distinct_values(engine, held.metered.used, held.metered.included)),
+        discounts=common_step(engine, percent, off),
         prices=prices,
     )
     minor = [10 ** (scale.price - exponent) for exponent in known.values()]

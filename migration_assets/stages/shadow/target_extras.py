@@ -117,7 +117,7 @@ def given(discounts: ir.Table) -> ir.Table:
     return discounts.mutate(since=discounts.starts, until=until).filter(_.since < _.until)
 
 
-def reductions(runs: ir.Table, discounts: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
+def reductions(engine: DuckDBEngine, runs: ir.Table, discounts: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
     """What discounts take off the runs that get them, as negative totals.
 
     `runs`: run_id (key), n, from_ordinal, minor, exact_base (recurring charges, of `minor` parts), base (rounded ones).
@@ -127,11 +127,11 @@ def reductions(runs: ir.Table, discounts: ir.Table, scale: Scale, rules: Rules) 
     # Of charges that are rounded line by line, a discount sees the rounded ones.
     minor = scale.counted(got.minor)
     base = scale.counted(got.exact_base) if rules.round_at == "invoice" else scale.counted(got.base) * minor
-    by_percent = got.kind == "percent"
+    by_percent, step = got.kind == "percent", scale.counted(scale.discounts)
     off = by_percent.ifelse(
-        base * scale.whole_number(got.percent, scale.percent),
+        base * scale.counted(engine.whole(scale.whole_number(got.percent, scale.percent), step, "down")),
         ibis.least(scale.counted(got.amount_minor) * minor, base),
     )
-    parts = by_percent.ifelse(scale.power(scale.percent + 2), scale.power(0))
+    parts = by_percent.ifelse(scale.counted(10 ** (scale.percent + 2) // scale.discounts), scale.counted(1))
     made = got.select("run_id", "discount_id", total=-off, percent_parts=parts)
     return made.filter(made.total != scale.counted(0))

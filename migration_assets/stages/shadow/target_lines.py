@@ -46,13 +46,14 @@ def invoice_lines(
     moment = ibis.null("timestamp('UTC', 6)")
     first = each.mutate(kind=ibis.literal("recurring"), starts_at=moment, ends_at=moment)
     bases = engine.cached(_bases(facts, run, charged, charges, scale))
-    beside = narrow_or_wide(scale, lambda numbers: engine.cached(_beside(facts, bases, numbers, rules)))
-    alike = narrow_or_wide(
-        scale, lambda n: engine.cached(_others(engine, beside.filter(~beside.mixed), bases, n, rules))
-    )
-    # Lines of several kinds are brought to the product of their denominators.
-    mixed = engine.cached(_others(engine, beside.filter(beside.mixed), bases, scale.wide, rules))
-    lines = ibis.union(first.select(*_LINE), alike.select(*_LINE), mixed.select(*_LINE))
+    beside = narrow_or_wide(scale, lambda numbers: engine.cached(_beside(engine, facts, bases, numbers, rules)))
+
+    def others(some: ir.Table) -> ir.Table:
+        return narrow_or_wide(scale, lambda numbers: engine.cached(_others(engine, some, bases, numbers, rules)))
+
+    # Lines of several kinds are brought to the product of their denominators, which may need longer numbers.
+    made = [others(beside.filter(~beside.mixed)), others(beside.filter(beside.mixed))]
+    lines = ibis.union(first.select(*_LINE), *(m.select(*_LINE) for m in made))
     return engine.cached(ids.select("n", "subscription_id").join(lines, "n").drop("n"))
 
 
@@ -111,7 +112,7 @@ def _others(engine: DuckDBEngine, lines: ir.Table, bases: ir.Table, scale: Scale
     return made.mutate(position=made.position + made.positions).select(*_LINE)
 
 
-def _beside(facts: Facts, bases: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
+def _beside(engine: DuckDBEngine, facts: Facts, bases: ir.Table, scale: Scale, rules: Rules) -> ir.Table:
     """Lines that are not recurring: run_id, rank and id (in which order), kind, item_id, what they cover, `total`, and
     what divides it beside `minor`: length, unit_parts, percent_parts, 1 where nothing does. most_length and so on: of
     their invoice; `mixed`: whether it has lines of several kinds."""
@@ -120,7 +121,7 @@ def _beside(facts: Facts, bases: ir.Table, scale: Scale, rules: Rules) -> ir.Tab
     price, units = scale.counted(used.price), scale.counted(used.units)
     added = added.mutate(total=scale.counted(added.price) * scale.counted(added.part))
     used = used.mutate(total=price * units, unit_parts=scale.power(scale.units))
-    off = reductions(bases, facts.discounts, scale, rules)
+    off = reductions(engine, bases, facts.discounts, scale, rules)
     rows = ibis.union(
         _form(added, "proration", 1, "item_id", scale),
         _form(used, "usage", 2, "item_id", scale),

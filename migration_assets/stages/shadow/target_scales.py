@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import gcd
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import duckdb
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
 
 _MOST_PLACES = 10
+_MOST_LOOKED_AT = 1_000
 _OVERFLOW = (duckdb.OutOfRangeException, duckdb.ConversionException)
 _Made = TypeVar("_Made")
 
@@ -28,12 +30,14 @@ _Made = TypeVar("_Made")
 @dataclass(frozen=True)
 class Scale:
     """Decimal places in which every price, every percent, that of tax apart, and every count of used units is a whole
-    number, and the type that whole numbers are counted in. `prices`: column `value`, every price once."""
+    number, and the type that whole numbers are counted in. `discounts`: what divides a whole and every discount when
+    both are told in percent of `percent` places. `prices`: column `value`, every price once."""
 
     price: int
     percent: int
     tax: int
     units: int
+    discounts: int
     prices: ir.Table
     kind: Literal["int64", "decimal(38, 0)"] = "int64"
 
@@ -84,7 +88,17 @@ def places(engine: DuckDBEngine, least: int, values: ir.Table) -> int:
     return _MOST_PLACES
 
 
+def common_step(engine: DuckDBEngine, decimals: int, percents: ir.Table) -> int:
+    """The largest whole number of `10 ** -decimals` that divides 100 and each of the percents; 1 where there are too
+    many to look at."""
+    if engine.count(percents.limit(_MOST_LOOKED_AT + 1)) > _MOST_LOOKED_AT:
+        return 1
+    units = (percents["value"] * ibis.literal(10**decimals)).cast("int64").name("units")
+    return gcd(10 ** (decimals + 2), *engine.arrow(units.as_table())["units"].to_pylist())
+
+
 def _values(column: ir.DecimalColumn) -> ir.Table:
     if (column.type().scale or 0) > _MOST_PLACES:
         raise TypeError(f"{column.get_name()} may have more than {_MOST_PLACES} decimal places")
-    return column.cast("decimal(38, 10)").name("value").as_table()
+    value = column.cast("decimal(38, 10)").name("value").as_table()
+    return value.filter(value["value"].notnull())
