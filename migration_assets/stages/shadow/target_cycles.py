@@ -44,8 +44,12 @@ def billed_cycles(engine: DuckDBEngine, subs: ir.Table, rules: Rules, as_of: dat
     `subs`: n (key), time_zone, anchor_at, months, stop_at (no cycle starts from then on), paused_at, resumes_at.
     """
     since = ibis.literal(as_of).cast("timestamp('UTC', 6)")
-    going = subs.filter(subs.paused_at.isnull()).mutate(offset=ibis.literal(0, "int64"), from_at=since)
-    paused = engine.cached(_paused(engine, subs.filter(subs.paused_at.notnull()), rules, since))
+    rests = subs.paused_at.notnull()
+    if rules.pause == "skip":
+        # A pause without length skips nothing.
+        rests &= subs.resumes_at.isnull() | (subs.paused_at < subs.resumes_at)
+    going = subs.filter(~rests).mutate(offset=ibis.literal(0, "int64"), from_at=since)
+    paused = engine.cached(_paused(engine, subs.filter(rests), rules))
     old, new = _until_pause(paused, since), _from_resume(paused, since)
     keys = ibis.union(*(part.select(*KEY) for part in (going, old, new)), distinct=True)
     made = calendars(engine, keys, cycles)
@@ -69,7 +73,7 @@ def _counted(rows: ir.Table, made: Calendars, cycles: int) -> ir.Table:
     return placed.select("n", "schedule_id", "first_at", "last_at", *_BEFORE, size=size.cast("int64"))
 
 
-def _paused(engine: DuckDBEngine, subs: ir.Table, rules: Rules, since: ir.Value) -> ir.Table:
+def _paused(engine: DuckDBEngine, subs: ir.Table, rules: Rules) -> ir.Table:
     """Subscriptions with a pause, the cycle it starts in (held_starts_at, held_ends_at; absent when before the anchor),
     and the anchor and cycle number that cycles are counted from afterwards (again_at, again_offset)."""
     clocks = subs.select("n", *KEY[:3], "stop_at", "paused_at", "resumes_at")
