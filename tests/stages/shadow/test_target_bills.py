@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from fractions import Fraction
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import told_twice
 from held_rows import apart, held_rows
@@ -18,7 +23,9 @@ from random_subscriptions import AS_OF, subscription
 from told_twice import Sold
 
 from migration_assets.domain.bill import Bill
+from migration_assets.domain.calendar import billing_period
 from migration_assets.domain.money import exponent_of
+from migration_assets.domain.target import terms as new
 from migration_assets.domain.target.invoices import invoices_from
 from migration_assets.domain.target.tax import NoTaxRate
 from migration_assets.domain.target.terms import Rules, Subscription
@@ -27,6 +34,8 @@ from migration_assets.stages.shadow.runs import Bills, expanded
 from migration_assets.stages.shadow.target_bills import target_bills
 
 SEED = 20261126
+# The cycle that holds T.
+CYCLE = billing_period(datetime(2026, 6, 14, 22, tzinfo=AS_OF.tzinfo), 1, 0, "Europe/Berlin")
 Row = tuple[Any, ...]
 
 
@@ -121,3 +130,48 @@ def test_contracts_of_every_kind_are_billed_as_the_readable_rules_say(sold: list
     stepped = [s.subscription_id for s, ok in zip(made, plain, strict=True) if not ok]
     assert sorted(r["subscription_id"] for r in lost if r["reason"] == "price_model") == stepped
     assert differing([s for s, ok in zip(made, plain, strict=True) if ok], rules) == []
+
+
+def in_fractions(places: int) -> new.Subscription:
+    """Prices and usage of so many decimals, a part of a cycle to the microsecond and a discount, on one invoice."""
+    tail = Fraction(int("123456789"[: places - 1] + "1"), 10**places)
+    base = new.SubscriptionItem("b", "base", 3, new.Price("flat", 123 + tail))
+    added = replace(base, item_id="a", kind="add_on", starts_at=CYCLE.starts_at + timedelta(microseconds=1))
+    meter = replace(base, item_id="m", kind="usage", price=new.Price("flat", tail))
+    made = new.Subscription(
+        subscription_id="s",
+        currency="EUR",
+        exponent=2,
+        time_zone="Europe/Berlin",
+        interval_months=1,
+        anchor_at=CYCLE.starts_at,
+        ends_at=None,
+        service_country="DE",
+        items=(base, added, meter),
+        discounts=(new.Discount(CYCLE.starts_at, 3, Fraction("33.3333")),),
+        usage=(new.MeteredUsage("m", CYCLE.starts_at, 1_234_567 + tail, Fraction(100), "bill"),),
+        tax_rates=(new.TaxRate("DE", date(2000, 1, 1), Fraction(19)),),
+    )
+    return apart([made])[0]
+
+
+@pytest.mark.parametrize("rules", RULES, ids=named)
+def test_amounts_that_64_bits_cannot_hold_on_the_way_are_exact_all_the_same(rules: Rules) -> None:
+    """Here the common denominator of an invoice has up to 25 digits."""
+    assert differing([in_fractions(6)], rules) == []
+
+
+def test_amounts_that_37_digits_cannot_hold_on_the_way_are_an_error_and_no_other_amount() -> None:
+    with pytest.raises(duckdb.OutOfRangeException):
+        differing([in_fractions(10)], Rules())
+
+
+def test_neither_the_old_system_nor_the_readable_rules_are_known_here() -> None:
+    """Two that agree because one asks the other prove nothing: only the choices that a plan declares are shared."""
+    folder = Path(target_bills.__code__.co_filename).parent
+    text = "\n".join(p.read_text(encoding="utf-8") for p in folder.glob("target_*.py"))
+    known = set(re.findall(r"from (migration_assets\.\S+) import", text))
+    allowed = {"domain.bill", "domain.target.terms", "engine.calendar", "engine.duckdb", "stages.shadow.runs"}
+    strangers = {m.removeprefix("migration_assets.") for m in known} - allowed
+    assert {m for m in strangers if not m.startswith("stages.shadow.target_")} <= {"stages.shadow"}
+    assert "import Rules" in text and "legacy" not in text
