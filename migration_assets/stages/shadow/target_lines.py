@@ -13,6 +13,7 @@ import ibis
 
 from migration_assets.stages.shadow.target_extras import reductions
 from migration_assets.stages.shadow.target_rounding import rounded
+from migration_assets.stages.shadow.target_runs import run_id
 from migration_assets.stages.shadow.target_scales import Scale, narrow_or_wide
 
 if TYPE_CHECKING:
@@ -76,13 +77,17 @@ def _recurring(engine: DuckDBEngine, runs: ir.Table, states: ir.Table, scale: Sc
 
 
 def _bases(facts: Facts, run: ir.Table, charged: ir.Table, charges: ir.Table, scale: Scale) -> ir.Table:
-    """Runs of subscriptions that have more than recurring lines, with what those come to and with their tax.
+    """Runs that may have more than recurring lines, with what those come to and with their tax.
 
     Columns: run_id (key), n, from_ordinal, from_cycle, minor, exact_base (recurring charges, of `minor` parts), base
     (rounded), positions (how many), and tax.
     """
-    more = ibis.union(*(t.select("n") for t in (facts.prorated, facts.metered, facts.discounts)), distinct=True)
-    having = run.semi_join(more, "n").select("run_id", "n", "from_ordinal", "from_cycle", "charged_id")
+    past = ibis.union(facts.prorated.select("n", "ordinal"), facts.metered.select("n", "ordinal"))
+    past = past.select(run_id=run_id(past.n, past.ordinal))
+    columns = run.select("run_id", "n", "from_ordinal", "from_cycle", "charged_id")
+    having = ibis.union(
+        columns.semi_join(past, "run_id"), columns.semi_join(facts.discounts, "n").anti_join(past, "run_id")
+    )
     beside = charges.semi_join(having, charges.run_id == having.charged_id)
     sums = beside.group_by(charged_id="run_id").aggregate(
         exact_base=scale.counted(beside.total.sum()), base=scale.counted(beside.gross.sum()), positions=beside.count()
