@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
@@ -24,6 +25,8 @@ class Engine(Protocol):
     def table(self, frame: pa.Table) -> ir.Table: ...
 
     def cached(self, table: ir.Table) -> ir.Table: ...
+
+    def passing(self) -> AbstractContextManager[list[ir.Table]]: ...
 
     def arrow(self, table: ir.Table) -> pa.Table: ...
 

@@ -157,11 +157,11 @@ def test_an_amount_off_never_takes_more_than_the_recurring_lines() -> None:
     assert (bill.subtotal_minor, bill.tax_minor) == (0, 0)
 
 
-def test_two_coupons_never_make_an_invoice_negative() -> None:
-    # 80 % of 50.00 is 40.00; of the other coupon's 30.00 only 10.00 are left to take.
+def test_two_coupons_are_each_taken_off_the_recurring_lines() -> None:
+    # 80 % of 50.00 is 40.00, and the other coupon takes its 30.00: the invoice is a credit of 20.00, on both sides.
     coupons = tuple(Coupon(date(2026, 1, 1), None, percent=p, amount_minor=3_000) for p in ("80", None))
     (bill,) = both(Sold(date(2026, 1, 1), parts=(Part("base", "50"),), coupons=coupons), 1)
-    assert [line.amount_minor for line in bill.lines] == [5_000, -4_000, -1_000]
+    assert [line.amount_minor for line in bill.lines] == [5_000, -4_000, -3_000]
 
 
 def test_a_pause_over_a_renewal_moves_the_renewal_and_bills_nothing_in_between() -> None:
@@ -186,6 +186,13 @@ def test_a_pause_that_skips_leaves_renewals_where_they_are() -> None:
     old_bills = legacy_bills(sold, SINCE, 2, old.Rules(pause="skips"))
     assert old_bills == target_bills(sold, SINCE, 2, new.Rules(pause="skip"))
     assert [b.issued_at.date().isoformat() for b in old_bills] == ["2026-01-10", "2026-03-10"]
+
+
+def test_nothing_is_billed_after_a_pause_that_nobody_ends_whatever_pauses_do() -> None:
+    sold = Sold(date(2026, 1, 1), paused_on=date(2026, 3, 10))
+    for pause in ("extend", "skip"):
+        bills = target_bills(sold, SINCE, 9, new.Rules(pause=pause))  # type: ignore[arg-type]
+        assert [b.cycle for b in bills] == [0, 1, 2], pause
 
 
 def test_a_pause_without_an_end_bills_nothing_more() -> None:

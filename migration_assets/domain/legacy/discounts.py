@@ -1,7 +1,8 @@
 """Discounts of the old system: off the sum of the recurring lines, for as many periods as were granted (I10).
 
 Nothing is counted down here: the periods are counted from the discount's first day, so that what is left follows from
-what was granted, and need not be believed. Discounts together never take more than the recurring lines come to.
+what was granted, and need not be believed. Each discount is taken off
+the recurring lines by itself; an amount never takes more than they come to.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def is_granted(discount: Discount, first_day: date, billed_before: Iterable[date
     return discount.cycles is None or had < discount.cycles
 
 
-def taken_off(discount: Discount, recurring: Fraction, left: Fraction) -> Fraction:
-    """Minor units off the recurring lines of a period, not yet rounded. `left`: what discounts before it have left."""
-    off = Fraction(discount.amount_minor) if discount.percent is None else recurring * discount.percent / 100
-    return min(off, left)
+def taken_off(discount: Discount, recurring: Fraction) -> Fraction:
+    """Minor units off the recurring lines of a period, not yet rounded; never negative."""
+    if discount.percent is not None:
+        return recurring * discount.percent / 100
+    return min(Fraction(discount.amount_minor), recurring)

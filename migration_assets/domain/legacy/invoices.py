@@ -110,11 +110,10 @@ def _used(contract: Contract, rules: Rules, before: BillingPeriod) -> Iterator[_
 def _discounted(
     contract: Contract, recurring: Fraction, billed: Sequence[BillingPeriod], period: BillingPeriod
 ) -> Iterator[_Charge]:
-    earlier, left = [b.first_day for b in billed], recurring
+    earlier = [b.first_day for b in billed]
     for discount in contract.discounts:
-        off = discounts.taken_off(discount, recurring, left)
+        off = discounts.taken_off(discount, recurring)
         if off and discounts.is_granted(discount, period.first_day, earlier):
-            left -= off
             yield _Charge("discount", "", period.first_day, period.until, -off)
 
 

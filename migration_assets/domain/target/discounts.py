@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 
 from migration_assets.domain.target.cycles import Cycle
@@ -16,10 +15,8 @@ def still_given(discount: Discount, cycle: Cycle, used_up: int) -> bool:
     return begun and (discount.cycles_remaining is None or used_up < discount.cycles_remaining)
 
 
-def reductions(discounts: Iterable[Discount], recurring: Fraction) -> list[Fraction]:
-    """Minor units off for each discount, exact; all of them together are no more than the charges they come off."""
-    taken: list[Fraction] = []
-    for discount in discounts:
-        wanted = Fraction(discount.amount_minor) if discount.percent is None else discount.percent * recurring / 100
-        taken.append(min(wanted, recurring - sum(taken, Fraction(0))))
-    return taken
+def reduction(discount: Discount, recurring: Fraction) -> Fraction:
+    """Minor units off, exact; an amount is no more than the charges it is taken from."""
+    if discount.percent is None:
+        return min(Fraction(discount.amount_minor), recurring)
+    return discount.percent * recurring / 100

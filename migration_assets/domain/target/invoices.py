@@ -16,7 +16,7 @@ from migration_assets.domain.bill import Bill, Line, LineKind
 from migration_assets.domain.calendar import Period
 from migration_assets.domain.money import InvoiceRounding, whole, whole_together
 from migration_assets.domain.target.cycles import Cycle, cycles
-from migration_assets.domain.target.discounts import reductions, still_given
+from migration_assets.domain.target.discounts import reduction, still_given
 from migration_assets.domain.target.pricing import charge, is_there, items_at
 from migration_assets.domain.target.proration import added_during, share
 from migration_assets.domain.target.tax import rate, tax_of
@@ -83,7 +83,7 @@ def _lines(
     if rules.round_at == "line":
         base = Fraction(sum(whole(r.price, rules.rounding) for r in recurring))
     given = [d for d in subscription.discounts if still_given(d, cycle, sum(s >= d.starts_at for s in started))]
-    off = [_Priced("discount", "", cycle.period, -amount) for amount in reductions(given, base) if amount]
+    off = [_Priced("discount", "", cycle.period, -amount) for amount in (reduction(d, base) for d in given) if amount]
     return [*recurring, *past, *off]
 
 

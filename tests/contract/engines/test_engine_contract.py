@@ -126,6 +126,38 @@ def test_whole_numbers_are_divided_exactly_and_rounded_as_the_domain_does(engine
     assert found == [None if n is None else whole(Fraction(n, d), how) for n, d in given]
 
 
+@pytest.mark.parametrize("how", ["half_up", "half_down", "half_even", "up", "down"])
+def test_numbers_of_64_bits_are_divided_the_same_to_their_very_ends(engine: Engine, how: InvoiceRounding) -> None:
+    ends = (2**63 - 1, -(2**63) + 1, 2**60, 2**60 + 1, -(2**60), 0, 5, -5, 7)
+    given = [(n, d) for n in ends for d in (1, 2, 3, 10, 2**60, 2**60 + 1, 2**63 - 1)]
+    table = engine.table(
+        pa.table({"i": range(len(given)), "n": [n for n, _ in given], "d": pa.array([d for _, d in given], pa.int64())})
+    )
+    found = engine.arrow(table.select("i", q=engine.whole(table.n, table.d, how)).order_by("i"))["q"].to_pylist()
+    assert found == [whole(Fraction(n, d), how) for n, d in given]
+
+
+def test_rows_kept_in_passing_are_given_back_but_for_what_lasts(engine: Engine) -> None:
+    outer = engine.cached(engine.table(EDGES).select("n"))
+    with engine.passing() as lasting:
+        gone = engine.cached(outer.filter(outer.n > 0))
+        stays = engine.cached(gone.mutate(twice=gone.n))
+        lasting.append(stays)
+    assert engine.count(stays) == 1
+    assert engine.count(outer) == 3
+    with pytest.raises(Exception, match="does not exist"):
+        engine.count(gone)
+
+
+def test_rows_kept_in_passing_are_given_back_when_a_step_fails(engine: Engine) -> None:
+    made = engine.table(EDGES).select("n")
+    with pytest.raises(ZeroDivisionError), engine.passing():
+        gone = engine.cached(made)
+        raise ZeroDivisionError
+    with pytest.raises(Exception, match="does not exist"):
+        engine.count(gone)
+
+
 def test_text_is_ordered_and_compared_by_its_bytes(engine: Engine) -> None:
     table = engine.table(pa.table({"t": ["b", "B", "a", "é", "Z", "10", "9"]}))
     assert engine.arrow(table.order_by("t"))["t"].to_pylist() == ["10", "9", "B", "Z", "a", "b", "é"]

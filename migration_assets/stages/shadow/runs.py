@@ -1,0 +1,51 @@
+"""Bills of many subscriptions as runs of equal cycles: the tables both sides answer in, and their cycles one by one.
+
+Belongs here: the form that is compared. Not here: any rule about what is billed, when or how much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+@dataclass(frozen=True)
+class Bills:
+    """What one side bills, kept in the engine. Instants are UTC, amounts whole minor units.
+
+    `schedules`: schedule_id, cycle, starts_at, ends_at; key: the first two; cycles that somebody is billed for.
+    `runs`: subscription_id, currency, schedule_id, from_cycle, until_cycle (exclusive); they tile the billed cycles.
+    `lines`: subscription_id, from_cycle (of their run), kind, item_id, position (from 0), starts_at, ends_at (absent
+    where a line covers its cycle), amount_minor, tax_minor.
+    `unbillable`: subscription_id, reason; such a subscription has no run from where it cannot be billed.
+    """
+
+    schedules: ir.Table
+    runs: ir.Table
+    lines: ir.Table
+    unbillable: ir.Table
+
+
+def expanded(schedules: ir.Table, runs: ir.Table, lines: ir.Table) -> ir.Table:
+    """One row for each subscription, cycle and line: with `cycle`, the cycle's `cycle_starts_at` and `cycle_ends_at`,
+    and what the line covers always told."""
+    cycles = runs.join(schedules.rename(cycle_starts_at="starts_at", cycle_ends_at="ends_at"), "schedule_id")
+    billed = cycles.filter((cycles.from_cycle <= cycles.cycle) & (cycles.cycle < cycles.until_cycle))
+    told = billed.join(lines, ["subscription_id", "from_cycle"])
+    return told.select(
+        "subscription_id",
+        "currency",
+        "cycle",
+        "cycle_starts_at",
+        "cycle_ends_at",
+        "position",
+        "kind",
+        "item_id",
+        starts_at=told.starts_at.fill_null(told.cycle_starts_at),
+        ends_at=told.ends_at.fill_null(told.cycle_ends_at),
+        amount_minor=told.amount_minor,
+        tax_minor=told.tax_minor,
+    )
