@@ -40,35 +40,41 @@ CREATE MACRO cutover_uuid5(namespace, name) AS
   || substring({_SHA1}, 18, 3) || '-' || substring({_SHA1}, 21, 12)"""
 
 
-# Whole numbers alone: what Ibis makes of `//` goes over a float. The size is rounded and the sign given back, as in
-# domain.money.whole.
-_ROUNDED = """
-  CASE WHEN {total} < 0 THEN -1 ELSE 1 END
-  * CASE how
-      WHEN 'down' THEN abs({total}) // {parts}
-      WHEN 'up' THEN (abs({total}) + {parts} - 1) // {parts}
-      WHEN 'half_up' THEN (2 * abs({total}) + {parts}) // (2 * {parts})
-      WHEN 'half_down' THEN (2 * abs({total}) + {parts} - 1) // (2 * {parts})
-      ELSE (2 * abs({total}) + {parts}) // (2 * {parts}) - CASE
-        WHEN (2 * abs({total}) + {parts}) % (2 * {parts}) = 0 THEN (2 * abs({total}) + {parts}) // (2 * {parts}) % 2
-        ELSE 0
+# Division of whole numbers alone: what Ibis makes of `//` goes over a float. The size is rounded and the sign given
+# back, as in domain.money.whole. DuckDB divides 128 bits a hundred times slower than 64, so that there is one for each.
+def _whole_macro(name: str, integer: str) -> str:
+    total, parts = f"abs(total::{integer})", f"parts::{integer}"
+    rest = f"({total} % {parts})"
+    return f"""
+CREATE MACRO {name}(total, parts, how) AS (
+  CASE WHEN total < 0 THEN -1 ELSE 1 END * (
+    {total} // {parts}
+    + CASE how
+        WHEN 'down' THEN 0
+        WHEN 'up' THEN CASE WHEN {rest} > 0 THEN 1 ELSE 0 END
+        ELSE CASE
+          WHEN {rest} > {parts} - {rest} THEN 1
+          WHEN {rest} < {parts} - {rest} THEN 0
+          WHEN how = 'half_up' THEN 1
+          WHEN how = 'half_down' THEN 0
+          ELSE ({total} // {parts}) % 2
+        END
       END
-    END"""
-# DuckDB divides 64 bits fifty times faster than 128, which few amounts need.
-_NARROW = 2**60
-_WHOLE = f"""
-CREATE MACRO cutover_whole(total, parts, how) AS (
-  CASE
-    WHEN total BETWEEN -{_NARROW} AND {_NARROW} AND parts <= {_NARROW}
-    THEN {_ROUNDED.format(total="total::BIGINT", parts="parts::BIGINT")}
-    ELSE ({_ROUNDED.format(total="total::HUGEINT", parts="parts::HUGEINT")})::BIGINT
-  END
-)"""
+  )
+)::BIGINT"""
+
+
+_WHOLE = (_whole_macro("cutover_whole", "HUGEINT"), _whole_macro("cutover_whole_64", "BIGINT"))
 
 
 @ibis.udf.scalar.builtin(name="cutover_whole")  # type: ignore[untyped-decorator]
 def _whole(total: Decimal, parts: Decimal, how: str) -> int:  # type: ignore[empty-body]
     """A whole number divided by a positive one, rounded as told."""
+
+
+@ibis.udf.scalar.builtin(name="cutover_whole_64")  # type: ignore[untyped-decorator]
+def _whole_64(total: int, parts: int, how: str) -> int:  # type: ignore[empty-body]
+    """The same of numbers that 64 bits hold."""
 
 
 @ibis.udf.scalar.builtin(name="cutover_uuid5")  # type: ignore[untyped-decorator]
@@ -94,7 +100,8 @@ class DuckDBEngine:
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute(_UUID5)
-        self.connection.execute(_WHOLE)
+        for macro in _WHOLE:
+            self.connection.execute(macro)
         self._spill = None if spill_to is None else HeldFolder(spill_to)
         if self._spill is not None:
             self.connection.execute(f"SET temp_directory = '{_quoted(self._spill.path)}'")
@@ -229,10 +236,12 @@ class DuckDBEngine:
     def whole(self, total: ir.NumericValue, parts: ir.NumericValue, how: InvoiceRounding) -> ir.IntegerValue:
         """A whole `total` divided by positive whole `parts`, exactly, and rounded as `domain.money.whole` does it.
 
-        Both int64, or decimal(38, 0) of up to 37 digits; a quotient outside 64 bits is an error, never another number.
+        Both up to 38 digits, as int64 or decimal(38, 0); a quotient outside 64 bits is an error, never another number.
+        Two of int64 are divided a hundred times faster.
         """
-        kind = "int64" if total.type().is_integer() and parts.type().is_integer() else "decimal(38, 0)"
-        return _whole(total.cast(kind), parts.cast(kind), how)
+        if total.type().is_integer() and parts.type().is_integer():
+            return _whole_64(total.cast("int64"), parts.cast("int64"), how)
+        return _whole(total.cast("decimal(38, 0)"), parts.cast("decimal(38, 0)"), how)
 
     def uuid5(self, namespace: UUID, text: ir.StringValue) -> ir.StringValue:
         """Name-based UUID (RFC 9562, version 5) of each text, as canonical lower-case text."""

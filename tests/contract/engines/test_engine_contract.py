@@ -158,6 +158,19 @@ def test_rows_kept_in_passing_are_given_back_when_a_step_fails(engine: Engine) -
         engine.count(gone)
 
 
+@pytest.mark.parametrize("how", ["half_up", "half_down", "half_even", "up", "down"])
+def test_whole_numbers_of_64_bits_are_divided_as_exactly(engine: Engine, how: InvoiceRounding) -> None:
+    largest = 2**63 - 1
+    given = [(n, d) for n in range(-12, 13) for d in (1, 2, 3, 4)]
+    given += [(largest, 1), (-largest, 1), (largest, 2), (largest, largest), (largest - 1, largest), (None, 2)]
+    # Halves of the largest divisors there are: twice a remainder would not fit.
+    given += [(2**61 + n, 2**62) for n in (-1, 0, 1)] + [(-(2**61), 2**62), (2**62 + 2**61, 2**62)]
+    totals, parts = pa.array([n for n, _ in given], pa.int64()), pa.array([d for _, d in given], pa.int64())
+    table = engine.table(pa.table({"i": list(range(len(given))), "n": totals, "d": parts}))
+    found = engine.arrow(table.select("i", q=engine.whole(table.n, table.d, how)).order_by("i"))["q"].to_pylist()
+    assert found == [None if n is None else whole(Fraction(n, d), how) for n, d in given]
+
+
 def test_text_is_ordered_and_compared_by_its_bytes(engine: Engine) -> None:
     table = engine.table(pa.table({"t": ["b", "B", "a", "é", "Z", "10", "9"]}))
     assert engine.arrow(table.order_by("t"))["t"].to_pylist() == ["10", "9", "B", "Z", "a", "b", "é"]
