@@ -1,8 +1,8 @@
 """Discounts of the old system: off the sum of the recurring lines, for as many periods as were granted (I10).
 
 Nothing is counted down here: the periods are counted from the discount's first day, so that what is left follows from
-what was granted, and need not be believed. Each discount is taken off
-the recurring lines by itself; an amount never takes more than they come to.
+what was granted, and need not be believed. Each discount is taken off the recurring lines by itself; an amount never
+takes more than they come to.
 """
 
 from __future__ import annotations
