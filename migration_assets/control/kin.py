@@ -1,7 +1,7 @@
 """Which customer rows stood together when the source still had both, so that one can stand for the other when it left.
 
 The crosswalk forgets a row with the load after it left; what a person said of it, and that it was erased, must not be
-forgotten with it. Only keys are stored.
+forgotten with it. Only keys are stored, and for as long as one of the two is gone (docs/decisions/0018).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _LOCK = 7_301_008
 
 @dataclass(frozen=True, order=True)
 class Kin:
-    """`kin_id` stood with `customer_id` (both canonical keys)."""
+    """Two rows that stood together, whether or not they were one person's: `kin_id` speaks for `customer_id` (both
+    canonical keys) when the source has lost it."""
 
     customer_id: str
     kin_id: str

@@ -149,7 +149,8 @@ REVIEW_DECISION = sa.Table(
     sa.CheckConstraint("length(trim(reason)) > 0", name="review_decision_has_reason"),
 )
 
-# Two customer rows that stood together in the last snapshot that had the first (kin.Kin). Key: all but the last two.
+# Two customer rows that stood together, and the snapshot in which that was seen last (kin.Kin). Key: all but the last
+# two columns.
 CUSTOMER_KIN = sa.Table(
     "customer_kin",
     METADATA,

@@ -19,6 +19,7 @@ from migration_assets.stages.identities.decide import objections
 from migration_assets.stages.identities.evidence import told
 from migration_assets.stages.identities.holdings import COUNTED, Holding, holdings_of
 from migration_assets.stages.identities.queued import four_eyes_of
+from migration_assets.stages.identities.stakes import as_if_parted
 from migration_assets.stages.store import GLOBAL
 
 if TYPE_CHECKING:
@@ -177,8 +178,10 @@ def _key(workspace: Workspace, rule: str) -> dict[str, Any] | None:
 
 
 def _merge_of(stored: Stored, case: Case) -> dict[str, Any]:
-    """What the groups of both hold now, what one customer would hold, and what stands against making them one."""
-    sides = [stored.group_of(case.a), stored.group_of(case.b)]
+    """What the groups of both hold now, what one customer would hold, and what stands against making them one. Where
+    one was erased: what they would hold if they were parted, since that is what a person is asked."""
+    now = [stored.group_of(case.a), stored.group_of(case.b)]
+    sides = _as_if_parted(stored, case, now) if case.reason == "erased" else now
     everybody = list(dict.fromkeys([*sides[0], *sides[1]]))
     tables = {e: stored.table("standardized_parties", e) for e in (*COUNTED, "tax_registration")}
     held = holdings_of(stored.feeds(), {e: t for e, t in tables.items() if t is not None}, everybody)
@@ -188,8 +191,23 @@ def _merge_of(stored: Stored, case: Case) -> dict[str, Any]:
     return {
         "holdings": {name: _holding(keys, held.of(keys)) for name, keys in groups},
         "against": [{"reason": reason, "words": WHY[reason]} for reason in against],
-        "already_one": one,
+        "already_one": set(now[0]) == set(now[1]),
     }
+
+
+def _as_if_parted(stored: Stored, case: Case, now: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Both sides as `apart` would leave them: one that was erased shares its fate, as one customer, with those that a
+    person is asked about."""
+    members = sorted({key for side in now for key in side})
+    founders = [(key, side[0]) for side in now for key in side]
+    ties = [(t["a"], t["b"]) for t in stored.rows("customer_identities", "ties", "a", members)]
+    waits = stored.rows("customer_identities", "doubts", "b", members)
+    asked = {(d["a"], d["b"]) for d in waits if d["reason"] == "erased"} | {(case.a, case.b)}
+    founder = dict(as_if_parted(dict(founders).items(), ties, asked))
+    return [
+        sorted((k for k in members if founder[k] == founder[end]), key=lambda k: k != founder[k])
+        for end in (case.a, case.b)
+    ]
 
 
 def _holding(keys: Sequence[str], held: Holding) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def _print_merge(out: Console, case: dict[str, Any], exponents: Exponents) -> No
     out.print(table)
     if case["already_one"]:
         out.print("They are one customer already.")
-    elif case["against"]:
+    if case["against"]:
         out.print("Against a merge: " + "; ".join(a["words"] for a in case["against"]) + ".")
     stake = stake_in_words(case["stakes"], exponents)
     out.print(f"At stake: {', '.join(stake) or 'nothing'}. A merge changes no sum; it changes whose it is.")

@@ -21,6 +21,7 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.engine.schema import schema_of
 from migration_assets.plan.identity_models import Identity, IdentityKey, Review
 from migration_assets.stages.identities.evidence import EVIDENCE
+from migration_assets.stages.identities.resolve import DOUBTS as DOUBTS_SCHEMA
 from migration_assets.stages.identities.resolve import TIES
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring import review, review_sheet
@@ -156,6 +157,30 @@ def test_a_case_shows_what_each_holds_what_both_would_hold_and_what_stands_again
     assert [a["reason"] for a in shown["against"]] == ["two_payers", "same_plan_twice"]
     assert shown["key"] == {"name": "mailbox", "fields": ["email"], "reason": "Same mailbox."}
     assert shown["stakes"] == [{"currency": "EUR", "stake_minor": 8400}]
+
+
+def test_a_duplicate_of_an_erased_row_is_shown_with_what_apart_would_give_back_to_it(workspace: Workspace) -> None:
+    keys = [account(n) for n in (1, 2, 3)]
+    with workspace.engine() as engine:
+
+        def put(name: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+            file = workspace.store.file("customer_identities", GLOBAL, name)
+            engine.write(engine.table(pa.Table.from_pylist(rows, schema=schema)), file)
+
+        columns = pa.schema(dict.fromkeys(("customer_id", "identity_id"), pa.string()))
+        put("identities", [{"customer_id": key, "identity_id": keys[0]} for key in keys], columns)
+        pairs = [{"a": keys[0], "b": key, "rule": "target", "probability": 1.0} for key in keys[1:]]
+        put("ties", [{**pair, "kind": "target"} for pair in pairs], TIES)
+        put("doubts", [{**pair, "reason": "erased"} for pair in pairs], DOUBTS_SCHEMA)
+    doubted = [Doubted(keys[0], key, "target", 1.0, "erased", {"EUR": 8400}) for key in keys[1:]]
+    review.queue_of(workspace).put(doubted, "S1", NOW)
+    case = next(c["case"] for c in review.cases_of(workspace, everything=False) if c["b"] == keys[1])
+    shown = review.both_of(workspace, case, "kim")
+    held = shown["holdings"]
+    assert [held[side]["members"] for side in held] == [keys[:1], keys[1:2], keys[:2]], "3 is another question"
+    assert held["b"]["recurring_year"] == [{"currency": "EUR", "amount_minor": 8_400}]
+    assert held["a"]["recurring_year"] == [{"currency": "EUR", "amount_minor": 6_000}]
+    assert shown["already_one"] and [a["reason"] for a in shown["against"]] == ["two_payers", "same_plan_twice"]
 
 
 def test_likeness_is_told_field_by_field_for_this_pair_alone(workspace: Workspace) -> None:

@@ -23,7 +23,7 @@ from migration_assets.stages.identities.likeness import Scored, model_text
 from migration_assets.stages.identities.loaded import ids_in_target, rows_of_ids
 from migration_assets.stages.identities.past import Past
 from migration_assets.stages.identities.queued import ranked
-from migration_assets.stages.identities.resolve import resolve_identities
+from migration_assets.stages.identities.resolve import Resolved, resolve_identities
 from migration_assets.stages.identities.stakes import Groups, as_if_parted, by_pair, staked
 from migration_assets.stages.identities.standing import Standing
 from migration_assets.wiring.call import StageCall
@@ -100,27 +100,16 @@ def _changes(call: StageCall, tables: dict) -> dict[str, object]:
 def _identify(call: StageCall) -> StageOutput:
     customers, identity = call.rows("standardized_parties", "customer"), call.plan.file.identity
     feeds = Mapping(call.engine, call.plan, call.golden(), call.as_of)
-    registrations, queue = _party(call, "tax_registration"), ReviewQueue(call.workspace.control, call.plan.name)
+    queue = ReviewQueue(call.workspace.control, call.plan.name)
     memory = KinMemory(call.workspace.control, call.plan.name)
     likeness = _Likeness(call, customers, identity.matching) if identity.matching else None
-    found = resolve_identities(
-        call.engine,
-        identity,
-        customers,
-        call.golden(),
-        ask=lambda asked: facts_of(feeds, registrations, asked, partial(ids_in_target, _target(call))),
-        alike=likeness.pairs if likeness else None,
-        merge_at=identity.matching.merge_at if identity.matching else 1.0,
-        answers=queue.decisions(),
-        reopened=queue.reopened(),
-        past=Past(memory.known(), partial(_sharing_ids, call)),
-    )
+    found = _resolved(call, feeds, customers, likeness, queue, memory)
+    alike = likeness.scored if likeness else {}
     tables = {t: call.file("customer_identities", t) for t in ("identities", "doubts", "ties", "evidence", "stakes")}
     rows = call.engine.write(found.identities, tables["identities"], order_by=["customer_id"])
     call.engine.write(found.doubts, tables["doubts"])
     call.engine.write(found.ties, tables["ties"])
     waiting = call.engine.arrow(call.engine.read(tables["doubts"])).to_pylist()
-    alike = likeness.scored if likeness else {}
     _write_reasons(call, feeds, waiting, tables, alike)
     metadata = {
         **row_counts({"identities": rows}, partitioned=False),
@@ -140,6 +129,30 @@ def _identify(call: StageCall) -> StageOutput:
     may_be_empty = set(tables) - {"identities"}
     tables["customer"] = call.file("standardized_parties", "customer")
     return StageOutput(tables, metadata, may_be_empty=may_be_empty, publish=publish)
+
+
+def _resolved(
+    call: StageCall,
+    feeds: Mapping,
+    customers: ir.Table,
+    likeness: _Likeness | None,
+    queue: ReviewQueue,
+    memory: KinMemory,
+) -> Resolved:
+    """Who is who, by what the plan, the target, persons and earlier runs say."""
+    registrations, identity = _party(call, "tax_registration"), call.plan.file.identity
+    return resolve_identities(
+        call.engine,
+        identity,
+        customers,
+        call.golden(),
+        ask=lambda asked: facts_of(feeds, registrations, asked, partial(ids_in_target, _target(call))),
+        alike=likeness.pairs if likeness else None,
+        merge_at=identity.matching.merge_at if identity.matching else 1.0,
+        answers=queue.decisions(),
+        reopened=queue.reopened(),
+        past=Past(memory.known(), partial(_sharing_ids, call)),
+    )
 
 
 def _target(call: StageCall) -> PostgresTarget:

@@ -97,6 +97,10 @@ class Kinship:
                     left.append((k.kin_id, level))
         return {other: OF_ERASED[level] for other, level in best.items() if other in self.number}
 
+    def withheld(self) -> frozenset[str]:
+        """Rows that shared the fate of an erased one."""
+        return frozenset(k.kin_id for kin in self.of.values() for k in kin if k.kind in ("erased", "asked"))
+
     def one(self, key: str) -> str:
         """One name for all rows that surely were the same erased customer."""
         return self._names.get(key, key)

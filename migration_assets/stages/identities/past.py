@@ -153,17 +153,15 @@ def sharing_a_fate(
     return tuple(sorted(found))
 
 
-def once_one(rows: Standing, kinship: Kinship, marked: Collection[int], standing_in: Collection[int]) -> set[Pair]:
-    """Pairs of speakers of which one is erased (`marked`), or stands for one that was, and the other was one customer
-    with it before it had left the source and come back, or stands for one that was."""
+def once_one(rows: Standing, kinship: Kinship) -> set[Pair]:
+    """Pairs of speakers that shared the fate of an erased row before one of them had left the source and come back; or
+    of which one stands for such a row."""
     found: set[Pair] = set()
+    withheld = kinship.withheld()
     for key in kinship.of.keys() & kinship.number.keys():
-        number = kinship.number[key]
-        first: tuple[Kind, ...] = (
-            ("erased", "asked") if number in marked else ("link", "group") if number in standing_in else ()
-        )
+        first: tuple[Kind, ...] = (*GROUPED, "asked") if key in withheld else ("erased", "asked")
         others = [kinship.number[other] for other, kind in kinship.sharers(key, first).items() if kind != "held"]
-        pairs = (sorted((int(rows.group[number]), int(rows.group[other]))) for other in others)
+        pairs = (sorted(int(rows.group[n]) for n in (kinship.number[key], other)) for other in others)
         found |= {(low, high) for low, high in pairs if low != high}
     return found
 
@@ -180,30 +178,52 @@ def _of_one_id(rows: Standing, speakers: Collection[int], sharing: Sharing) -> s
 # --- what the next runs have to know -------------------------------------------------------------------------------
 
 
-def kin_of(
-    rows: Standing,
-    founder: Ints,
-    sure: Ints,
-    *,
-    named: Collection[int],
-    erased: Collection[int],
-    held: Collection[Pair],
-) -> frozenset[Kin]:
-    """Who stands for whom when the source has lost a row, by standing.
+@dataclass(frozen=True)
+class Together:
+    """Who is one customer in this run. `founder` and `sure`: the founder of each row, and the one it has without what a
+    person is asked about. `named`: rows that a person has answered about, and who stands for one that is gone;
+    `erased`: rows that surely were; `held`: one that was, and one that is not loaded because it looks like it. All by
+    standing."""
 
-    `founder` and `sure`: the founder of each row, and the one it has without what a person is asked about. `named`:
-    rows that a person has answered about, and who stands for one that is gone; `erased`: rows that surely were; `held`:
-    one that was, and one that is not loaded because it looks like it.
-    """
-    mine = _members(founder, {*named, *erased, *(m for _, m in held)})
+    rows: Standing
+    founder: Ints
+    sure: Ints
+    named: Collection[int]
+    erased: Collection[int]
+    held: Collection[Pair]
+
+
+def kin_of(now: Together, kinship: Kinship) -> frozenset[Kin]:
+    """Who stands for whom when the source has lost a row."""
+    group, sure = now.rows.group, now.sure
+    mine = _members(now.founder, {*now.named, *now.erased, *(m for _, m in now.held)})
     found: set[tuple[int, int, Kind]] = set()
-    for a in named:
-        found |= {(a, b, "link" if rows.group[a] == rows.group[b] else "group") for b in mine[founder[a]]}
-    for a in erased:
-        found |= {(a, b, "erased" if sure[a] == sure[b] else "asked") for b in mine[founder[a]]}
-    for a, m in held:
-        found |= {(a, b, "held") for b in mine[founder[m]]}
-    return frozenset(Kin(rows.keys[a].as_py(), rows.keys[b].as_py(), kind) for a, b, kind in found if a != b)
+    for a in now.named:
+        found |= {(a, b, "link" if group[a] == group[b] else "group") for b in mine[now.founder[a]]}
+    for a in now.erased:
+        found |= {(a, b, "erased" if sure[a] == sure[b] else "asked") for b in mine[now.founder[a]]}
+    for a, m in now.held:
+        found |= {(a, b, "held") for b in mine[now.founder[m]]}
+    keys = now.rows.keys
+    here = {Kin(keys[a].as_py(), keys[b].as_py(), kind) for a, b, kind in found if a != b}
+    return frozenset(here | _away(now, kinship))
+
+
+def _away(now: Together, kinship: Kinship) -> set[Kin]:
+    """The same of rows that are gone for now and had been one customer with one of these. While nobody who was erased,
+    or is named, is one with those who knew them, they are forgotten."""
+    lost: dict[int, set[str]] = {}
+    for key in kinship.of.keys() & kinship.number.keys():
+        gone = {k.kin_id for k in kinship.of[key] if k.kind != "held" and k.kin_id not in kinship.number}
+        lost.setdefault(int(now.founder[kinship.number[key]]), set()).update(gone)
+    ends: list[tuple[int, int, Kind]] = [(a, a, "group") for a in now.named]
+    ends += [(a, a, "asked") for a in now.erased]
+    ends += [(a, m, "held") for a, m in now.held]
+    return {
+        Kin(now.rows.keys[a].as_py(), gone, kind)
+        for a, member, kind in ends
+        for gone in lost.get(int(now.founder[member]), ())
+    }
 
 
 def kin_of_named(rows: Standing, answers: Answers, kinship: Kinship) -> frozenset[Kin]:

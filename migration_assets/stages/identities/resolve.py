@@ -30,6 +30,7 @@ from migration_assets.stages.identities.past import (
     NOTHING,
     Past,
     StandIns,
+    Together,
     answered,
     by_group,
     kept,
@@ -175,8 +176,7 @@ def _apart(engine: DuckDBEngine, rows: Standing, identity: Identity, before: _Be
     left = stand_ins(rows, before.answers, before.kinship)
     erased = np.union1d(erased_now, _ints(left.erased))
     marked = np.union1d(erased_now, _ints(left.certain))
-    once = once_one(rows, before.kinship, set(marked.tolist()), left.erased)
-    shared = sharing_a_fate(rows, erased, before.told, past.sharing, once)
+    shared = sharing_a_fate(rows, erased, before.told, past.sharing, once_one(rows, before.kinship))
     return _Apart(np.union1d(named, erased), erased, marked, shared, left)
 
 
@@ -361,7 +361,7 @@ def _kin(
     named |= {end for pair in before.told for end in pair} | apart.left.all
     held = [asked.standing(pair) for pair in decision.held_for]
     sure = _founders(rows, [p for p in merged if p not in _unsure(asked, decision, merged, apart)])
-    found = kin_of(rows, _founders(rows, merged), sure, named=named, erased=marked, held=held)
+    found = kin_of(Together(rows, _founders(rows, merged), sure, named, marked, held), kinship)
     found |= {*apart.left.kin, *kin_of_named(rows, before.answers, kinship)}
     known = kept(before.kin, kinship.number, named=named, erased=set(marked))
     return tuple(sorted(found - known)), tuple(sorted(known))
