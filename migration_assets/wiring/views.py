@@ -361,9 +361,10 @@ def print_next_steps(out: Console, workspace: Workspace) -> None:
     out.print("\n[bold]Next[/]")
     out.print("  make ui                          Dagster on 127.0.0.1:3000: Lineage, Catalog (checks by cohort), Runs")
     out.print("  .venv/bin/cutover status         where each cohort stands")
+    out.print("  .venv/bin/cutover review list    who may be one customer and waits for a person, the most money first")
     out.print("  .venv/bin/cutover reconcile      compare source and target again, now")
     if reports.exists():
-        out.print(f"  {_shown(reports)}/  profiles, discrepancies and spot checks as HTML, a folder for each cohort")
+        out.print(f"  {_shown(reports) + '/':<32} a folder for each cohort: profiles, discrepancies, spot checks")
 
 
 def _shown(path: Any) -> str:

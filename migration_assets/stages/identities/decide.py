@@ -182,7 +182,7 @@ class _Docket:
         if groups.is_apart(a) or groups.is_apart(b):
             self._mind_erased(pair)
             return
-        reason = groups.unsure(pair, self._merge_at) or groups.against(a, b)
+        reason = groups.unsure(pair, self._merge_at) or groups.against(a, b) or groups.given_ids(pair)
         if reason is None:
             self._merge(pair)
         else:
@@ -266,16 +266,23 @@ class _Groups:
 
     def unsure(self, pair: Likely, merge_at: float) -> Reason | None:
         """Why likeness is not enough for a pair, if it is not. Who is one customer of the target already stays one for
-        as long as they look alike at all; who is two there stays two until a person says otherwise."""
-        if pair.rule == LIKENESS:
-            one, other = (self._loaded.get(self._root(end), set()) for end in (pair.a, pair.b))
-            if one & other and (pair.a, pair.b) not in self._reopened:
-                return None
-            if one and other and not one & other and pair.probability >= merge_at:
-                return "both_loaded"
+        as long as they look alike at all."""
+        one, other = self._ids_of(pair)
+        if pair.rule == LIKENESS and one & other and (pair.a, pair.b) not in self._reopened:
+            return None
         if pair.probability < merge_at:
             return "unsure"
         return "told_apart" if pair.told_apart else None
+
+    def given_ids(self, pair: Likely) -> Reason | None:
+        """Who is two customers in the target stays two until a person says otherwise. Asked last: what speaks against a
+        pair besides says more, and the same before a load as after it."""
+        one, other = self._ids_of(pair)
+        return "both_loaded" if pair.rule == LIKENESS and one and other and not one & other else None
+
+    def _ids_of(self, pair: Likely) -> tuple[set[str], set[str]]:
+        one, other = (self._loaded.get(self._root(end), set()) for end in (pair.a, pair.b))
+        return one, other
 
     def against(self, a: int, b: int) -> Reason | None:
         """What speaks against tying the groups of two members, if anything."""

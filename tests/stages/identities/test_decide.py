@@ -95,6 +95,14 @@ def test_likeness_does_not_make_one_of_two_customers_of_the_target() -> None:
     assert merged(by_key) == [(0, 1)], "a key of the plan does"
 
 
+def test_a_person_is_told_the_same_reason_after_a_load_as_before_it() -> None:
+    loaded = Facts(loaded={0: "x", 1: "y"})
+    household = replace(alike(0, 1), told_apart=True)
+    billed = replace(loaded, billed=frozenset({0, 1}))
+    assert doubts(decided(2, [], [household], loaded, merge_at=0.99)) == [(0, 1, "told_apart")]
+    assert doubts(decided(2, [], [alike(0, 1)], billed, merge_at=0.99)) == [(0, 1, "two_payers")]
+
+
 def test_a_newcomer_joins_one_customer_of_the_target_and_does_not_tie_two() -> None:
     facts = Facts(loaded={0: "x", 1: "y"})
     done = decided(3, [], [alike(0, 2, 0.999), alike(1, 2, 0.995)], facts, merge_at=0.99)
