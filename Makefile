@@ -11,11 +11,11 @@ demo: $(READY)
 
 # Whole migrations share one plan's databases, so they run one after the other. The slow ones are test-all's.
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --ignore=tests/pipeline $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --ignore=tests/pipeline -m "not slow" $(ARGS)
 	@$(BIN)/python -m pytest tests/pipeline -m "not slow" $(ARGS)
 
 test-all: test
-	@$(BIN)/python -m pytest tests/pipeline -m slow $(ARGS)
+	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 ui: $(READY)
 	@$(BIN)/cutover ui $(ARGS)

@@ -241,10 +241,10 @@ def test_status_shows_the_global_phase_and_why_it_failed(tmp_path: Path, held: P
 def test_status_shows_the_key_figures_of_each_cohort_and_of_all(tmp_path: Path, held: PostgresTarget) -> None:
     found = standing(tmp_path, held, loaded_target="failed")
     assert set(found["kpis"]["cohorts"]) == set(COHORTS)
-    assert found["kpis"]["cohorts"]["pilot"]["checks_run"] == 24
-    assert found["kpis"]["overall"]["checks_passed"] == 46
+    assert found["kpis"]["cohorts"]["pilot"]["checks_run"] == 28
+    assert found["kpis"]["overall"]["checks_passed"] == 54
     said = printed(print_status, found)
-    assert "Key figures" in said and "95.833" in said
+    assert "Key figures" in said and "96.429" in said
 
 
 @pytest.mark.parametrize(("removed", "said"), [((0, 2), "2 rows were removed"), ((0, 0), "")])

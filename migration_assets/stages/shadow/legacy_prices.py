@@ -154,7 +154,7 @@ class _Made:
             else_=both["price"],
         )
         ramps = is_base & (both["change"] == "ramp")
-        quantity = ramps.ifelse(both["new_quantity"].nullif(0), ibis.null("int64")).coalesce(both["quantity"])
+        quantity = ramps.ifelse(both["new_quantity"], ibis.null("int64")).coalesce(both["quantity"])
         told = both.mutate(
             price=price.cast(both["price"].type()), quantity=quantity, from_day=both["day"], made=both["made"] + 1
         )
