@@ -1,6 +1,6 @@
 """Cleaning the parties of Acme: our rules beside the libraries they stand on, called value by value, on the same rows.
 
-usage: python -m benchmarks cleaning, or python benchmarks/cleaning.py [--customers 200000] [--rounds 1]
+usage: python -m benchmarks.cleaning [--customers 200000] [--rounds 1]
 
 The rows are the generator's accounts and addresses with all their defects. Both sides read the same Parquet files and
 write what they made of them; making the rows and importing libraries do not count. The peer gives every value to ftfy,

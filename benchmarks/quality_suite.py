@@ -1,6 +1,6 @@
 """Twenty checks over one table: our runner beside Great Expectations on pandas, on the same rows.
 
-usage: python benchmarks/quality_suite.py [--rows 1000000] [--rounds 3]
+usage: python -m benchmarks.quality_suite [--rows 1000000] [--rounds 3]
 
 Each measurement is a process of its own, so that peak memory is its own; importing libraries and writing the file do
 not count, reading it does. Both sides have to find the same number of rows at fault, or the comparison is void.
