@@ -12,7 +12,8 @@ from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import Field, model_validator
 
-from migration_assets.domain.legacy.terms import ChangeKind, ItemKind, Overage, PriceModel
+from migration_assets.domain.access import Overage
+from migration_assets.domain.legacy.terms import ChangeKind, ItemKind, PriceModel
 from migration_assets.domain.money import InvoiceRounding
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.frozen import Model

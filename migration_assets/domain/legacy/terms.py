@@ -11,12 +11,12 @@ from datetime import date
 from fractions import Fraction
 from typing import Literal
 
+from migration_assets.domain.access import Overage
 from migration_assets.domain.money import InvoiceRounding
 
 ItemKind = Literal["base", "add_on", "usage"]
 PriceModel = Literal["flat", "per_seat", "tiered", "volume", "package"]
 ChangeKind = Literal["downgrade", "upgrade", "ramp", "uplift", "cancel"]
-Overage = Literal["block", "bill", "grace", "none"]
 
 
 @dataclass(frozen=True)

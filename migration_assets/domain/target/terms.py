@@ -11,9 +11,8 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Literal
 
+from migration_assets.domain.access import Overage
 from migration_assets.domain.money import InvoiceRounding
-
-Overage = Literal["block", "bill", "grace", "none"]
 
 
 @dataclass(frozen=True)
