@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 from telco_rows import telco_rows, write_telco
-from world import World, add_plan, make_root, opened
+from world import World, add_plan, filled_with, make_root, opened
 
-from migration_assets.connectors.databases import ensure_database
-from migration_assets.demo import Legacy, fill, generate
+from migration_assets.demo import Legacy, generate
 from migration_assets.demo.world import DEFAULT_RATES
 from migration_assets.wiring.execute import Summary
-from migration_assets.wiring.workspace import Workspace
 
 ACME_COHORTS = """cohorts:
   - {name: pilot, wave: 0, where: [{field: segment, op: eq, value: small}], limit: 20, description: First.}
@@ -37,14 +35,7 @@ def acme(server: str, legacy: Legacy, tmp_path_factory: pytest.TempPathFactory) 
     root = make_root(tmp_path_factory.mktemp("acme"))
     add_plan(root, "acme", "acme", ACME_COHORTS)
 
-    def fill_legacy(workspace: Workspace) -> None:
-        environment = workspace.environment
-        for name in ("legacy_crm", "legacy_erp"):
-            ensure_database(environment.server_url, f"{environment.plan}_{name}")
-        crm, erp = environment.database("legacy_crm"), environment.database("legacy_erp")
-        fill(legacy, crm_url=crm, erp_url=erp)
-
-    with opened(root, "acme", server, before=fill_legacy) as world:
+    with opened(root, "acme", server, before=filled_with(legacy)) as world:
         yield world
 
 

@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from world import World, add_plan, asked, make_root, opened
+from world import World, add_plan, asked, filled_with, make_root, opened
 
-from migration_assets.connectors.databases import ensure_database
 from migration_assets.control import Case
-from migration_assets.demo import fill, generate
+from migration_assets.demo import generate
 from migration_assets.demo.world import DEFAULT_RATES
 from migration_assets.wiring.execute import Summary
 from migration_assets.wiring.review import queue_of
-from migration_assets.wiring.workspace import Workspace
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -94,14 +92,7 @@ def history(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     root = make_root(tmp_path_factory.mktemp("erasure"))
     add_plan(root, "acme", "erasure", COHORTS)
 
-    def fill_legacy(workspace: Workspace) -> None:
-        environment = workspace.environment
-        for name in ("legacy_crm", "legacy_erp"):
-            ensure_database(environment.server_url, f"{environment.plan}_{name}")
-        crm, erp = environment.database("legacy_crm"), environment.database("legacy_erp")
-        fill(legacy, crm_url=crm, erp_url=erp)
-
-    with opened(root, "erasure", server, before=fill_legacy) as world:
+    with opened(root, "erasure", server, before=filled_with(legacy)) as world:
         crm = world.workspace.environment.database("legacy_crm")
 
         def erase(account: str) -> None:

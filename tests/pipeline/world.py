@@ -22,9 +22,10 @@ import pytest
 from click.testing import CliRunner
 
 from migration_assets import cli
-from migration_assets.connectors.databases import drop_database
+from migration_assets.connectors.databases import drop_database, ensure_database
 from migration_assets.control import migrate
 from migration_assets.definitions import build_definitions
+from migration_assets.demo import Legacy, fill
 from migration_assets.wiring.environment import prepare
 from migration_assets.wiring.execute import QUIET, PhaseResult, Runner, Summary, summed_up
 from migration_assets.wiring.workspace import Workspace, open_workspace
@@ -110,6 +111,18 @@ def change(file: Path, old: str, new: str, count: int = 1) -> None:
     text = file.read_text(encoding="utf-8")
     assert text.count(old) == count, f"{file.name} has {old!r} {text.count(old)} times, not {count}"
     file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def filled_with(legacy: Legacy) -> Callable[[Workspace], None]:
+    """What puts a made-up company into the two old systems of a workspace; for `opened`, before anything runs."""
+
+    def fill_legacy(workspace: Workspace) -> None:
+        environment = workspace.environment
+        for name in ("legacy_crm", "legacy_erp"):
+            ensure_database(environment.server_url, f"{environment.plan}_{name}")
+        fill(legacy, crm_url=environment.database("legacy_crm"), erp_url=environment.database("legacy_erp"))
+
+    return fill_legacy
 
 
 @contextmanager
