@@ -56,9 +56,11 @@ def local_numbers_of(region: str, chance: random.Random) -> list[str]:
     begins = ["", tables.national_prefix or "", "0", "00", "1", code, f"00{code}", "011", "0" + code]
     found = []
     for national in _digits_of(region, chance):
-        dialled = chance.choice(begins) + national
-        mark = chance.choice(["", " ", "-", "/", ") "])
-        found.append("(" * (mark == ") ") + f"{dialled[:3]}{mark}{dialled[3:]}")
+        # One the way it is dialled at home, so that enough can be answered whatever the chance.
+        for begin in (tables.national_prefix or "", chance.choice(begins)):
+            dialled = begin + national
+            mark = chance.choice(["", " ", "-", "/", ") "])
+            found.append("(" * (mark == ") ") + f"{dialled[:3]}{mark}{dialled[3:]}")
     return found
 
 
