@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from migration_assets.domain.target import terms as new
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.stages.shadow.target_rows import MONTHS, TargetRows
+from migration_assets.stages.shadow.target.rows import MONTHS, TargetRows
 
 Row = dict[str, Any]
 

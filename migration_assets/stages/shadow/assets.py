@@ -10,11 +10,11 @@ import dagster as dg
 
 from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
-from migration_assets.stages.shadow.back_test import Found, back_tested
-from migration_assets.stages.shadow.issued import last_issued
-from migration_assets.stages.shadow.reading import read_records
-from migration_assets.stages.shadow.report import accuracy, verdict_table, what_differs
-from migration_assets.stages.shadow.told import contracts_of
+from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
+from migration_assets.stages.shadow.back_tested.issued import last_issued
+from migration_assets.stages.shadow.back_tested.report import accuracy, verdict_table, what_differs
+from migration_assets.stages.shadow.back_tested.told import contracts_of
+from migration_assets.stages.shadow.legacy.reading import read_records
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec

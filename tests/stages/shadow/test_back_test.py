@@ -20,10 +20,10 @@ from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.billing_models import LegacyBilling, Read, RecordName
 from migration_assets.plan.load import load_plan
-from migration_assets.stages.shadow.back_test import Found, back_tested
-from migration_assets.stages.shadow.issued import last_issued
-from migration_assets.stages.shadow.reading import read_records
-from migration_assets.stages.shadow.told import Told, contracts_of
+from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
+from migration_assets.stages.shadow.back_tested.issued import last_issued
+from migration_assets.stages.shadow.back_tested.told import Told, contracts_of
+from migration_assets.stages.shadow.legacy.reading import read_records
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

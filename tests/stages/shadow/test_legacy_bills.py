@@ -28,7 +28,7 @@ from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.billing_models import RecordName
-from migration_assets.stages.shadow.legacy_bills import legacy_bills
+from migration_assets.stages.shadow.legacy.bills import legacy_bills
 from migration_assets.stages.shadow.runs import Bills
 
 AS_OF = datetime(T.year, T.month, T.day, 12, tzinfo=UTC)

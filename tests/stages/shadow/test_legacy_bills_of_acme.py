@@ -17,9 +17,9 @@ from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.billing_models import RecordName
 from migration_assets.plan.load import load_plan
-from migration_assets.stages.shadow.legacy_bills import legacy_bills
-from migration_assets.stages.shadow.reading import read_records
-from migration_assets.stages.shadow.told import contracts_of
+from migration_assets.stages.shadow.back_tested.told import contracts_of
+from migration_assets.stages.shadow.legacy.bills import legacy_bills
+from migration_assets.stages.shadow.legacy.reading import read_records
 
 ACME = Path(__file__).parents[3] / "plans" / "acme"
 AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)

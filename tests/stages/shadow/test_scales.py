@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.stages.shadow.scales import NARROW, NARROW_MOST, WIDE, exactly, integer, scale_of
+from migration_assets.stages.shadow.legacy.scales import NARROW, NARROW_MOST, WIDE, exactly, integer, scale_of
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from migration_assets.domain.target.tax import NoTaxRate
 from migration_assets.domain.target.terms import Rules, Subscription
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.shadow.runs import Bills, expanded
-from migration_assets.stages.shadow.target_bills import target_bills
+from migration_assets.stages.shadow.target.bills import target_bills
 
 SEED = 20261126
 # The cycle that holds T.
@@ -169,9 +169,9 @@ def test_amounts_that_37_digits_cannot_hold_on_the_way_are_an_error_and_no_other
 def test_neither_the_old_system_nor_the_readable_rules_are_known_here() -> None:
     """Two that agree because one asks the other prove nothing: only the choices that a plan declares are shared."""
     folder = Path(target_bills.__code__.co_filename).parent
-    text = "\n".join(p.read_text(encoding="utf-8") for p in folder.glob("target_*.py"))
+    text = "\n".join(p.read_text(encoding="utf-8") for p in folder.glob("*.py"))
     known = set(re.findall(r"from (migration_assets\.\S+) import", text))
     allowed = {"domain.bill", "domain.target.terms", "engine.calendar", "engine.duckdb", "stages.shadow.runs"}
     strangers = {m.removeprefix("migration_assets.") for m in known} - allowed
-    assert {m for m in strangers if not m.startswith("stages.shadow.target_")} <= {"stages.shadow"}
+    assert {m for m in strangers if not m.startswith("stages.shadow.target.")} <= {"stages.shadow.target"}
     assert "import Rules" in text and "legacy" not in text

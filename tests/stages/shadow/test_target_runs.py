@@ -15,8 +15,8 @@ from told_twice import Agreed, Coupon, Part, Sold, Used
 from migration_assets.domain.money import exponent_of
 from migration_assets.domain.target.terms import Price, Rules, SubscriptionItem
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.stages.shadow.target_bills import target_bills
-from migration_assets.stages.shadow.target_runs import tiles
+from migration_assets.stages.shadow.target.bills import target_bills
+from migration_assets.stages.shadow.target.runs import tiles
 
 # Its cycles start on 31 January, 28 February, ..., 30 June (number 5, in Berlin before T) and 31 July (number 6).
 ANCHOR = date(2026, 1, 31)

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import ibis
 from ibis import _
 
-from migration_assets.stages.shadow import target_extras as extra
-from migration_assets.stages.shadow.target_items import changes, item_states
-from migration_assets.stages.shadow.target_moments import BEFORE, NEVER, at_once, ordinals, placed, unplaced
-from migration_assets.stages.shadow.target_runs import bit
-from migration_assets.stages.shadow.target_scales import Scale
+from migration_assets.stages.shadow.target import extras as extra
+from migration_assets.stages.shadow.target.items import changes, item_states
+from migration_assets.stages.shadow.target.moments import BEFORE, NEVER, at_once, ordinals, placed, unplaced
+from migration_assets.stages.shadow.target.runs import bit
+from migration_assets.stages.shadow.target.scales import Scale
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.domain.target.terms import Rules
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.stages.shadow.target_cycles import Billed
-    from migration_assets.stages.shadow.target_rows import TargetRows
+    from migration_assets.stages.shadow.target.cycles import Billed
+    from migration_assets.stages.shadow.target.rows import TargetRows
 
 _CYCLES = ("n", "size", "first_at", "last_at", "before_starts_at", "before_ends_at", "time_zone", "months")
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.stages.shadow import legacy_cycles as cycles
-from migration_assets.stages.shadow.legacy_contracts import Records, readable, record
-from migration_assets.stages.shadow.scales import WIDE, Scale, exactly, integer, most, scale_of
+from migration_assets.stages.shadow.legacy import cycles as cycles
+from migration_assets.stages.shadow.legacy.contracts import Records, readable, record
+from migration_assets.stages.shadow.legacy.scales import WIDE, Scale, exactly, integer, most, scale_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

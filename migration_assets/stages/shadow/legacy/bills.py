@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import ibis
 
 from migration_assets.domain.legacy.terms import Rules
-from migration_assets.stages.shadow import legacy_cycles as cycling
-from migration_assets.stages.shadow.legacy_arrears import CHARGE, most_charged, prorated, spanned, used
-from migration_assets.stages.shadow.legacy_contracts import Records, contracts_to_bill
-from migration_assets.stages.shadow.legacy_discounts import DISCOUNT, granted, taken_off, uneven
-from migration_assets.stages.shadow.legacy_lines import NO_INSTANT, RUN, Rounded, of_runs
-from migration_assets.stages.shadow.legacy_prices import Priced, priced
-from migration_assets.stages.shadow.legacy_tax import tax_rates, taxed
+from migration_assets.stages.shadow.legacy import cycles as cycling
+from migration_assets.stages.shadow.legacy.arrears import CHARGE, most_charged, prorated, spanned, used
+from migration_assets.stages.shadow.legacy.contracts import Records, contracts_to_bill
+from migration_assets.stages.shadow.legacy.discounts import DISCOUNT, granted, taken_off, uneven
+from migration_assets.stages.shadow.legacy.lines import NO_INSTANT, RUN, Rounded, of_runs
+from migration_assets.stages.shadow.legacy.prices import Priced, priced
+from migration_assets.stages.shadow.legacy.scales import Scale, most
+from migration_assets.stages.shadow.legacy.tax import tax_rates, taxed
 from migration_assets.stages.shadow.runs import Bills
-from migration_assets.stages.shadow.scales import Scale, most
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.stages.shadow.legacy_contracts import Records, readable, record
-from migration_assets.stages.shadow.scales import WIDE, Scale, exactly, most, scale_of
+from migration_assets.stages.shadow.legacy.contracts import Records, readable, record
+from migration_assets.stages.shadow.legacy.scales import WIDE, Scale, exactly, most, scale_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import pyarrow as pa
 
-from migration_assets.stages.shadow.back_test import Found
+from migration_assets.stages.shadow.back_tested.compare import Found
 
 
 def verdict_table(found: Found) -> pa.Table:

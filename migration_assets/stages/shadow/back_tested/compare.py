@@ -14,7 +14,7 @@ from migration_assets.domain.legacy.invoices import invoices
 from migration_assets.domain.legacy.tax import TaxUnknown
 from migration_assets.domain.legacy.terms import Contract, Rules
 from migration_assets.domain.money import MoneyError
-from migration_assets.stages.shadow.told import Told
+from migration_assets.stages.shadow.back_tested.told import Told
 
 # Contracts on which rules told otherwise are tried: of those that failed, and of those that did not.
 _TRIED_FAILED, _TRIED_PASSED = 500, 200

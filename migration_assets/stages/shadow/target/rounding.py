@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.stages.shadow.target_scales import Scale
+from migration_assets.stages.shadow.target.scales import Scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable

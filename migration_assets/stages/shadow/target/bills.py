@@ -15,13 +15,13 @@ import pyarrow as pa
 from ibis import _
 
 from migration_assets.stages.shadow.runs import Bills
-from migration_assets.stages.shadow.target_cycles import Billed, billed_cycles
-from migration_assets.stages.shadow.target_facts import Facts, charge_marks, extra_marks, priced_facts
-from migration_assets.stages.shadow.target_lines import invoice_lines
-from migration_assets.stages.shadow.target_rounding import taxed
-from migration_assets.stages.shadow.target_rows import MONTHS, TargetRows, incomplete
-from migration_assets.stages.shadow.target_runs import MOST_CYCLES, run_id, runs
-from migration_assets.stages.shadow.target_scales import Scale, common_step, distinct_values, narrow_or_wide, places
+from migration_assets.stages.shadow.target.cycles import Billed, billed_cycles
+from migration_assets.stages.shadow.target.facts import Facts, charge_marks, extra_marks, priced_facts
+from migration_assets.stages.shadow.target.lines import invoice_lines
+from migration_assets.stages.shadow.target.rounding import taxed
+from migration_assets.stages.shadow.target.rows import MONTHS, TargetRows, incomplete
+from migration_assets.stages.shadow.target.runs import MOST_CYCLES, run_id, runs
+from migration_assets.stages.shadow.target.scales import Scale, common_step, distinct_values, narrow_or_wide, places
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.stages.shadow.target_extras import reductions
-from migration_assets.stages.shadow.target_rounding import rounded
-from migration_assets.stages.shadow.target_runs import run_id
-from migration_assets.stages.shadow.target_scales import Scale, narrow_or_wide
+from migration_assets.stages.shadow.target.extras import reductions
+from migration_assets.stages.shadow.target.rounding import rounded
+from migration_assets.stages.shadow.target.runs import run_id
+from migration_assets.stages.shadow.target.scales import Scale, narrow_or_wide
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from migration_assets.domain.bill import LineKind
     from migration_assets.domain.target.terms import Rules
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.stages.shadow.target_facts import Facts
+    from migration_assets.stages.shadow.target.facts import Facts
 
 _TAX = ("tax_total", "tax_parts", "tax_inclusive")
 _COVERS = ("starts_at", "ends_at")

@@ -13,7 +13,7 @@ import ibis
 from ibis import _
 
 from migration_assets.engine.calendar import add_months, boundaries, cycles_begun, local_times
-from migration_assets.stages.shadow.target_calendars import KEY, Calendars, calendars, told
+from migration_assets.stages.shadow.target.calendars import KEY, Calendars, calendars, told
 
 if TYPE_CHECKING:
     from datetime import datetime

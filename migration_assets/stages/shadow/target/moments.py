@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.stages.shadow.target_cycles import Billed
+    from migration_assets.stages.shadow.target.cycles import Billed
 
 # Ordinal of the cycle that came before the first billed one, and one that comes after all of them.
 BEFORE, NEVER = -1, 1_000

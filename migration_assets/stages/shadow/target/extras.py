@@ -12,16 +12,16 @@ import ibis
 from ibis import _
 
 from migration_assets.engine.calendar import days_30e_360, local_times
-from migration_assets.stages.shadow.target_calendars import told
-from migration_assets.stages.shadow.target_moments import preceded
-from migration_assets.stages.shadow.target_scales import Scale
+from migration_assets.stages.shadow.target.calendars import told
+from migration_assets.stages.shadow.target.moments import preceded
+from migration_assets.stages.shadow.target.scales import Scale
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.domain.target.terms import Rules
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.stages.shadow.target_cycles import Billed
+    from migration_assets.stages.shadow.target.cycles import Billed
 
 # Of instants, largest first: parts of a cycle are counted in the largest that measures all of them.
 _TICKS = (3_600_000_000, 60_000_000, 1_000_000, 1)

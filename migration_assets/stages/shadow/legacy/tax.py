@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from migration_assets.stages.shadow.legacy_contracts import Records, record
+from migration_assets.stages.shadow.legacy.contracts import Records, record
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import ibis
 
 from migration_assets.engine.calendar import days_30e_360, midnights
-from migration_assets.stages.shadow import legacy_cycles as cycles
-from migration_assets.stages.shadow.scales import NARROW, WIDE, integer, most, scale_of
+from migration_assets.stages.shadow.legacy import cycles as cycles
+from migration_assets.stages.shadow.legacy.scales import NARROW, WIDE, integer, most, scale_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from migration_assets.domain.legacy.terms import Rules
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.stages.shadow.legacy_prices import Priced
+    from migration_assets.stages.shadow.legacy.prices import Priced
 
 # Charges: amount = total / (10**places of prices * factor * share), in minor units.
 CHARGE = ("rank", "sorted_by", "starts_at", "ends_at", "total", "factor", "share")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.stages.shadow.legacy_arrears import CHARGE
-from migration_assets.stages.shadow.scales import NARROW, WIDE, exactly, integer
+from migration_assets.stages.shadow.legacy.arrears import CHARGE
+from migration_assets.stages.shadow.legacy.scales import NARROW, WIDE, exactly, integer
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

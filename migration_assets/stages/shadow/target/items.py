@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import ibis
 from ibis import _
 
-from migration_assets.stages.shadow.target_moments import BEFORE, NEVER
-from migration_assets.stages.shadow.target_scales import Scale
+from migration_assets.stages.shadow.target.moments import BEFORE, NEVER
+from migration_assets.stages.shadow.target.scales import Scale
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.domain.target.terms import Rules
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.stages.shadow.target_rows import TargetRows
+    from migration_assets.stages.shadow.target.rows import TargetRows
 
 
 def changes(held: TargetRows, subs: ir.Table, scale: Scale) -> ir.Table:
