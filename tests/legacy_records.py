@@ -11,10 +11,10 @@ import pyarrow as pa
 from told_twice import Agreed, Coupon, Part, Sold, Used
 
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.plan.billing_models import READS, RecordName
+from migration_assets.plan.billing_records import READS, RecordName
 
 Rows = list[dict[str, Any]]
-KINDS: tuple[RecordName, ...] = ("contracts", "items", "discounts", "changes", "prices", "tax_rates")
+KINDS: tuple[RecordName, ...] = ("contracts", "items", "discounts", "changes", "plans", "prices", "tax_rates")
 _TYPES = {
     "text": pa.string(),
     "day": pa.date32(),
@@ -72,6 +72,7 @@ def _records(own: str, sold: Sold) -> dict[str, Rows]:
         "items": [_item(own, part) for part in sold.parts],
         "discounts": [_discount(own, n, c, sold.exponent) for n, c in enumerate(sold.coupons)],
         "changes": [_change(own, n, c) for n, c in enumerate(sold.changes)],
+        "plans": [{"plan": plan, "product": f"{plan}-product", "months": sold.months} for plan, _ in swaps],
         "prices": [_price(plan, sold, c) for plan, c in swaps],
         "metered": [_metered(own, used) for used in sold.usage],
     }
@@ -120,7 +121,7 @@ def _change(own: str, number: int, agreed: Agreed) -> dict[str, Any]:
 def _price(plan: str, sold: Sold, agreed: Agreed) -> dict[str, Any]:
     price = None if agreed.price is None else Decimal(agreed.price)
     terms = {"months": sold.months, "currency": sold.currency, "model": "flat"}
-    return {"plan": plan, "product": "other", "unit_price": price, **terms}
+    return {"product": f"{plan}-product", "unit_price": price, **terms}
 
 
 def _metered(own: str, used: Used) -> dict[str, Any]:

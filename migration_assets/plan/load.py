@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults
 from migration_assets.plan import models as m
-from migration_assets.plan.billing_models import Billing
+from migration_assets.plan.billing_models import Billing, TaxRow
 from migration_assets.plan.csv_file import CsvRow, json_cell, read_csv
 from migration_assets.plan.digest import plan_digest, plan_files
 from migration_assets.plan.enrichment_models import Enrichment, EnrichmentRule
@@ -31,7 +31,7 @@ from migration_assets.plan.yaml_file import read_yaml
 FEEDS = "mapping/feeds.csv"
 SURVIVORS = "decisions/survivors.csv"
 TOP_LEVEL = ("plan.yaml", "catalog.yaml", "cohorts.yaml", "target.yaml", "controls.csv", "geo.csv",
-             "enrichment.yaml", "billing.yaml")  # fmt: skip
+             "enrichment.yaml", "billing.yaml", "tax.csv")  # fmt: skip
 # Fields that say where a row stands; they are no columns of its file.
 _PLACE = ("file", "row")
 
@@ -63,6 +63,7 @@ def load_plan(folder: Path) -> m.Plan:
         "survivor_decisions": reader.survivor_decisions(),
         "enrichment": reader.enrichment(),
         "billing": reader.billing(),
+        "tax": reader.tax(),
     }
     reader.strays()
     digest = reader.guard(lambda: plan_digest(folder))
@@ -120,6 +121,12 @@ class _Reader:
 
     def billing(self) -> Billing | None:
         return self.yaml("billing.yaml", Billing) if (self.folder / "billing.yaml").exists() else None
+
+    def tax(self) -> tuple[TaxRow, ...]:
+        if not (self.folder / "tax.csv").exists():
+            return ()
+        made = self._rows("tax.csv", TaxRow, lambda f, r: {**r.cells, "row": r.line})
+        return tuple(sorted(made, key=lambda r: (r.country, r.valid_from, r.row)))
 
     def controls(self) -> tuple[m.Control, ...]:
         made = self._rows("controls.csv", m.Control, self._control, optional=("source_rounding",))

@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import Sensitivity, Stage
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.billing_models import Billing
+from migration_assets.plan.billing_models import Billing, TaxRow
 from migration_assets.plan.enrichment_models import EnrichmentRule
 from migration_assets.plan.frozen import Column, Model, Name, OwnDatabase, Sentence
 from migration_assets.plan.identity_models import Identity, SurvivorDecision
@@ -313,7 +313,7 @@ class Plan(Model):
     """A whole plan as read by `plan.load`.
 
     `digest` is the SHA-256 over all its files by name and content; the order of rows in a CSV does not count.
-    Feeds, mapping, codes, geo rules, controls and decisions are sorted, so that sorting a file changes nothing here.
+    Feeds, mapping, codes, geo rules, tax rates, controls and decisions are sorted: sorting a file changes nothing here.
     `lines`: for each YAML file, the line of each entry by its dotted path, so that a fault can name it.
     """
 
@@ -331,6 +331,7 @@ class Plan(Model):
     survivor_decisions: tuple[SurvivorDecision, ...] = ()
     enrichment: tuple[EnrichmentRule, ...] = ()
     billing: Billing | None = None
+    tax: tuple[TaxRow, ...] = ()
     lines: dict[str, dict[str, int]] = Field(default_factory=dict, repr=False)
 
     @property

@@ -21,15 +21,18 @@ from migration_assets.engine.rules.arguments import Arguments
 from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE, REMARKS
 from migration_assets.plan import models as m
 from migration_assets.plan.billing_models import (
-    READ_AS,
-    READS,
-    RECORDS,
+    AcceptedDifference,
     Billing,
     LegacyBilling,
+    LegacyFeature,
     LegacyRules,
     Read,
     ReadColumn,
+    TargetBilling,
+    TargetRules,
+    TaxRow,
 )
+from migration_assets.plan.billing_records import READ_AS, READS, RECORDS
 from migration_assets.plan.enrichment_models import Enrichment, EnrichmentRule
 from migration_assets.plan.identity_models import (
     Identity,
@@ -61,7 +64,11 @@ _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "geo.csv": (m.GeoRow,),
     "cohorts.yaml": (m.Cohorts, m.CohortRule),
     "enrichment.yaml": (Enrichment, EnrichmentRule),
-    "billing.yaml": (Billing, LegacyBilling, LegacyRules, Read, ReadColumn),
+    "billing.yaml": (
+        Billing, LegacyBilling, LegacyRules, Read, ReadColumn, LegacyFeature,
+        TargetBilling, TargetRules, AcceptedDifference,
+    ),
+    "tax.csv": (TaxRow,),
     "controls.csv": (m.Control,),
     "decisions/survivors.csv": (SurvivorDecision,),
     "target.yaml": (m.TargetSchema, m.TargetTable, m.Compare, m.NoOverlap),

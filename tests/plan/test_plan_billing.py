@@ -15,7 +15,8 @@ import yaml
 from migration_assets.domain.back_test import Reason
 from migration_assets.domain.errors import Fault, PlanFaults
 from migration_assets.domain.legacy.terms import Rules
-from migration_assets.plan.billing_models import READS, LegacyRules
+from migration_assets.plan.billing_models import LegacyRules
+from migration_assets.plan.billing_records import READS
 from migration_assets.plan.check import check_plan
 from migration_assets.plan.load import load_plan
 
@@ -23,6 +24,8 @@ REPOSITORY = Path(__file__).parents[2]
 ACME = REPOSITORY / "plans" / "acme"
 PAGE = (REPOSITORY / "docs" / "billing.md").read_text(encoding="utf-8")
 BOTH = {"value": "1", "column": "quantity"}
+NONE = {"column": "used", "none": ["0"]}
+WORD = {"column": "limit_value", "none": ["unlimited"]}
 Edit = Callable[[dict[str, Any]], object]
 
 
@@ -39,7 +42,7 @@ def faults(tmp_path: Path, edit: Edit, columns: Mapping[str, Mapping[str, str]] 
 
 
 def prices(model: str) -> dict[str, Any]:
-    fields = {"plan": "plan_code", "product": "item_no", "currency": "currency", "unit_price": "unit_price"}
+    fields = {"product": "item_no", "currency": "currency", "unit_price": "list_price"}
     return {"table": "erp.price_list", "fields": {**fields, "months": {"value": "1"}, "model": {"value": model}}}
 
 
@@ -67,6 +70,13 @@ def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -
         (lambda t: t["legacy"]["reads"].update(prices=prices("package")), "model", "leave the code out"),
         (lambda t: t["legacy"]["reads"].update(prices=prices("per_item")), "model", "flat, per_seat"),
         (lambda t: t["legacy"]["reads"]["items"]["fields"].update(model={"value": "volume"}), "model", "by tiers"),
+        (lambda t: t["legacy"]["features"]["API"].update(feature="api-call"), "features.API.feature", "api-calls"),
+        (lambda t: t["legacy"]["features"]["STORAGE"]["units"].update(GB="1e9"), "units.GB", "no number"),
+        (lambda t: t["legacy"]["reads"]["usage"]["fields"].update(used=NONE), "usage.fields.used.none", "where"),
+        (lambda t: t["legacy"]["reads"]["grants"]["fields"].update(limit=WORD), "limit.none", "is no number"),
+        (lambda t: t["target"]["rules"].update(proration="months"), "target.rules.proration", "seconds"),
+        (lambda t: t["accepted"][0].update(cause="luck"), "accepted.0.cause", "proration"),
+        (lambda t: t["accepted"][0].update(cause="unexplained"), "accepted.0", "named contracts"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, edit: Edit, field: str, says: str) -> None:
@@ -110,6 +120,30 @@ def test_a_secret_column_is_not_read_though_the_source_is_not_known(tmp_path: Pa
         "legacy.reads.invoices.fields.tax",
     }
     assert all("is secret" in f.problem for f in found)
+
+
+def tax_faults(tmp_path: Path, rows: str | None) -> list[Fault]:
+    folder = tmp_path / "acme"
+    shutil.copytree(ACME, folder)
+    if rows is None:
+        (folder / "tax.csv").unlink()
+    else:
+        (folder / "tax.csv").write_text("country,valid_from,percent\n" + rows, encoding="utf-8")
+    return [f for f in check_plan(load_plan(folder)) if f.file == "tax.csv"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "row", "says"),
+    [
+        ("DE,2021-01-01,19\nXX,2021-01-01,19\n", 3, "not a country"),
+        ("DE,2021-01-01,19 %\n", 2, "no percentage"),
+        ("DE,2021-01-01,19\nDE,2021-01-01,16\n", 3, "line 2"),
+        (None, 0, "what tax"),
+    ],
+)
+def test_tax_rates_that_mean_nothing_are_named(tmp_path: Path, rows: str | None, row: int, says: str) -> None:
+    (found,) = tax_faults(tmp_path, rows)
+    assert found.row == row and says in found.problem and found.remedy
 
 
 def test_what_the_page_tells_people_to_write_is_what_acme_has() -> None:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from migration_assets.engine.rules import REGISTRY
 from migration_assets.engine.rules.arguments import Money
 from migration_assets.engine.rules.errors import OF_RULE
-from migration_assets.plan.billing_models import READS, LegacyRules
+from migration_assets.plan.billing_models import LegacyRules
+from migration_assets.plan.billing_records import READS
 from migration_assets.plan.models import Target
 from migration_assets.plan.reference import reference_pages
 from migration_assets.plan.wording import problems

@@ -23,7 +23,8 @@ from migration_assets.wiring.workspace import Workspace
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from migration_assets.plan.billing_models import LegacyBilling, RecordName
+    from migration_assets.plan.billing_models import LegacyBilling
+    from migration_assets.plan.billing_records import RecordName
 
 
 _NOTHING = Found((), (), {})

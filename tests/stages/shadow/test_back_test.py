@@ -18,7 +18,8 @@ from migration_assets.domain.back_test import Issued, Verdict
 from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.plan.billing_models import LegacyBilling, Read, RecordName
+from migration_assets.plan.billing_models import LegacyBilling, Read
+from migration_assets.plan.billing_records import RecordName
 from migration_assets.plan.load import load_plan
 from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
 from migration_assets.stages.shadow.back_tested.issued import last_issued

@@ -15,7 +15,7 @@ from migration_assets.domain.legacy.invoices import invoices
 from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.plan.billing_models import RecordName
+from migration_assets.plan.billing_records import RecordName
 from migration_assets.plan.load import load_plan
 from migration_assets.stages.shadow.back_tested.told import contracts_of
 from migration_assets.stages.shadow.legacy.bills import legacy_bills

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.billing_models import RecordName
+    from migration_assets.plan.billing_records import RecordName
 
 Row = Mapping[str, Any]
 Exponents = Callable[[str], int]

@@ -14,13 +14,13 @@ import pyarrow as pa
 
 from migration_assets.domain.calendar import is_zone, local_day, midnight
 from migration_assets.domain.money import MoneyError
-from migration_assets.plan.billing_models import READS
+from migration_assets.plan.billing_records import READS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.billing_models import ReadType, RecordName
+    from migration_assets.plan.billing_records import ReadType, RecordName
 
 Records = Mapping["RecordName", "ir.Table"]
 

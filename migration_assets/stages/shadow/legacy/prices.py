@@ -109,8 +109,9 @@ def _resolved(engine: DuckDBEngine, records: Records, contracts: ir.Table) -> ir
 
 
 def _listed(engine: DuckDBEngine, records: Records) -> ir.Table:
-    """The price list where it says one price: plan, currency, months, list_model, list_price."""
-    prices = readable(record(engine, records, "prices"))
+    """Plans where the price list says one price of theirs: plan, currency, months, list_model, list_price."""
+    prices, plans = (readable(record(engine, records, name)) for name in ("prices", "plans"))
+    prices = prices.join(plans.select("plan", "product", "months"), ["product", "months"])
     told = prices.select("plan", "currency", "months", list_model="model", list_price="unit_price").distinct()
     alone = told.group_by("plan", "currency", "months").having(told.count() == 1)
     return alone.aggregate(list_model=told["list_model"].min(), list_price=told["list_price"].min())

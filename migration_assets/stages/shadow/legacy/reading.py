@@ -8,19 +8,21 @@ kept, so that it can be reported with its money; it is never guessed at.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING
 
 import ibis
 
 from migration_assets.engine.predicates import holds
-from migration_assets.plan.billing_models import READS
+from migration_assets.plan.billing_records import READS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.billing_models import LegacyBilling, Read, ReadColumn, ReadType, RecordName
+    from migration_assets.plan.billing_models import LegacyBilling, Read, ReadColumn
+    from migration_assets.plan.billing_records import ReadField, ReadType, RecordName
 
 RawTables = Callable[[str], "ir.Table"]
 
@@ -53,7 +55,7 @@ def _read(record: RecordName, read: Read, rows: ir.Table) -> ir.Table:
         told = read.fields.get(field)
         value = ibis.null(_TYPES[known.type]) if told is None else _value(chosen, told, known.type)
         if told is not None:
-            lost.append(_if_lost(chosen, told, value, field, known.needed))
+            lost.append(_if_lost(chosen, told, value, field, known))
         # How many systems write that there is no end.
         open_end = known.type == "day" and not known.needed
         values[field] = (value.year() == 9999).ifelse(ibis.null("date"), value) if open_end else value
@@ -67,7 +69,16 @@ def _value(rows: ir.Table, told: ReadColumn, kind: ReadType) -> ir.Value:
         known = [(ibis.literal(code), ibis.literal(means)) for code, means in told.codes.items()]
         raw = _text(raw).cases(*known)
     value = _typed(raw, kind)
+    if told.none and told.column is not None:
+        value = _says_none(rows[told.column], told, kind).ifelse(ibis.null(_TYPES[kind]), value)
     return value - ibis.interval(days=1) if kind == "day" and told.exclusive else value
+
+
+def _says_none(raw: ir.Value, told: ReadColumn, kind: ReadType) -> ir.BooleanValue:
+    """Whether a raw value is one of those that mean there is none; numbers by what they are worth."""
+    if kind == "number":
+        return _number(raw).isin([Decimal(n) for n in told.none]).fill_null(False)
+    return _text(raw).isin(told.none).fill_null(False)
 
 
 def _typed(raw: ir.Value, kind: ReadType) -> ir.Value:
@@ -118,8 +129,10 @@ def _matching(raw: ir.Value, pattern: str) -> ir.StringValue:
     return text.re_search(pattern).ifelse(text, ibis.null("string"))
 
 
-def _if_lost(rows: ir.Table, told: ReadColumn, value: ir.Value, field: str, needed: bool) -> ir.Value:
+def _if_lost(rows: ir.Table, told: ReadColumn, value: ir.Value, field: str, known: ReadField) -> ir.Value:
     """The field's name and a space where its value was lost or is missing though needed, else nothing."""
     there = ibis.literal(True) if told.column is None else _text(rows[told.column]).fill_null("") != ""
-    lost = value.isnull() & (ibis.literal(needed) | there)
+    if told.none and told.column is not None:
+        there = there & ~_says_none(rows[told.column], told, known.type)
+    lost = value.isnull() & (ibis.literal(known.needed) | there)
     return lost.ifelse(ibis.literal(f"{field} "), ibis.literal(""))

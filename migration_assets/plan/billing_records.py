@@ -1,0 +1,215 @@
+"""What is read of an old system's billing: kinds of records and their fields, with what each of them says.
+
+Belongs here: names, types and meanings. Not here: where a plan finds them (`billing_models`) and how they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
+
+from migration_assets.domain.access import Overage
+from migration_assets.domain.legacy.terms import ChangeKind, ItemKind, PriceModel
+
+ReadType = Literal["text", "day", "number", "integer", "flag"]
+RecordName = Literal[
+    "contracts",
+    "items",
+    "discounts",
+    "changes",
+    "plans",
+    "prices",
+    "tax_rates",
+    "usage",
+    "grants",
+    "overrides",
+    "credits",
+    "invoices",
+    "lines",
+]
+
+
+class ReadField(NamedTuple):
+    """One field of a record: its type, whether there is no record without it, what it says, and, where a raw code
+    comes to mean one of a few words, those words."""
+
+    type: ReadType
+    needed: bool
+    says: str
+    means: tuple[str, ...] = ()
+
+
+# How a raw value becomes a field of each type; a column that has the type already is taken as it is.
+READ_AS: Mapping[ReadType, str] = {
+    "text": "as it is, without blanks around it; an empty one is none",
+    "day": "2026-03-31, the contract's own day; a time after it is left out",
+    "number": "1234.5, digits with a point and no other sign between them; at most ten decimals",
+    "integer": "12, digits alone",
+    "flag": "y, yes, t, true or 1; n, no, f, false or 0; capitals or not; none counts as no",
+}
+
+# What one record of each kind is.
+RECORDS: Mapping[RecordName, str] = {
+    "contracts": "One for each contract that is billed.",
+    "items": "One for each product on a contract.",
+    "discounts": "One for each discount on a contract.",
+    "changes": "One for each change that was agreed for a later period of a contract.",
+    "plans": "One for each plan that a change may lead to: its base product, and how often it is billed.",
+    "prices": "The price list: what a product costs for one period, for changes to another plan.",
+    "tax_rates": "One for each country and day from which a rate holds, until the country's next one.",
+    "usage": "What was counted of a feature within one period of a contract.",
+    "grants": "What owning a product grants of a feature.",
+    "overrides": "One for each exception that a customer was granted for a feature.",
+    "credits": "One for each credit that a customer still has.",
+    "invoices": "One for each issued invoice of a contract: no drafts, no void ones, none without a contract.",
+    "lines": "One for each line of an invoice.",
+}
+
+# A price by tiers or packages has no field that says them, so no raw value can mean one yet.
+READ_MODELS: tuple[PriceModel, ...] = ("flat", "per_seat")
+_T: ReadType = "text"
+_D: ReadType = "day"
+_N: ReadType = "number"
+_I: ReadType = "integer"
+_F: ReadType = "flag"
+_FLAT = "how a price is made: quantity times unit price in both; tiers and packages cannot be read yet"
+
+# What is read of each record, by field.
+READS: Mapping[RecordName, Mapping[str, ReadField]] = {
+    "contracts": {
+        "contract_id": ReadField(_T, True, "what items, discounts, changes, usage and invoices name it by"),
+        "customer": ReadField(_T, True, "whose it is, as overrides and credits name them"),
+        "status": ReadField(_T, True, "how it stands now", ("trial", "active", "past_due", "paused", "over")),
+        "currency": ReadField(_T, True, "of all its prices and invoices, as EUR"),
+        "zone": ReadField(_T, True, "time zone that its days are days of, as Europe/Berlin"),
+        "months": ReadField(_I, True, "length of a billing period: 1 for a month, 12 for a year"),
+        "anchor": ReadField(_D, True, "the day that periods are counted from, which begins the first of them"),
+        "first_day": ReadField(_D, True, "its first day, trial included"),
+        "last_day": ReadField(_D, False, "its last day; none while it renews"),
+        "country": ReadField(
+            _T, False, "whose tax is charged, as tax_rates name it; without one only who is exempt is billed"
+        ),
+        "tax_inclusive": ReadField(_F, False, "whether its prices contain tax"),
+        "tax_exempt": ReadField(_F, False, "whether no tax is charged"),
+        "paused_on": ReadField(_D, False, "first day of a pause"),
+        "resumes_on": ReadField(_D, False, "the day on which service is back; none while nobody has said"),
+        "grace_last_day": ReadField(_D, False, "last day of access of a contract that is past due"),
+    },
+    "items": {
+        "item_id": ReadField(_T, True, "what invoice lines name it by"),
+        "contract_id": ReadField(_T, True, "the contract it is on"),
+        "product": ReadField(_T, True, "as prices and grants name it"),
+        "kind": ReadField(
+            _T, True, "the plan itself, something on top of it, or what is billed as it is used", get_args(ItemKind)
+        ),
+        "quantity": ReadField(_I, True, "units bought"),
+        "model": ReadField(_T, True, _FLAT, READ_MODELS),
+        "unit_price": ReadField(
+            _N, True, "of one unit for one period, of usage for each unit used; as agreed, not as listed; as 12.50"
+        ),
+        "first_day": ReadField(_D, False, "its first day; none where it comes with the contract"),
+        "last_day": ReadField(_D, False, "its last day; none where it goes with the contract"),
+    },
+    "discounts": {
+        "discount_id": ReadField(_T, True, "what it is named by"),
+        "contract_id": ReadField(_T, True, "the contract it is on"),
+        "first_day": ReadField(_D, True, "first day of the first period that gets it"),
+        "cycles": ReadField(_I, False, "periods it was granted for, those past included; none: for ever"),
+        "percent": ReadField(_N, False, "off the recurring lines together: 10 is a tenth; counts before amount"),
+        "amount": ReadField(_N, False, "off each period, as 5.00; never more than its recurring lines come to"),
+    },
+    "changes": {
+        "change_id": ReadField(_T, True, "what it is named by"),
+        "contract_id": ReadField(_T, True, "the contract it was agreed for"),
+        "kind": ReadField(
+            _T,
+            True,
+            "downgrade and upgrade go to another plan, ramp to another quantity, uplift to other prices",
+            get_args(ChangeKind),
+        ),
+        "first_day": ReadField(_D, True, "first day of the period it holds from"),
+        "new_plan": ReadField(_T, False, "of a downgrade or upgrade, as plans name it"),
+        "new_quantity": ReadField(_I, False, "of a ramp"),
+        "new_unit_price": ReadField(_N, False, "of a ramp; none where the price stays"),
+        "percent": ReadField(_N, False, "of an uplift: 5 is a twentieth more"),
+    },
+    "plans": {
+        "plan": ReadField(_T, True, "as changes name it"),
+        "product": ReadField(_T, True, "its base product, as items name it"),
+        "months": ReadField(_I, True, "length of its billing period: 1 for a month, 12 for a year"),
+    },
+    "prices": {
+        "product": ReadField(_T, True, "as items and plans name it"),
+        "months": ReadField(_I, True, "length of the period that the price is for"),
+        "currency": ReadField(_T, True, "as EUR"),
+        "model": ReadField(_T, True, _FLAT, READ_MODELS),
+        "unit_price": ReadField(_N, True, "of one unit for that period, as 12.50"),
+    },
+    "tax_rates": {
+        "country": ReadField(_T, True, "as contracts name it"),
+        "first_day": ReadField(_D, True, "the first day it holds"),
+        "percent": ReadField(_N, True, "19 is nineteen percent"),
+    },
+    "usage": {
+        "contract_id": ReadField(_T, True, "the contract it was counted for"),
+        "feature": ReadField(_T, True, "as grants name it"),
+        "first_day": ReadField(_D, True, "first day of the period"),
+        "used": ReadField(_N, True, "units"),
+        "unit": ReadField(_T, False, "what they are units of"),
+    },
+    "grants": {
+        "product": ReadField(_T, True, "as items name it"),
+        "feature": ReadField(_T, True, "what is granted"),
+        "limit": ReadField(_N, False, "units that may be used; none: without limit; 0: not allowed"),
+        "unit": ReadField(_T, False, "what they are units of"),
+        "for_each_unit": ReadField(_F, False, "whether the limit is for each unit bought of the product"),
+        "overage": ReadField(
+            _T,
+            True,
+            "past the limit: not possible, billed from there on, all of it billed, or not counted",
+            get_args(Overage),
+        ),
+    },
+    "overrides": {
+        "override_id": ReadField(_T, True, "what it is named by; of two that begin alike the greater wins"),
+        "customer": ReadField(_T, True, "as contracts name them"),
+        "feature": ReadField(_T, True, "as grants name it"),
+        "country": ReadField(_T, False, "where it holds; none: everywhere"),
+        "limit": ReadField(_N, False, "units that may be used; none: without limit; 0: not allowed"),
+        "unit": ReadField(_T, False, "what they are units of"),
+        "zone": ReadField(_T, True, "time zone that its days are days of"),
+        "first_day": ReadField(_D, True, "the first day it holds"),
+        "last_day": ReadField(_D, False, "the last day it holds; none: for ever"),
+    },
+    "credits": {
+        "credit_id": ReadField(_T, True, "what it is named by"),
+        "customer": ReadField(_T, True, "as contracts name them"),
+        "currency": ReadField(_T, True, "of invoices that it pays"),
+        "balance": ReadField(_N, True, "what is left of it, as 5.00; negative where the customer owes it"),
+        "burn_order": ReadField(_I, False, "the lowest is used first; none comes last"),
+        "last_day": ReadField(_D, False, "the last day it can be used; none: for ever"),
+        "zone": ReadField(_T, True, "time zone that its last day is a day of"),
+    },
+    "invoices": {
+        "invoice_id": ReadField(_T, True, "what lines name it by"),
+        "contract_id": ReadField(_T, True, "the contract it bills"),
+        "currency": ReadField(_T, True, "as EUR"),
+        "first_day": ReadField(_D, True, "first day of the period it bills"),
+        "last_day": ReadField(_D, True, "last day of it"),
+        "issued_on": ReadField(_D, True, "the day it bears"),
+        "subtotal": ReadField(_N, True, "its lines together, without tax"),
+        "tax": ReadField(_N, True, "its tax"),
+    },
+    "lines": {
+        "invoice_id": ReadField(_T, True, "the invoice it stands on"),
+        "kind": ReadField(
+            _T, True, "what it bills", ("recurring", "proration", "usage", "discount", "credit", "one_off")
+        ),
+        "item_id": ReadField(_T, False, "the item it bills; none of a discount"),
+        "quantity": ReadField(_N, False, "of a usage line the units it bills, which are billed again"),
+        "amount": ReadField(_N, True, "without tax; negative of a discount"),
+        "tax": ReadField(_N, True, "its tax"),
+        "first_day": ReadField(_D, False, "the first day it bills; without one its invoice does not come out"),
+        "last_day": ReadField(_D, False, "the last day it bills; without one its invoice does not come out"),
+    },
+}
