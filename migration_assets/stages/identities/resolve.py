@@ -360,7 +360,8 @@ def _kin(
     named = {kinship.number[key] for pair in before.answers for key in pair if key in kinship.number}
     named |= {end for pair in before.told for end in pair} | apart.left.all
     held = [asked.standing(pair) for pair in decision.held_for]
-    sure = _founders(rows, [p for p in merged if p not in _unsure(asked, decision, merged, apart)])
+    unsure = _unsure(asked, decision, merged, apart)
+    sure = _founders(rows, [p for p in merged if p not in unsure])
     found = kin_of(Together(rows, _founders(rows, merged), sure, named, marked, held), kinship)
     found |= {*apart.left.kin, *kin_of_named(rows, before.answers, kinship)}
     known = kept(before.kin, kinship.number, named=named, erased=set(marked))
