@@ -1,0 +1,89 @@
+"""The rows that bills are made from, out of the canonical rows that the target holds or would hold.
+
+Belongs here: which columns, and what the catalog and the tax engine add. Not here: where the rows are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.engine.schema import schema_of
+from migration_assets.stages.shadow.target.metered import metered
+from migration_assets.stages.shadow.target.rows import TargetRows
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.models import Catalog, Plan
+
+Rows = Callable[[str], "ir.Table | None"]
+_NUMBER = "decimal(38, 10)"
+_EXACT = {
+    "subscription_item": ("unit_price",),
+    "discount": ("percent",),
+    "scheduled_change": ("new_unit_price", "percent"),
+}
+
+
+def held_rows(engine: DuckDBEngine, plan: Plan, rows: Rows) -> TargetRows:
+    """`rows`: canonical rows by entity, or None where there is none of it; the catalog and tax.csv of the plan."""
+    read = {
+        e: _exactly(engine, e, rows(e)) for e in ("subscription", "subscription_item", "discount", "scheduled_change")
+    }
+    balance, entitlement = (_exactly(engine, e, rows(e)) for e in ("usage_balance", "entitlement"))
+    meters = _meters(engine, plan.catalog)
+    return TargetRows(
+        **read,
+        plan_price=_plan_prices(engine, plan.catalog),
+        metered=metered(engine, read["subscription"], read["subscription_item"], balance, entitlement, meters),
+        tax_rate=_tax_rates(engine, plan),
+    )
+
+
+def _exactly(engine: DuckDBEngine, entity: str, rows: ir.Table | None) -> ir.Table:
+    """Rows with prices and percentages as decimals of ten places; none where the plan makes none."""
+    if rows is None:
+        rows = engine.table(schema_of(ENTITIES[entity].fields).to_pyarrow().empty_table())
+    return rows.mutate(**{c: rows[c].cast(_NUMBER) for c in _EXACT.get(entity, ())})
+
+
+def _plan_prices(engine: DuckDBEngine, catalog: Catalog) -> ir.Table:
+    """What a plan's base product costs for one interval of the plan, by currency."""
+    priced = [
+        (plan.code, price)
+        for plan in catalog.plans
+        for price in catalog.prices
+        if (price.product, price.interval) == (plan.product, plan.interval)
+    ]
+    columns = {
+        "plan_code": pa.array([code for code, _ in priced], pa.string()),
+        "currency": pa.array([p.currency for _, p in priced], pa.string()),
+        "unit_price": _numbers(p.unit_price for _, p in priced),
+        "price_model": pa.array([p.model for _, p in priced], pa.string()),
+    }
+    return engine.table(pa.table(columns))
+
+
+def _meters(engine: DuckDBEngine, catalog: Catalog) -> ir.Table:
+    known = [(p.code, p.meters) for p in catalog.products if p.meters]
+    columns = [pa.array([k[i] for k in known], pa.string()) for i in (0, 1)]
+    return engine.table(pa.table(columns, names=["product_code", "feature_code"]))
+
+
+def _tax_rates(engine: DuckDBEngine, plan: Plan) -> ir.Table:
+    columns = {
+        "country": pa.array([r.country for r in plan.tax], pa.string()),
+        "valid_from": pa.array([r.valid_from for r in plan.tax], pa.date32()),
+        "percent": _numbers(r.percent for r in plan.tax),
+    }
+    return engine.table(pa.table(columns))
+
+
+def _numbers(written: Iterable[str]) -> pa.Array:
+    return pa.array([Decimal(w) for w in written], pa.decimal128(38, 10))
