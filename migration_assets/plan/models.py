@@ -141,10 +141,14 @@ class Grant(Model):
 
 
 class Product(Model):
+    """Something that is sold. `meters`: the feature whose use it bills, of a product of kind `usage`; where it is not
+    said, nothing counts towards the product."""
+
     code: str
     name: str
     kind: Literal["base", "add_on", "usage", "one_off"]
     description: str = ""
+    meters: str | None = None
     grants: tuple[Grant, ...] = ()
 
 

@@ -619,6 +619,28 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
         "products.0.grants.0.limit_kind",
         "is a switch",
     ),
+    # what a product meters
+    (
+        "meters_of_an_add_on",
+        catalog("products", 1, meters="storage"),
+        "catalog.yaml",
+        "products.1.meters",
+        "mail is sold as add_on",
+    ),
+    (
+        "meters_unknown",
+        catalog_add("products", code="traffic", name="T", kind="usage", meters="storge"),
+        "catalog.yaml",
+        "products.2.meters",
+        "'storge' is not a feature",
+    ),
+    (
+        "meters_a_switch",
+        catalog_add("products", code="logins", name="L", kind="usage", meters="login"),
+        "catalog.yaml",
+        "products.2.meters",
+        "login is a switch",
+    ),
     # geo
     ("geo_product", cell("geo.csv", {"region": "CU"}, product="mial"), "geo.csv", "product", "'mial' is not a product"),
     ("geo_region", cell("geo.csv", {"region": "CU"}, region="XX"), "geo.csv", "region", "'XX' is not a region"),

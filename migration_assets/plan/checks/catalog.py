@@ -34,6 +34,7 @@ def catalog_faults(view: PlanView) -> Iterator[Fault]:
     yield from _price_faults(view)
     yield from _feature_faults(view)
     yield from _grant_faults(view)
+    yield from _meter_faults(view)
     yield from _geo_faults(view)
     yield from _standard_faults(view)
 
@@ -127,6 +128,23 @@ def _grant_faults(view: PlanView) -> Iterator[Fault]:
             else:
                 for part, problem, remedy in _limit_problems(grant, feature):
                     yield view.fault(CATALOG, (*path, part), problem, remedy)
+
+
+def _meter_faults(view: PlanView) -> Iterator[Fault]:
+    features = {f.code: f for f in view.plan.catalog.features}
+    for i, product in enumerate(view.plan.catalog.products):
+        path = ("products", i, "meters")
+        if product.meters is None:
+            continue
+        if product.kind != "usage":
+            problem = f"{product.code} is sold as {product.kind}: no use of it is counted"
+            yield view.fault(CATALOG, path, problem, "remove it, or make the product one of kind usage")
+        if product.meters not in features:
+            remedy = nearest(product.meters, features, "add it to features")
+            yield view.fault(CATALOG, path, f"{shown(product.meters)} is not a feature", remedy)
+        elif features[product.meters].kind != "quota":
+            problem = f"{product.meters} is a switch: there is no use to count"
+            yield view.fault(CATALOG, path, problem, "name a feature of kind quota")
 
 
 def _limit_problems(grant: Grant, feature: Feature) -> Iterator[tuple[str, str, str]]:
