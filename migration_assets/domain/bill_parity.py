@@ -2,7 +2,8 @@
 
 The cause of a difference is worked out and never guessed: the new platform's bills are made again with one rule after
 the other as the old system has it, and what an exchange changes is the money of that cause. The steps add up to the
-whole difference exactly; what is left after the last one is unexplained.
+whole difference exactly; what is left after the last one is unexplained. Where rows of the old system were rejected,
+its bills are made without them too, so that what they come to is told apart.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from migration_assets.domain.bill import Bill, Line, LineKind
 
 # What is left when every declared rule has been exchanged.
 UNEXPLAINED = "unexplained"
+# What rows come to that the move has rejected or left out.
+REJECTED = "rejected"
 # Subscription and number of the billing cycle.
 CycleKey = tuple[str, int]
 
@@ -35,14 +38,22 @@ class BillDifference:
 
 
 def bill_differences(
-    legacy: Iterable[Bill], target: Iterable[Bill], steps: Sequence[tuple[str, Iterable[Bill]]]
+    legacy: Iterable[Bill],
+    target: Iterable[Bill],
+    steps: Sequence[tuple[str, Iterable[Bill]]],
+    without_rejected: Iterable[Bill] | None = None,
 ) -> tuple[BillDifference, ...]:
     """Every bill that differs, by cause.
 
-    `steps`: the target's bills with one more rule exchanged each time, named by the rule; in order.
+    `steps`: the target's bills with one more rule exchanged each time, named by the rule; in order. `without_rejected`:
+    the old system's bills as they would be without what was rejected, where anything was.
     """
     names = [name for name, _ in steps] + [UNEXPLAINED]
-    series = [_by_key(target), *(_by_key(bills) for _, bills in steps), _by_key(legacy)]
+    series = [_by_key(target), *(_by_key(bills) for _, bills in steps)]
+    if without_rejected is not None:
+        names.append(REJECTED)
+        series.append(_by_key(without_rejected))
+    series.append(_by_key(legacy))
     found: list[BillDifference] = []
     for key in sorted({key for each in series for key in each}):
         for name, (after, before) in zip(names, pairwise(each.get(key) for each in series), strict=True):

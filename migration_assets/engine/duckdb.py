@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -92,6 +92,7 @@ class DuckDBEngine:
         self.connection: duckdb.DuckDBPyConnection = self.backend.con
         self._given: Counter[str] = Counter()
         self._made: list[str] = []
+        self._stem = ""
         self._seen: dict[tuple[tuple[str, int, int], ...], ir.Table] = {}
         # Merging nested selects costs most of the compiling, and DuckDB flattens them itself.
         ibis.options.sql.fuse_selects = False
@@ -170,6 +171,28 @@ class DuckDBEngine:
                     self.connection.execute(f'DROP TABLE IF EXISTS "{name}"')
             self._made[before:] = [name for name in inside if name in names]
 
+    def aside(self, work: Callable[[], Sequence[ir.Table]]) -> tuple[ir.Table, ...]:
+        """Tables that `work` keeps in the engine, under names of their own: what is done a second time with other
+        settings reads the same, so that its SQL is built once. All else that it made is given back; it reads no files.
+        """
+        given, made, stem = self._given, self._made, self._stem
+        self._given, self._made, self._stem = Counter(), [], f"{stem}aside_"
+        try:
+            kept = [t if isinstance(t.op(), ops.DatabaseTable) else self.cached(t) for t in work()]
+            found = [(table.op().name, table.schema()) for table in kept]
+            inside = self._made
+        finally:
+            self._given, self._made, self._stem = given, made, stem
+        lasting = []
+        for name, schema in found:
+            own = self._name(f"kept_{zlib.crc32(declared(schema).encode())}")
+            self.connection.execute(f'ALTER TABLE "{name}" RENAME TO "{own}"')
+            self._made.append(own)
+            lasting.append(self._known(own, dict(schema.items())))
+        for name in set(inside) - {name for name, _ in found}:
+            self.connection.execute(f'DROP TABLE IF EXISTS "{name}"')
+        return tuple(lasting)
+
     def sql(self, table: ir.Table) -> str:
         """The query behind an expression, in DuckDB's own words."""
         return statement_of(self.backend, table)
@@ -189,7 +212,7 @@ class DuckDBEngine:
     def _name(self, stem: str) -> str:
         """A free name. Names follow from what they stand for, so that equal work of two cohorts gives equal SQL."""
         self._given[stem] += 1
-        return f"{stem}_{self._given[stem]}"
+        return f"{self._stem}{stem}_{self._given[stem]}"
 
     def _create(self, name: str, columns: str, query: str) -> None:
         self._made.append(name)

@@ -16,7 +16,7 @@ import ibis
 from ibis import _
 
 from migration_assets.domain.bill import LINE_KINDS
-from migration_assets.domain.bill_parity import UNEXPLAINED
+from migration_assets.domain.bill_parity import REJECTED, UNEXPLAINED
 from migration_assets.stages.shadow.runs import Bills, expanded
 
 if TYPE_CHECKING:
@@ -148,17 +148,24 @@ def by_bill(bills: Bills) -> ir.Table:
 
 
 def bill_differences(
-    engine: DuckDBEngine, legacy: Bills, target: Bills, steps: Sequence[tuple[str, Bills]]
+    engine: DuckDBEngine,
+    legacy: Bills,
+    target: Bills,
+    steps: Sequence[tuple[str, Bills]],
+    without_rejected: Bills | None = None,
 ) -> ir.Table:
     """Every bill that differs, by cause: subscription_id, cycle, cause (key: all three), currency, starts_at (of the
     cycle), difference_minor (target less legacy), line_kinds (text; none and no money where only dates or currency
     differ), billed_by (both, legacy, target).
 
     `steps`: the target's bills with one more rule exchanged each time, named by the rule, in order. What they add up to
-    is the whole difference; what is left after the last one is unexplained.
+    is the whole difference; what is left after the last one is unexplained. `without_rejected`: the old
+    system's bills without rows that were rejected, where any was; what they lack is due to that.
     """
-    series = [engine.cached(by_bill(bills)) for bills in (target, *(b for _, b in steps), legacy)]
-    names = [*(name for name, _ in steps), UNEXPLAINED]
+    left = [] if without_rejected is None else [(REJECTED, without_rejected)]
+    names = [*(name for name, _ in steps), UNEXPLAINED, *(name for name, _ in left)]
+    every = (target, *(b for _, b in steps), *(b for _, b in left), legacy)
+    series = [engine.cached(by_bill(bills)) for bills in every]
     parts = [_between(name, after, before) for name, (after, before) in zip(names, pairwise(series), strict=True)]
     found = engine.union(parts)
     sides = engine.cached(_sides(series[-1], series[0]))

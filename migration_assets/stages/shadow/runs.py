@@ -29,6 +29,11 @@ class Bills:
     unbillable: ir.Table
 
 
+def tables_of(bills: Bills) -> tuple[ir.Table, ...]:
+    """The four tables, in the order of their names above."""
+    return bills.schedules, bills.runs, bills.lines, bills.unbillable
+
+
 def expanded(schedules: ir.Table, runs: ir.Table, lines: ir.Table) -> ir.Table:
     """One row for each subscription, cycle and line: with `cycle`, the cycle's `cycle_starts_at` and `cycle_ends_at`,
     and what the line covers always told."""

@@ -24,33 +24,53 @@ if TYPE_CHECKING:
 
 Rows = Callable[[str], "ir.Table | None"]
 _NUMBER = "decimal(38, 10)"
-_EXACT = {
-    "subscription_item": ("unit_price",),
-    "discount": ("percent",),
-    "scheduled_change": ("new_unit_price", "percent"),
-}
+# Columns that a bill is made from; those that are exact numbers are decimals of ten places.
+_READ = {
+    "subscription": (
+        "subscription_id", "currency", "interval", "anchor_at", "ends_at", "current_period_ends_at",
+        "cancel_at_period_end", "paused_at", "resumes_at", "time_zone", "service_country", "tax_inclusive",
+        "tax_exempt",
+    ),
+    "subscription_item": (
+        "item_id", "subscription_id", "kind", "quantity", "unit_price", "price_model", "starts_at", "ends_at",
+    ),
+    "discount": (
+        "discount_id", "subscription_id", "kind", "percent", "amount_minor", "cycles_remaining", "starts_at",
+    ),
+    "scheduled_change": (
+        "scheduled_change_id", "subscription_id", "kind", "effective_at", "new_plan_code", "new_quantity",
+        "new_unit_price", "percent",
+    ),
+}  # fmt: skip
+_EXACT = frozenset({"unit_price", "percent", "new_unit_price"})
 
 
 def held_rows(engine: DuckDBEngine, plan: Plan, rows: Rows) -> TargetRows:
     """`rows`: canonical rows by entity, or None where there is none of it; the catalog and tax.csv of the plan."""
-    read = {
-        e: _exactly(engine, e, rows(e)) for e in ("subscription", "subscription_item", "discount", "scheduled_change")
-    }
-    balance, entitlement = (_exactly(engine, e, rows(e)) for e in ("usage_balance", "entitlement"))
-    meters = _meters(engine, plan.catalog)
+    found = {e: _rows(engine, e, rows(e)) for e in (*_READ, "usage_balance", "entitlement")}
+    used = metered(
+        engine,
+        found["subscription"],
+        found["subscription_item"],
+        found["usage_balance"],
+        found["entitlement"],
+        _meters(engine, plan.catalog),
+    )
     return TargetRows(
-        **read,
+        **{e: _exactly(found[e], columns) for e, columns in _READ.items()},
         plan_price=_plan_prices(engine, plan.catalog),
-        metered=metered(engine, read["subscription"], read["subscription_item"], balance, entitlement, meters),
+        metered=used,
         tax_rate=_tax_rates(engine, plan),
     )
 
 
-def _exactly(engine: DuckDBEngine, entity: str, rows: ir.Table | None) -> ir.Table:
-    """Rows with prices and percentages as decimals of ten places; none where the plan makes none."""
-    if rows is None:
-        rows = engine.table(schema_of(ENTITIES[entity].fields).to_pyarrow().empty_table())
-    return rows.mutate(**{c: rows[c].cast(_NUMBER) for c in _EXACT.get(entity, ())})
+def _rows(engine: DuckDBEngine, entity: str, rows: ir.Table | None) -> ir.Table:
+    """The rows; none where the plan makes none."""
+    return engine.table(schema_of(ENTITIES[entity].fields).to_pyarrow().empty_table()) if rows is None else rows
+
+
+def _exactly(rows: ir.Table, columns: Iterable[str]) -> ir.Table:
+    return rows.select(**{c: rows[c].cast(_NUMBER) if c in _EXACT else rows[c] for c in columns})
 
 
 def _plan_prices(engine: DuckDBEngine, catalog: Catalog) -> ir.Table:

@@ -67,14 +67,15 @@ def _allowances(engine: DuckDBEngine, counted: ir.Table, entitlement: ir.Table) 
     met = met.filter(met["where"].isin([ANYWHERE]) | (met["where"] == met["region"]))
     at = met.period_starts_at
     met = met.filter((met.starts_at <= at) & (at < met.ends_at).fill_null(True))
+    met = met.filter((met.granted_by == "override") | (met.of == met.subscription_id))
     override = met.granted_by == "override"
-    met = met.filter(override | (met.of == met.subscription_id))
     banned = ~override & ~met.allowed & (met.limit_kind != "zero")
     beside = ibis.window(group_by=_COUNTER)
     met = met.mutate(barred=banned.any().over(beside))
-    here = override & (met["where"] == met["region"])
-    rank = ibis.cases((here, 2), (override & ~met.barred, 1), (override, -1), else_=0)
-    met = engine.cached(met.mutate(rank=rank, spoken=rank.max().over(beside)))
+    override, here = met.granted_by == "override", met["where"] == met["region"]
+    rank = ibis.cases((override & here, 2), (override & ~met.barred, 1), (override, -1), else_=0)
+    met = met.mutate(rank=rank)
+    met = engine.cached(met.mutate(spoken=met["rank"].max().over(beside)))
     speaking = met.filter(met["rank"] == met["spoken"])
     order = [speaking.starts_at.desc(), speaking.entitlement_id.desc()]
     speaking = speaking.mutate(line=ibis.row_number().over(ibis.window(group_by=_COUNTER, order_by=order)))

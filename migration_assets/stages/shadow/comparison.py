@@ -1,0 +1,203 @@
+"""The next bills of both sides of a cohort, compared contract by contract: what is the same, and what differs and why.
+
+Belongs here: which series of bills are made and in which order they are held against each other. Not here: Dagster, how
+bills are made, what was signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from ibis import _
+
+from migration_assets.domain.legacy import terms as old
+from migration_assets.domain.target import terms as new
+from migration_assets.stages.shadow.exchange import exchanged
+from migration_assets.stages.shadow.forecast import Origins, new_bills, old_bills
+from migration_assets.stages.shadow.parity import bill_differences, differing, of
+from migration_assets.stages.shadow.runs import Bills, tables_of
+from migration_assets.stages.shadow.signed import STATUSES, judged
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.billing_models import Billing, TargetBilling
+    from migration_assets.plan.billing_records import RecordName
+    from migration_assets.stages.shadow.target.rows import TargetRows
+
+Exponents = Callable[[str], int]
+Records = Mapping["RecordName", "ir.Table"]
+# Records that become rows of the target, so that their rows may be rejected; the rest is set-up of the old system.
+_MOVED: tuple[RecordName, ...] = ("contracts", "items", "discounts", "changes", "usage", "overrides")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What both sides bill from: raw records, and rows that the target holds or would hold with where they came from.
+
+    `rejected`: system.table and row of raw rows that were rejected or left out.
+    """
+
+    records: Records
+    held: TargetRows
+    origins: Origins
+    rejected: ir.Table
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`forecast`: one row for each contract that either side bills or cannot bill; key contract_id. `differences`: one
+    row for each bill and cause; key contract_id, cycle and cause."""
+
+    forecast: ir.Table
+    differences: ir.Table
+
+
+_FORECAST = pa.schema(
+    [
+        ("contract_id", pa.string()),
+        ("currency", pa.string()),
+        *((n, pa.int64()) for n in ("legacy_bills", "target_bills", "legacy_minor", "target_minor")),
+        *((f"{s}_{n}", pa.int64()) for s in STATUSES for n in ("bills", "minor")),
+        ("legacy_reason", pa.string()),
+        ("target_reason", pa.string()),
+        ("proved", pa.bool_()),
+    ]
+)
+_DIFFERENCES = pa.schema(
+    [
+        ("contract_id", pa.string()),
+        ("cycle", pa.int64()),
+        ("cause", pa.string()),
+        ("currency", pa.string()),
+        ("starts_at", pa.timestamp("us", tz="UTC")),
+        ("line_kinds", pa.string()),
+        ("billed_by", pa.string()),
+        ("status", pa.string()),
+        ("signed_by", pa.string()),
+        ("difference_minor", pa.int64()),
+        ("at_stake_minor", pa.int64()),
+    ]
+)
+
+
+def nothing_compared(engine: DuckDBEngine) -> Comparison:
+    """Both tables without rows."""
+    return Comparison(engine.table(_FORECAST.empty_table()), engine.table(_DIFFERENCES.empty_table()))
+
+
+def compared(
+    engine: DuckDBEngine,
+    billing: Billing,
+    target: TargetBilling,
+    sides: Sides,
+    as_of: datetime,
+    exponents: Exponents,
+    proved: Mapping[str, bool],
+) -> Comparison:
+    """The next twelve bills of every contract. `proved`: contracts, and whether their issued invoices were made
+    again."""
+
+    rules = new.Rules(**target.rules.model_dump())
+    legacy = old_bills(engine, billing.legacy, sides.records, as_of, exponents)
+    made = new_bills(engine, sides.held, rules, as_of, exponents, sides.origins)
+    few = differing(engine, legacy, made)
+    steps: list[tuple[str, Bills]] = []
+    rest: Bills | None = None
+    if engine.count(few):
+        older = old.Rules(**billing.legacy.rules.model_dump())
+        steps = list(_exchanged(engine, _those(engine, sides, few), rules, older, as_of, exponents))
+        rest = _without_rejected(engine, billing, sides, few, as_of, exponents)
+    found = bill_differences(engine, of(legacy, few), of(made, few), steps, rest)
+    signed = judged(engine, found, billing.accepted, as_of.date())
+    return Comparison(_forecast(engine, legacy, made, signed, proved), _told(signed))
+
+
+def _those(engine: DuckDBEngine, sides: Sides, few: ir.Table) -> Sides:
+    """Both sides of some contracts, the target's alone."""
+    known, held, own = sides.origins.contracts, sides.held, "subscription_id"
+    theirs = known.semi_join(few, known["source_id"] == few[own]).select(subscription_id="id")
+    # A subscription that came from nowhere is named by its own id.
+    ids = engine.cached(engine.union([theirs, few]).distinct())
+    parts = ("subscription", "subscription_item", "discount", "scheduled_change", "metered")
+    return replace(sides, held=replace(held, **{p: engine.cached(getattr(held, p).semi_join(ids, own)) for p in parts}))
+
+
+def _exchanged(
+    engine: DuckDBEngine, few: Sides, rules: new.Rules, older: old.Rules, as_of: datetime, exponents: Exponents
+) -> Iterator[tuple[str, Bills]]:
+    """The target's bills with one more rule of the old system's each time."""
+    for name, other in exchanged(rules, older):
+
+        def made(other: new.Rules = other) -> tuple[ir.Table, ...]:
+            return tables_of(new_bills(engine, few.held, other, as_of, exponents, few.origins))
+
+        yield name, Bills(*engine.aside(made))
+
+
+def _without_rejected(
+    engine: DuckDBEngine, billing: Billing, sides: Sides, few: ir.Table, as_of: datetime, exponents: Exponents
+) -> Bills | None:
+    """The old system's bills of some contracts without rows that were rejected; None where none was."""
+    kept: dict[RecordName, ir.Table] = {}
+    for record in _MOVED:
+        if record in sides.records:
+            table = billing.legacy.reads[record].table
+            gone = engine.cached(sides.rejected.filter(sides.rejected["table"] == table).select("row"))
+            if engine.count(gone):
+                kept[record] = sides.records[record].anti_join(gone, "row")
+    if not kept:
+        return None
+    records = {**sides.records, **kept}
+    ids = few.rename(contract_id="subscription_id")
+    records["contracts"] = engine.cached(records["contracts"].semi_join(ids, "contract_id"))
+    return Bills(*engine.aside(lambda: tables_of(old_bills(engine, billing.legacy, records, as_of, exponents))))
+
+
+def _told(differences: ir.Table) -> ir.Table:
+    told = differences.rename(contract_id="subscription_id").mutate(at_stake_minor=_.difference_minor.abs())
+    return told.select(*_DIFFERENCES.names)
+
+
+def _forecast(
+    engine: DuckDBEngine, legacy: Bills, target: Bills, differences: ir.Table, proved: Mapping[str, bool]
+) -> ir.Table:
+    own = "subscription_id"
+    old_side, new_side = (_summed(bills, prefix) for bills, prefix in ((legacy, "legacy"), (target, "target")))
+    every = [t.select(own) for t in (old_side, new_side, legacy.unbillable, target.unbillable)]
+    told = engine.union(every).distinct().left_join(old_side, own).drop(f"{own}_right").left_join(new_side, own)
+    told = told.drop(f"{own}_right")
+    for bills, prefix in ((legacy, "legacy"), (target, "target")):
+        reasons = bills.unbillable.group_by(own).aggregate(**{f"{prefix}_reason": _.reason.min()})
+        told = told.left_join(reasons, own).drop(f"{own}_right")
+    counted = differences.group_by(own).aggregate(
+        **{f"{s}_bills": _.cycle.nunique(where=_.status == s) for s in STATUSES},
+        **{f"{s}_minor": _.difference_minor.abs().sum(where=_.status == s) for s in STATUSES},
+    )
+    told = told.left_join(counted, own).drop(f"{own}_right").left_join(_proofs(engine, proved), own)
+    numbers = {f.name: told[f.name].fill_null(0).cast("int64") for f in _FORECAST if f.type == pa.int64()}
+    named = told.mutate(contract_id=told[own], currency=told["legacy_currency"].coalesce(told["target_currency"]))
+    return engine.cached(named.mutate(**numbers).select(*_FORECAST.names))
+
+
+def _summed(bills: Bills, prefix: str) -> ir.Table:
+    """subscription_id (key), bills and what they come to with tax."""
+    lines = bills.lines.group_by("subscription_id", "from_cycle").aggregate(
+        one=(_.amount_minor + _.tax_minor).sum().cast("int64")
+    )
+    runs = bills.runs.left_join(lines, ["subscription_id", "from_cycle"])
+    times = runs["until_cycle"] - runs["from_cycle"]
+    told = runs.select("subscription_id", "currency", times=times, total=runs["one"].fill_null(0) * times)
+    return told.group_by("subscription_id").aggregate(
+        **{f"{prefix}_currency": _.currency.min(), f"{prefix}_bills": _.times.sum(), f"{prefix}_minor": _.total.sum()}
+    )
+
+
+def _proofs(engine: DuckDBEngine, proved: Mapping[str, bool]) -> ir.Table:
+    columns: Iterable[pa.Array] = (pa.array(list(proved), pa.string()), pa.array(list(proved.values()), pa.bool_()))
+    return engine.table(pa.table(list(columns), names=["subscription_id", "proved"]))
