@@ -25,14 +25,19 @@ def piece_id(entitlement_id: ir.StringValue, starts_at: ir.TimestampValue) -> ir
 
 def joined_up(pieces: ir.Table, key: tuple[str, ...], says: tuple[str, ...]) -> ir.Table:
     """Pieces of one `key` that touch and agree in `says`, as one each: the first of them, up to where the last ends."""
+    narrow = pieces.select(*key, "starts_at", "ends_at", *says)
     order = ibis.window(group_by=key, order_by="starts_at")
-    touches = (pieces["ends_at"].lag().over(order) == pieces["starts_at"]).fill_null(False)
-    same = [pieces[c].identical_to(pieces[c].lag().over(order)) for c in says]
-    begun = pieces.mutate(_begins=~reduce(and_, same, touches))
+    touches = (narrow["ends_at"].lag().over(order) == narrow["starts_at"]).fill_null(False)
+    same = [narrow[c].identical_to(narrow[c].lag().over(order)) for c in says]
+    begun = narrow.mutate(_begins=reduce(and_, same, touches).ifelse(0, 1))
     so_far = ibis.cumulative_window(group_by=key, order_by="starts_at")
-    numbered = begun.mutate(_period=begun["_begins"].cast("int64").sum().over(so_far))
-    whole = ibis.window(group_by=(*key, "_period"))
-    open_end = numbered["ends_at"].isnull().any().over(whole)
-    last = numbered["ends_at"].max().over(whole)
-    ended = numbered.mutate(ends_at=open_end.ifelse(ibis.null(last.type()), last))
-    return ended.filter(ended["_begins"]).drop("_begins", "_period")
+    numbered = begun.mutate(_period=begun["_begins"].sum().over(so_far))
+    whole = numbered.group_by(*key, "_period").aggregate(
+        starts_at=numbered["starts_at"].min(),
+        _last=numbered["ends_at"].max(),
+        _open=numbered["ends_at"].isnull().any(),
+    )
+    ends = whole.select(
+        *key, "starts_at", ends_at=whole["_open"].ifelse(ibis.null(whole["_last"].type()), whole["_last"])
+    )
+    return pieces.drop("ends_at").inner_join(ends, (*key, "starts_at"))
