@@ -49,13 +49,14 @@ class Coupon:
 
 @dataclass(frozen=True)
 class Agreed:
-    """A scheduled change. `price`: of the new plan, or of the ramp."""
+    """A scheduled change. `price`: of the new plan, or of the ramp; `product`: the new plan's."""
 
     kind: str
     first_day: date
     price: str | None = None
     quantity: int | None = None
     percent: str | None = None
+    product: str | None = "other"
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _change(agreed: Agreed) -> old.Change:
     return old.Change(
         agreed.kind,  # type: ignore[arg-type]
         agreed.first_day,
-        new_product="other",
+        new_product=agreed.product,
         new_price=None if agreed.price is None else old.Price("flat", Fraction(agreed.price)),
         new_quantity=agreed.quantity,
         percent=None if agreed.percent is None else Fraction(agreed.percent),

@@ -18,6 +18,7 @@ from migration_assets.plan.checks.enrichment import enrichment_faults
 from migration_assets.plan.checks.entries import entry_faults
 from migration_assets.plan.checks.exclusions import exclusion_faults
 from migration_assets.plan.checks.feeds import feed_faults
+from migration_assets.plan.checks.geo import geo_faults
 from migration_assets.plan.checks.identity import identity_faults
 from migration_assets.plan.checks.references import reference_faults
 from migration_assets.plan.checks.rows import row_faults
@@ -37,6 +38,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     reference_faults,
     code_faults,
     catalog_faults,
+    geo_faults,
     cohort_faults,
     control_faults,
     identity_faults,

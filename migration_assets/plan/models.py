@@ -189,7 +189,12 @@ class Catalog(Model):
 
 
 class GeoRow(Model):
-    """One row of geo.csv; the most specific row wins (both named, then product, then region, then neither)."""
+    """One row of geo.csv: whether what a product grants may be used where the service is used.
+
+    The most specific row wins (both named, then product, then region, then neither); `*` is every product or region.
+    It decides about what products grant. A row that no grant can ever come to is a fault: one about a product that
+    grants nothing, which a metered product often does, or one for every product that other rows speak before.
+    """
 
     product: str
     region: str

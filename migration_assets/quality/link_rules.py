@@ -158,31 +158,42 @@ class MatchesReferenced(RuleType):
 
 
 class Within(RuleType):
-    """The period of a row lies within that of the row `via` points at; open ends of the parent hold everything."""
+    """The period of a row lies within that of the row `via` points at; open ends of the parent hold everything.
+
+    Of several such rows where `to_where` holds, within each. Without `to_starts` only the end counts.
+    """
 
     starts: Column
     ends: Column
     via: Column
     to_table: Table
     to_key: Column
-    to_starts: Column
+    to_starts: Column | None = None
     to_ends: Column
     where: Where = ()
+    to_where: Where = ()
 
     def columns(self) -> tuple[str, ...]:
         return (self.starts, self.ends, self.via, *fields_of(self.where))
 
     def others(self) -> dict[str, tuple[str, ...]]:
-        return {self.to_table: (self.to_key, self.to_starts, self.to_ends)}
+        starts = () if self.to_starts is None else (self.to_starts,)
+        return {self.to_table: (self.to_key, *starts, self.to_ends, *fields_of(self.to_where))}
 
     def defects(self, scope: Scope) -> str | None:
-        starts, ends = sql.column("b", self.starts), sql.column("b", self.ends)
-        to_starts, to_ends = sql.column("t", self.to_starts), sql.column("t", self.to_ends)
-        late = f"{to_ends} is not null and ({ends} is null or {ends} > {to_ends})"
+        key, starts, ends = (sql.column("b", c) for c in (self.via, self.starts, self.ends))
+        bounds = [f"min({sql.column('t', self.to_ends)}) as e"]
+        outside = f"p.e is not null and ({ends} is null or {ends} > p.e)"
+        if self.to_starts is not None:
+            bounds.append(f"max({sql.column('t', self.to_starts)}) as s")
+            outside = f"coalesce({starts} < p.s, false) or ({outside})"
+        each = (
+            f"select {sql.column('t', self.to_key)} as k, {', '.join(bounds)} "
+            f"from {scope.relation(self.to_table)} t where {sql.holds('t', self.to_where)} group by all"
+        )
         return (
-            f"select b.* from {scope.main} b join {scope.relation(self.to_table)} t "
-            f"on {sql.column('t', self.to_key)} = {sql.column('b', self.via)} "
-            f"where {sql.holds('b', self.where)} and (coalesce({starts} < {to_starts}, false) or ({late}))"
+            f"select b.* from {scope.main} b join ({each}) p on p.k = {key} "
+            f"where {sql.holds('b', self.where)} and ({outside})"
         )
 
     def says(self) -> str:

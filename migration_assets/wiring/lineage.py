@@ -27,16 +27,30 @@ _ENTITLEMENT = {
     "entitlement_id": [("subscription_item", "item_id"), ("entitlement_override", "override_id")],
     "customer_id": [("subscription", "customer_id"), ("entitlement_override", "customer_id")],
     "subscription_id": [("subscription_item", "subscription_id")],
-    "feature_code": [("subscription_item", "product_code"), ("entitlement_override", "feature_code")],
+    "feature_code": [
+        ("subscription_item", "product_code"),
+        ("scheduled_change", "new_plan_code"),
+        ("entitlement_override", "feature_code"),
+    ],
     "region": [("subscription", "service_country"), ("entitlement_override", "region")],
     "starts_at": [
         ("subscription", "starts_at"),
         ("subscription_item", "starts_at"),
+        ("scheduled_change", "effective_at"),
         ("entitlement_override", "starts_at"),
     ],
-    "ends_at": [("subscription", "ends_at"), ("subscription_item", "ends_at"), ("entitlement_override", "ends_at")],
+    "ends_at": [
+        ("subscription", "ends_at"),
+        ("subscription_item", "ends_at"),
+        ("scheduled_change", "effective_at"),
+        ("entitlement_override", "ends_at"),
+    ],
     "limit_kind": [("entitlement_override", "limit_kind")],
-    "limit_units": [("subscription_item", "quantity"), ("entitlement_override", "limit_units")],
+    "limit_units": [
+        ("subscription_item", "quantity"),
+        ("scheduled_change", "new_quantity"),
+        ("entitlement_override", "limit_units"),
+    ],
     "granted_by": [("subscription_item", "kind")],
 }
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,6 +15,7 @@ from demo_query import Query
 
 from migration_assets.demo import Legacy, generate
 from migration_assets.domain.errors import BadInput
+from migration_assets.plan.load import load_plan
 
 REFERENCES = (
     ("crm.user_roles", "user_id", "crm.users", "user_id"),
@@ -212,6 +214,17 @@ def test_every_state_country_currency_and_kind_occurs(ask_clean: Query) -> None:
         ("erp.scheduled_changes", "change_type", 5),
     ):
         assert ask_clean(f"SELECT count(DISTINCT {column}) FROM {table}") == [(count,)], (table, column)
+
+
+def test_nobody_is_served_where_acme_forbids_everything_and_somebody_where_it_allows_by_name(ask_clean: Query) -> None:
+    """A ban that a customer of the demo feels would be a loss of access that nobody has signed for (I15)."""
+    served = {country for (country,) in ask_clean("SELECT DISTINCT service_country FROM erp.subscriptions")}
+    rules = load_plan(Path(__file__).parents[2] / "plans/acme").geo
+    banned = {r.region for r in rules if not r.allowed}
+    named = {r.region for r in rules if r.allowed and r.region != "*"}
+    assert banned and named
+    assert not banned & served and "*" not in banned
+    assert named <= served
 
 
 def test_another_instant_moves_the_world() -> None:

@@ -148,7 +148,7 @@ def test_no_two_entitlements_of_a_customer_contradict_each_other(acme: World, ac
         and a.starts_at < coalesce(b.ends_at, 'infinity') and b.starts_at < coalesce(a.ends_at, 'infinity')
         where (a.granted_by = 'override' and a.region in ('*', b.region))
         or (a.subscription_id = b.subscription_id and a.region = b.region and a.allowed <> b.allowed)""")
-    # An override for everywhere lifts no geo rule; the demo's rules forbid a product that grants nothing.
+    # An override for everywhere lifts no geo rule; the demo's rules forbid where nobody is served.
     assert contradictions == []
 
 

@@ -97,6 +97,10 @@ def catalog_add(part: str, **entry: Any) -> Bend:
     return lambda f: f["catalog.yaml"][part].append(entry)
 
 
+def geo(product: str, region: str) -> dict[str, str]:
+    return {"product": product, "region": region, "allowed": "false", "reason": "No."}
+
+
 def grant(**changes: Any) -> Bend:
     def bend(f: Files) -> None:
         f["catalog.yaml"]["products"][1]["grants"][0].update(changes)
@@ -651,6 +655,28 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
         "product",
         "in line 3 already",
     ),
+    (
+        "geo_nothing_granted",
+        lambda f: f["catalog.yaml"]["products"][1].update(grants=[]),
+        "geo.csv",
+        "product",
+        "mail grants nothing that could be forbidden",
+    ),
+    (
+        "geo_zero_granted",
+        grant(limit_kind="zero", limit=None, unit=None),
+        "geo.csv",
+        "product",
+        "mail grants nothing that could be forbidden",
+    ),
+    (
+        "geo_shadowed",
+        add("geo.csv", geo("*", "CU"), geo("basic", "*")),
+        "geo.csv",
+        "product",
+        "another row speaks before this one (lines 3, 5)",
+    ),
+    ("geo_default_shadowed", add("geo.csv", geo("mail", "*"), geo("basic", "*")), "geo.csv", "product", "(lines 4, 5)"),
     # cohorts
     ("cohort_twice", cohorts(PILOT, PILOT, REST), "cohorts.yaml", "cohorts.1.name", "'pilot' is a cohort"),
     ("cohort_is_bucket", cohorts(PILOT | {"name": "rest_02"}, REST), "cohorts.yaml", "cohorts.1.name", "'rest_02'"),
@@ -970,6 +996,35 @@ def test_a_plan_without_products_is_one(tmp_path: Path) -> None:
     files["catalog.yaml"] = {"features": files["catalog.yaml"]["features"]}
     said = {f.problem for f in faults(tmp_path, files) if f.file == "catalog.yaml"}
     assert said == set(), "nothing is wrong with the catalog itself"
+
+
+def test_a_geo_row_about_what_is_metered_is_led_to_who_grants_it(tmp_path: Path) -> None:
+    files = valid()
+    catalog_add("products", code="traffic", name="Traffic", kind="usage", meters="storage")(files)
+    add("geo.csv", geo("traffic", "KW"))(files)
+    (fault,) = faults(tmp_path, files)
+    assert (fault.file, fault.row, fault.remedy) == (
+        "geo.csv",
+        4,
+        "storage is granted by mail: name those, or remove the row",
+    )
+
+
+def test_without_any_grant_no_geo_row_decides_anything(tmp_path: Path) -> None:
+    files = valid()
+    for product in files["catalog.yaml"]["products"]:
+        product["grants"] = []
+    assert [(f.row, f.field) for f in faults(tmp_path, files) if f.file == "geo.csv"] == [
+        (2, "product"),
+        (3, "product"),
+    ]
+
+
+def test_a_geo_row_that_decides_for_one_product_only_is_right(tmp_path: Path) -> None:
+    """`basic` has no row of its own: the row for every product still decides for it."""
+    files = valid()
+    add("geo.csv", geo("*", "CU"), geo("mail", "*"))(files)
+    assert faults(tmp_path, files) == ()
 
 
 def test_a_control_rounds_only_what_can_have_a_fraction(tmp_path: Path) -> None:

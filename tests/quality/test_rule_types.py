@@ -286,6 +286,33 @@ CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
         [2, 3],
     ),
     (
+        "within",
+        {
+            "starts": "s",
+            "ends": "e",
+            "via": "x",
+            "to_table": "p",
+            "to_key": "id",
+            "to_ends": "pe",
+            "to_where": [{"field": "k", "op": "eq", "value": "stop"}],
+        },
+        [
+            {"x": "a", "s": at(1), "e": at(3)},
+            {"x": "a", "s": at(1), "e": at(5)},
+            {"x": "a", "s": at(2), "e": None},
+            {"x": "b", "s": at(2), "e": None},
+        ],
+        {
+            "p": [
+                {"id": "a", "pe": at(4), "k": "stop"},
+                {"id": "a", "pe": at(3), "k": "stop"},
+                {"id": "a", "pe": at(2), "k": "go"},
+                {"id": "b", "pe": at(3), "k": "go"},
+            ]
+        },
+        [2, 3],
+    ),
+    (
         "total_at_most",
         MOST,
         [

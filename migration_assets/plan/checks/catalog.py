@@ -1,4 +1,4 @@
-"""The catalog and the geo table: codes once each, grants of known features with limits that mean something."""
+"""The catalog: codes once each, grants of known features with limits that mean something. The geo table: `geo`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
 from migration_assets.engine.rules.arguments import exact_factor
 from migration_assets.engine.rules.numbers import as_decimal
-from migration_assets.plan.checks.standards import is_country, is_currency
-from migration_assets.plan.checks.view import CATALOG, GEO, PLAN, PlanView
+from migration_assets.plan.checks.standards import is_currency
+from migration_assets.plan.checks.view import CATALOG, PLAN, PlanView
 from migration_assets.plan.models import Feature, Grant
 from migration_assets.plan.wording import listing, nearest, shown
 
-ANY = "*"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _POSITIVE = re.compile(r"[0-9]+(\.[0-9]+)?(/[1-9][0-9]*)?")
 _LIMIT = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -27,7 +26,7 @@ _TOO_LONG = (
 
 
 def catalog_faults(view: PlanView) -> Iterator[Fault]:
-    """Everything about catalog.yaml, geo.csv, and the currencies of plan.yaml."""
+    """Everything about catalog.yaml, and the currencies of plan.yaml."""
     yield from _product_faults(view)
     yield from _code_faults(view)
     yield from _plan_faults(view)
@@ -35,7 +34,6 @@ def catalog_faults(view: PlanView) -> Iterator[Fault]:
     yield from _feature_faults(view)
     yield from _grant_faults(view)
     yield from _meter_faults(view)
-    yield from _geo_faults(view)
     yield from _standard_faults(view)
 
 
@@ -67,7 +65,8 @@ def _repeats(view: PlanView, part: str, keys: Iterable[str]) -> Iterator[Fault]:
             yield view.fault(CATALOG, (part, i), problem, "keep one of them")
 
 
-def _unknown_product(view: PlanView, code: str) -> tuple[str, str] | None:
+def unknown_product(view: PlanView, code: str) -> tuple[str, str] | None:
+    """Problem and remedy of a code that no product has; None too where only the source knows the products."""
     known = view.catalog_lists["catalog.product"]
     if known is None or code in known:
         return None
@@ -78,7 +77,7 @@ def _plan_faults(view: PlanView) -> Iterator[Fault]:
     kinds = {p.code: p.kind for p in view.plan.catalog.products}
     for i, offer in enumerate(view.plan.catalog.plans):
         path = ("plans", i, "product")
-        if wrong := _unknown_product(view, offer.product):
+        if wrong := unknown_product(view, offer.product):
             yield view.fault(CATALOG, path, *wrong)
         elif kinds.get(offer.product, "base") != "base":
             problem = f"{shown(offer.product)} is sold as {kinds[offer.product]}, not as a base product"
@@ -87,7 +86,7 @@ def _plan_faults(view: PlanView) -> Iterator[Fault]:
 
 def _price_faults(view: PlanView) -> Iterator[Fault]:
     for i, price in enumerate(view.plan.catalog.prices):
-        if wrong := _unknown_product(view, price.product):
+        if wrong := unknown_product(view, price.product):
             yield view.fault(CATALOG, ("prices", i, "product"), *wrong)
         if not is_currency(price.currency, view.plan.file.currency_exponents):
             remedy = "write an ISO 4217 code, or add it to currency_exponents in plan.yaml"
@@ -173,20 +172,6 @@ def _limit_fits(grant: Grant, feature: Feature) -> bool:
     if grant.limit is None or not _POSITIVE.fullmatch(factor):
         return True
     return as_decimal(Fraction(Decimal(grant.limit)) * exact_factor(factor)).error is None
-
-
-def _geo_faults(view: PlanView) -> Iterator[Fault]:
-    seen: dict[tuple[str, str], int] = {}
-    for row in view.plan.geo:
-        if row.product != ANY and (wrong := _unknown_product(view, row.product)):
-            yield Fault(GEO, row.row, "product", *wrong)
-        if row.region != ANY and not is_country(row.region):
-            remedy = "write an ISO 3166-1 code of two letters, or * for every region"
-            yield Fault(GEO, row.row, "region", f"{shown(row.region)} is not a region", remedy)
-        first = seen.setdefault((row.product, row.region), row.row)
-        if first != row.row:
-            problem = f"this product and region stand in line {first} already"
-            yield Fault(GEO, row.row, "product", problem, "keep one of the rows")
 
 
 def _standard_faults(view: PlanView) -> Iterator[Fault]:

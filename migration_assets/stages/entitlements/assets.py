@@ -38,6 +38,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 def _transform(call: StageCall) -> StageOutput:
     feeds = Mapping(call.engine, call.plan, call.cohort_rows(), call.as_of, call.golden())
     catalog = CatalogRows(
+        plan=call.global_rows("reference_data", "plan"),
         product_feature=call.global_rows("reference_data", "product_feature"),
         feature=call.global_rows("reference_data", "feature"),
         geo_rule=call.global_rows("reference_data", "geo_rule"),

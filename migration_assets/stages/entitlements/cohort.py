@@ -12,11 +12,14 @@ from migration_assets.engine.schema import schema_of
 from migration_assets.stages.canonical import StageRows, Upstream, stage_rows
 from migration_assets.stages.entitlements.derive import CatalogRows, granted_by_items, granted_by_overrides
 from migration_assets.stages.entitlements.resolve import resolved
+from migration_assets.stages.references import empty
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.stages.feeds import Mapping as Feeds
+
+_CHANGES = schema_of(ENTITIES["scheduled_change"].fields)
 
 
 def transform_cohort(feeds: Feeds, upstream: Upstream, catalog: CatalogRows, customers: ir.Table) -> StageRows:
@@ -33,7 +36,10 @@ def transform_cohort(feeds: Feeds, upstream: Upstream, catalog: CatalogRows, cus
         )
     parts = []
     if "subscription_item" in made.rows:
-        parts.append(granted_by_items(made.rows["subscription"], made.rows["subscription_item"], catalog))
+        agreed = made.rows.get("scheduled_change", empty(feeds.engine, _CHANGES))
+        parts.append(
+            granted_by_items(feeds.engine, made.rows["subscription"], made.rows["subscription_item"], agreed, catalog)
+        )
     if "entitlement_override" in made.rows:
         parts.append(granted_by_overrides(made.rows["entitlement_override"], catalog))
     if parts:

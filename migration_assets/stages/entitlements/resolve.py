@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from migration_assets.stages.entitlements.periods import joined_up, piece_id
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -36,7 +38,7 @@ def resolved(engine: DuckDBEngine, grants: ir.Table) -> ir.Table:
     """The grants (entity `entitlement`), cut so that no two contradict each other at any instant.
 
     A row keeps everything but its period, and of overrides the overage. The piece that starts where the grant starts
-    keeps its id; a later one has the instant it starts at behind it, which makes ids unique and the same every time.
+    keeps its id; a later one has the instant it starts at behind it (`piece_id`).
     A grant that is replaced for all its time makes no row. No instant that was answered is left without an answer.
     """
     kept = engine.cached(grants)
@@ -47,9 +49,10 @@ def resolved(engine: DuckDBEngine, grants: ir.Table) -> ir.Table:
     pieces = engine.cached(_pieces(disputed))
     overrides = engine.cached(_latest(pieces.filter(pieces["granted_by"] == "override")))
     items = engine.cached(_agreeing(pieces.filter(pieces["granted_by"] != "override")))
-    shape = ("entitlement_id", "_from", "_to", "overage")
-    standing = [_not_overridden(items, overrides).select(*shape), _with_overage(overrides, items).select(*shape)]
-    settled = _renewed(disputed, _joined_up(engine.cached(engine.union(standing))))
+    shape = {"entitlement_id": "entitlement_id", "starts_at": "_from", "ends_at": "_to", "overage": "overage"}
+    standing = [_not_overridden(items, overrides).select(**shape), _with_overage(overrides, items).select(**shape)]
+    pieces = engine.cached(engine.union(standing))
+    settled = _renewed(disputed, joined_up(pieces, ("entitlement_id",), ("overage",)))
     return engine.union([kept.anti_join(contested, _SUBJECT), settled])
 
 
@@ -122,27 +125,11 @@ def _with_overage(overrides: ir.Table, items: ir.Table) -> ir.Table:
     return joined.mutate(overage=ibis.coalesce(joined["_inherited"], joined["overage"]))
 
 
-def _joined_up(pieces: ir.Table) -> ir.Table:
-    """Pieces of one grant that touch and say the same, as one period each: entitlement_id, _starts, _ends, _overage."""
-    order = ibis.window(group_by="entitlement_id", order_by="_from")
-    touches = (pieces["_to"].lag().over(order) == pieces["_from"]).fill_null(False)
-    same = (pieces["overage"].lag().over(order) == pieces["overage"]).fill_null(False)
-    begun = pieces.mutate(_begins=(touches & same).ifelse(0, 1))
-    so_far = ibis.cumulative_window(group_by="entitlement_id", order_by="_from")
-    numbered = begun.mutate(_period=begun["_begins"].sum().over(so_far))
-    each = numbered.group_by(["entitlement_id", "_period"]).aggregate(
-        _starts=numbered["_from"].min(),
-        _last=numbered["_to"].max(),
-        _open=numbered["_to"].isnull().any(),
-        _overage=numbered["overage"].max(),
-    )
-    ends = each["_open"].ifelse(ibis.null(each["_last"].type()), each["_last"])
-    return each.select(_id="entitlement_id", _starts="_starts", _ends=ends, _overage="_overage")
-
-
 def _renewed(grants: ir.Table, periods: ir.Table) -> ir.Table:
-    joined = grants.inner_join(periods, grants["entitlement_id"] == periods["_id"])
-    later = joined["entitlement_id"] + "@" + joined["_starts"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """The grants as they stand in each period: entitlement_id, starts_at, ends_at and overage."""
+    standing = periods.select(_id="entitlement_id", _starts="starts_at", _ends="ends_at", _overage="overage")
+    joined = grants.inner_join(standing, grants["entitlement_id"] == standing["_id"])
+    later = piece_id(joined["entitlement_id"], joined["_starts"])
     return joined.mutate(
         entitlement_id=(joined["_starts"] == joined["starts_at"]).ifelse(joined["entitlement_id"], later),
         starts_at=joined["_starts"],

@@ -26,6 +26,7 @@ def catalog(canonical) -> CatalogRows:
         }
 
     return CatalogRows(
+        plan=canonical("plan"),
         product_feature=canonical(
             "product_feature",
             grant("pro", "seats", "limited", Decimal("1"), per="unit"),
@@ -58,7 +59,8 @@ def item(**given):
 
 
 def granted(engine, canonical, catalog, contract, *items):
-    rows = granted_by_items(canonical("subscription", contract), canonical("subscription_item", *items), catalog)
+    subscriptions, sold = canonical("subscription", contract), canonical("subscription_item", *items)
+    rows = granted_by_items(engine, subscriptions, sold, canonical("scheduled_change"), catalog)
     return {r["feature_code"]: r for r in engine.arrow(rows).to_pylist()}
 
 
