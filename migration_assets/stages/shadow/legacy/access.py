@@ -36,8 +36,8 @@ def legacy_access(engine: DuckDBEngine, records: Records, since: datetime, until
     `records` as `read_records` gives them, with features and limits in the target's words and units, and customers
     under the ids by which they are compared: what two of them may do who are one in the target adds up. Rows of a
     feature without a name (null) are left out, as it is not compared. A customer is unanswerable for one reason:
-    `unreadable`, `unknown_zone`, `inverted_days`, `unknown_plan` (that a change leads to), `unreadable_grant` (of a
-    product they have).
+    `unreadable`, `unknown_zone`, `inverted_days`, `negative` (quantity or limit), `unknown_plan` (that a change leads
+    to), `unreadable_grant` (of a product they have).
     """
     window = Window(since.astimezone(UTC), until.astimezone(UTC))
     with engine.passing() as lasting:
@@ -95,11 +95,10 @@ def _granting(engine: DuckDBEngine, records: Records) -> tuple[ir.Table, ir.Tabl
     """What products grant of features that are compared; and the products of grants that cannot be read (null: nobody
     can say of which): product. Both kept in the engine."""
     every = about_features(record(engine, records, "grants"))
-    readable = about_features(read(engine, records, "grants"))
-    known = readable.select(
-        "product", "feature", "limit", "overage", for_each_unit=readable["for_each_unit"].fill_null(False)
-    )
-    return engine.cached(known), engine.cached(every.filter(unread(every, "grants")).select("product").distinct())
+    lost = unread(every, "grants") | (every["limit"] < 0).fill_null(False)
+    known = every.filter(~lost).mutate(for_each_unit=every["for_each_unit"].fill_null(False))
+    known = known.select("product", "feature", "limit", "overage", "for_each_unit")
+    return engine.cached(known), engine.cached(every.filter(lost).select("product").distinct())
 
 
 def _granted(spells: ir.Table, granting: ir.Table) -> ir.Table:

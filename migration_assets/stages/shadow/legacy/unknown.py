@@ -70,11 +70,12 @@ def about_features(overrides: ir.Table) -> ir.Table:
 
 def unanswerable(engine: DuckDBEngine, records: Records, zones: Collection[str], window: Window) -> ir.Table:
     """Customers with a record that cannot be read, and why: customer_id (null: nobody can say whose it is), reason
-    (`unreadable`, `unknown_zone`, `inverted_days`); a row for each that was found."""
+    (`unreadable`, `unknown_zone`, `inverted_days`, `negative`); a row for each that was found."""
     contracts = running(records["contracts"])
     items = record(engine, records, "items")
     changes = shaping(record(engine, records, "changes"))
     overrides = about_features(record(engine, records, "overrides"))
+    below_nothing = changes.filter((changes["new_quantity"] < 0) & (changes["first_day"] <= window.last))
     lost_items, lost_changes = items.filter(unread(items, "items")), changes.filter(unread(changes, "changes"))
     dated = [(contracts, "contracts"), (overrides, "overrides")]
     return engine.union(
@@ -84,6 +85,9 @@ def unanswerable(engine: DuckDBEngine, records: Records, zones: Collection[str],
             *(_why(_inverted(rows, window), "inverted_days") for rows, _ in dated),
             *(_why(_owned(rows, contracts), "unreadable") for rows in (lost_items, lost_changes)),
             _why(_owned(_inverted(items, window), contracts), "inverted_days"),
+            _why(_owned(below_nothing, contracts), "negative"),
+            _why(_owned(_met(items.filter(items["quantity"] < 0), window), contracts), "negative"),
+            _why(_met(overrides.filter(overrides["limit"] < 0), window), "negative"),
         ]
     )
 
@@ -103,3 +107,9 @@ def _inverted(rows: ir.Table, window: Window) -> ir.Table:
     """Rows that end before they start, where that leaves open what counts in the window."""
     over = rows["last_day"] < rows["first_day"]
     return rows.filter(over & (rows["first_day"] >= window.first) & (rows["last_day"] <= window.last))
+
+
+def _met(rows: ir.Table, window: Window) -> ir.Table:
+    """Rows that may count in the window."""
+    begun = rows["first_day"].isnull() | (rows["first_day"] <= window.last)
+    return rows.filter(begun & (rows["last_day"].isnull() | (rows["last_day"] >= window.first)))

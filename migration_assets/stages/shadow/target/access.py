@@ -43,7 +43,8 @@ def target_access(
         told = told.left_join(spread, "customer_id").drop("customer_id_right")
         each = engine.cached(told.mutate(settled=told.settled & told.spread.isnull()).drop("spread"))
         disputed = engine.cached(each.filter(~each.settled).select(*SUBJECT))
-        rows = _in_force(engine, named.semi_join(disputed, SUBJECT), suspended, since, until)
+        rows = engine.cached(named.semi_join(disputed, SUBJECT))
+        rows = engine.cached(_in_force(engine, rows, suspended, since, until))
         weighed = engine.cached(settled(engine, engine.cached(_reached(engine, rows, elsewhere))))
         lasting += [each, weighed]
     return engine.union([each.filter(each.settled).drop("settled"), weighed])
@@ -78,19 +79,16 @@ def _answering(entitlement: ir.Table) -> ir.Table:
 def _in_force(engine: DuckDBEngine, rows: ir.Table, suspended: ir.Table, since: datetime, until: datetime) -> ir.Table:
     """Rows with began_at, and the part of their time that lies in the window and in no suspension; two where a pause
     parts it."""
-    free = rows.anti_join(suspended, "subscription_id")
-    halted = rows.join(suspended, "subscription_id")
-    ends = ibis.least(halted.ends_at, halted.grace_ends_at)
-    before = halted.mutate(ends_at=ibis.least(ends, halted.paused_at))
-    after = halted.filter(halted.resumes_at.notnull())
+    state = suspended.rename(of="subscription_id")
+    known = rows.left_join(state, rows.subscription_id == state["of"]).mutate(began_at=rows.starts_at)
+    before = known.mutate(ends_at=ibis.least(known.ends_at, known.paused_at, known.grace_ends_at))
+    back = state.filter(state.resumes_at.notnull())
+    after = rows.join(back, rows.subscription_id == back["of"]).mutate(began_at=rows.starts_at)
     after = after.mutate(
         starts_at=ibis.greatest(after.starts_at, after.resumes_at),
         ends_at=ibis.least(after.ends_at, after.grace_ends_at),
-        began_at=after.starts_at,
     )
-    columns = [*rows.columns, "began_at"]
-    parts = [free.mutate(began_at=free.starts_at), before.mutate(began_at=before.starts_at), after]
-    every = engine.union([p.select(*columns) for p in parts])
+    every = engine.union([t.select(*rows.columns, "began_at") for t in (before, after)])
     first, last = (ibis.literal(edge).cast(_INSTANT) for edge in (since, until))
     cut = every.mutate(starts_at=ibis.greatest(every.starts_at, first), ends_at=ibis.least(every.ends_at, last))
     return cut.filter(cut.starts_at < cut.ends_at).drop("subscription_id")
