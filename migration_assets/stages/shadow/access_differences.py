@@ -34,7 +34,7 @@ def access_differences(engine: DuckDBEngine, before: Access, after: ir.Table) ->
     with engine.passing() as lasting:
         answerable = after.anti_join(before.unanswerable, "customer_id")
         sides = [t.select(*SPAN).mutate(ends_at=t["ends_at"].coalesce(_NEVER)) for t in (before.spans, answerable)]
-        old, new = (engine.cached(t) for t in _unlike(sides))
+        old, new = _unlike(engine, *sides)
         pieces = engine.cached(_pieces(engine, [old, new]))
         both = _beside(_beside(pieces, old, "before"), new, "after")
         apart = ibis.or_(*(~both[b].identical_to(both[a]) for b, a in zip(_BEFORE, _AFTER, strict=True)))
@@ -45,15 +45,17 @@ def access_differences(engine: DuckDBEngine, before: Access, after: ir.Table) ->
     return made
 
 
-def _unlike(sides: list[ir.Table]) -> tuple[ir.Table, ir.Table]:
-    """Spans of each side that the other does not have in all alike."""
-    old, new = sides
-    return _without(old, new), _without(new, old)
-
-
-def _without(rows: ir.Table, other: ir.Table) -> ir.Table:
-    same = [rows[c] == other[c] for c in (*SUBJECT, "starts_at", "ends_at", "allowed", "overage")]
-    return rows.anti_join(other, [*same, rows["limit_units"].identical_to(other["limit_units"])])
+def _unlike(engine: DuckDBEngine, old: ir.Table, new: ir.Table) -> tuple[ir.Table, ir.Table]:
+    """Spans of each side that the other does not have in all alike, from one look at both."""
+    key = (*SUBJECT, "starts_at")
+    both = old.outer_join(new, key, lname="old_{name}", rname="new_{name}")
+    same = ibis.and_(*(both[f"old_{c}"].identical_to(both[f"new_{c}"]) for c in SPAN))
+    apart = engine.cached(both.filter(~same))
+    sides = (apart.filter(apart[f"{side}_customer_id"].notnull()) for side in ("old", "new"))
+    first, second = (
+        t.select(**{c: t[f"{side}_{c}"] for c in SPAN}) for t, side in zip(sides, ("old", "new"), strict=True)
+    )
+    return first, second
 
 
 def _pieces(engine: DuckDBEngine, sides: list[ir.Table]) -> ir.Table:

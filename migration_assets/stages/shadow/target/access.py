@@ -36,15 +36,15 @@ def target_access(
     """
     with engine.passing() as lasting:
         named = _answering(entitlement.rename(feature="feature_code"))
-        suspended = engine.cached(_suspended(subscription))
+        served = _served(engine, subscription)
         elsewhere = _elsewhere(engine, entitlement)
-        told = plain(_in_force(engine, named, suspended, since, until))
+        told = plain(_in_force(named, served, since, until))
         spread = elsewhere.select("customer_id", spread=ibis.literal(True)).distinct()
         told = told.left_join(spread, "customer_id").drop("customer_id_right")
         each = engine.cached(told.mutate(settled=told.settled & told.spread.isnull()).drop("spread"))
         disputed = engine.cached(each.filter(~each.settled).select(*SUBJECT))
-        rows = engine.cached(named.semi_join(disputed, SUBJECT))
-        rows = engine.cached(_in_force(engine, rows, suspended, since, until))
+        rows = named.semi_join(disputed, SUBJECT)
+        rows = engine.cached(_in_force(rows, served, since, until))
         weighed = engine.cached(settled(engine, engine.cached(_reached(engine, rows, elsewhere))))
         lasting += [each, weighed]
     return engine.union([each.filter(each.settled).drop("settled"), weighed])
@@ -76,29 +76,24 @@ def _answering(entitlement: ir.Table) -> ir.Table:
     )
 
 
-def _in_force(engine: DuckDBEngine, rows: ir.Table, suspended: ir.Table, since: datetime, until: datetime) -> ir.Table:
+def _in_force(rows: ir.Table, served: ir.Table, since: datetime, until: datetime) -> ir.Table:
     """Rows with began_at, and the part of their time that lies in the window and in no suspension; two where a pause
     parts it."""
-    state = suspended.rename(of="subscription_id")
-    known = rows.left_join(state, rows.subscription_id == state["of"]).mutate(began_at=rows.starts_at)
-    before = known.mutate(ends_at=ibis.least(known.ends_at, known.paused_at, known.grace_ends_at))
-    back = state.filter(state.resumes_at.notnull())
-    after = rows.join(back, rows.subscription_id == back["of"]).mutate(began_at=rows.starts_at)
-    after = after.mutate(
-        starts_at=ibis.greatest(after.starts_at, after.resumes_at),
-        ends_at=ibis.least(after.ends_at, after.grace_ends_at),
-    )
-    every = engine.union([t.select(*rows.columns, "began_at") for t in (before, after)])
+    known = rows.left_join(served.rename(of="subscription_id"), rows.subscription_id == served.subscription_id)
     first, last = (ibis.literal(edge).cast(_INSTANT) for edge in (since, until))
-    cut = every.mutate(starts_at=ibis.greatest(every.starts_at, first), ends_at=ibis.least(every.ends_at, last))
-    return cut.filter(cut.starts_at < cut.ends_at).drop("subscription_id")
+    cut = known.select(
+        *[c for c in rows.columns if c not in ("subscription_id", "starts_at", "ends_at")],
+        began_at=known.starts_at,
+        # Both leave out what is absent.
+        starts_at=ibis.greatest(known.starts_at, known.serves_from, first),
+        ends_at=ibis.least(known.ends_at, known.serves_until, last),
+    )
+    return cut.filter(cut.starts_at < cut.ends_at)
 
 
-def _suspended(subscription: ir.Table) -> ir.Table:
-    """Subscriptions that are suspended at some time: subscription_id, paused_at, resumes_at, grace_ends_at.
-
-    A pause that would end before it begins is none.
-    """
+def _served(engine: DuckDBEngine, subscription: ir.Table) -> ir.Table:
+    """Times in which subscriptions serve that do not always: subscription_id, serves_from, serves_until; either may be
+    absent. Kept in the engine. A pause that would end before it begins is none."""
     paused = subscription.paused_at.notnull() & (
         subscription.resumes_at.isnull() | (subscription.paused_at < subscription.resumes_at)
     )
@@ -109,7 +104,13 @@ def _suspended(subscription: ir.Table) -> ir.Table:
         resumes_at=paused.ifelse(subscription.resumes_at, none),
         grace_ends_at=(subscription.status == "past_due").ifelse(subscription.grace_ends_at, none),
     )
-    return told.filter(told.paused_at.notnull() | told.grace_ends_at.notnull())
+    halted = told.filter(told.paused_at.notnull() | told.grace_ends_at.notnull())
+    before = halted.select(
+        "subscription_id", serves_from=none, serves_until=ibis.least(halted.paused_at, halted.grace_ends_at)
+    )
+    after = halted.filter(halted.resumes_at.notnull())
+    after = after.select("subscription_id", serves_from="resumes_at", serves_until="grace_ends_at")
+    return engine.cached(engine.union([before, after]))
 
 
 def _elsewhere(engine: DuckDBEngine, entitlement: ir.Table) -> ir.Table:
