@@ -14,7 +14,17 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.billing_records import READS, RecordName
 
 Rows = list[dict[str, Any]]
-KINDS: tuple[RecordName, ...] = ("contracts", "items", "discounts", "changes", "plans", "prices", "tax_rates")
+KINDS: tuple[RecordName, ...] = (
+    "contracts",
+    "items",
+    "discounts",
+    "changes",
+    "plans",
+    "prices",
+    "tax_rates",
+    "grants",
+    "overrides",
+)
 _TYPES = {
     "text": pa.string(),
     "day": pa.date32(),
