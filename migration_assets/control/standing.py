@@ -68,6 +68,8 @@ def status_of(
         max((v.at for v in verdicts), default=None),
         # One run gives all the verdicts of an asset for a cohort, in place of those before.
         next((v.run_id for v in verdicts), ""),
+        next((v.snapshot for v in verdicts), ""),
+        _of_another_basis(asset, basis, verdicts),
     )
 
 

@@ -118,6 +118,8 @@ def print_kpis(out: Console, found: Mapping[str, Any]) -> None:
     for name, figures in {**found["cohorts"], "[bold]all[/]": found["overall"]}.items():
         table.add_row(name, *("-" if figures[k] is None else f"{figures[k]:,}" for k in KPIS.values()))
     out.print(table)
+    if found["overall"]["rows_rejected"]:
+        out.print("`cutover rejected` says why rows were rejected and what helps; with --rows, which.")
 
 
 def print_failed_hint(out: Console, figures: Mapping[str, Any]) -> None:
