@@ -239,7 +239,8 @@ def reconcile(plan: str | None, cohorts: tuple[str, ...], at_once: int, as_json:
 @json_option
 def status(plan: str | None, as_json: bool) -> None:
     """Cohorts and where each of them stands."""
-    from migration_assets.wiring.views import print_status, status_of
+    from migration_assets.wiring.status import status_of
+    from migration_assets.wiring.status_views import print_status
 
     with opened(ROOT, plan) as (workspace, runner):
         found = status_of(workspace, runner.instance)
