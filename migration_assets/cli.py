@@ -170,19 +170,20 @@ def run(
     as_json: bool,
 ) -> None:
     """The migration: global phase, then cohorts."""
-    from migration_assets.wiring.views import ending_of, print_failed_hint, print_kpis, print_silent, print_summary
+    from migration_assets.wiring import views
 
     tags = run_tags(as_of, new_snapshot, dry_run)
     with opened(ROOT, plan) as (workspace, runner):
         summary = _migrate(runner, cohorts, tags, resume, at_once, quiet=as_json)
-        ending = ending_of(workspace, runner.instance, summary)
+        ending = views.ending_of(workspace, runner.instance, summary)
         if as_json:
             click.echo(json.dumps(summary.to_json(workspace.plan.name) | ending, indent=2))
         else:
-            print_summary(out, summary)
-            print_kpis(out, ending["kpis"])
-            print_failed_hint(out, ending["kpis"]["overall"])
-            print_silent(out, ending["controls_silent"])
+            views.print_summary(out, summary)
+            views.print_kpis(out, ending["kpis"])
+            views.print_back_test(out, ending["back_test"])
+            views.print_failed_hint(out, ending["kpis"]["overall"])
+            views.print_silent(out, ending["controls_silent"])
     sys.exit(summary.exit_code or (0 if ending["ok"] else 1))
 
 
@@ -273,9 +274,10 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
         views.print_summary(out, summary)
         ok = summary.ok
         if summary.cohorts:
-            figures = views.ending_of(workspace, runner.instance, summary)["kpis"]
-            views.print_kpis(out, figures)
-            views.print_failed_hint(out, figures["overall"])
+            ending = views.ending_of(workspace, runner.instance, summary)
+            views.print_kpis(out, ending["kpis"])
+            views.print_back_test(out, ending["back_test"])
+            views.print_failed_hint(out, ending["kpis"]["overall"])
             report = views.reconciliation_of(workspace, summary.cohorts)
             views.print_reconciliation(out, report)
             ok = ok and report["ok"]

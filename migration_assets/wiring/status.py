@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration_assets.domain.errors import CutoverError, Misconfigured
 from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring.back_test import back_test_of
 from migration_assets.wiring.kpis import kpis_of, last_run
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
@@ -53,6 +54,7 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
         "global": once,
         "cohorts": rows,
         "kpis": kpis_of(workspace, instance, [c.name for c in cohorts], now),
+        "back_test": back_test_of(workspace, [c.name for c in cohorts]),
     }
 
 

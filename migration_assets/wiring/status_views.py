@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from migration_assets.wiring.views import BAD, GOOD, print_kpis
+from migration_assets.wiring.views import BAD, GOOD, print_back_test, print_kpis
 
 MARKS = {
     "passed": GOOD,
@@ -59,6 +59,7 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
     _print_blocking(out, standings)
     _print_warnings(out, standings)
     print_kpis(out, found["kpis"])
+    print_back_test(out, found["back_test"])
 
 
 def _print_stale(out: Console, standings: Standings) -> None:

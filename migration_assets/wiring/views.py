@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from migration_assets.domain.money import written
+from migration_assets.wiring.back_test import back_test_of
 from migration_assets.wiring.kpis import kpis_of
 from migration_assets.wiring.reports import reports_of, silent_in
 
@@ -83,7 +84,8 @@ def ending_of(workspace: Workspace, instance: DagsterInstance, summary: Summary)
     """What a migration shows only when it is over: keys of `cutover run --json` beside those of its runs."""
     silent = silent_in(workspace, reports_of(workspace, summary.cohorts))
     figures = kpis_of(workspace, instance, list(summary.cohorts), datetime.now(UTC))
-    return {"ok": summary.ok and not silent, "controls_silent": silent, "kpis": figures}
+    proved = back_test_of(workspace, list(summary.cohorts))
+    return {"ok": summary.ok and not silent, "controls_silent": silent, "kpis": figures, "back_test": proved}
 
 
 KPIS = {
@@ -116,6 +118,25 @@ def print_failed_hint(out: Console, figures: Mapping[str, Any]) -> None:
     failed = figures["checks_run"] - figures["checks_passed"]
     if failed:
         out.print(f"{failed} results of checks are not good, each of one cohort; `cutover status` names them.")
+
+
+# So many rules that would fit better are told, the best ones.
+_BEST = 3
+
+
+def print_back_test(out: Console, found: Mapping[str, Any] | None) -> None:
+    """Whether the old system's rules make the invoices it issued, and which of them would, told otherwise."""
+    if found is None or found["reproduced"] == found["invoices"]:
+        return
+    failed = found["invoices"] - found["reproduced"]
+    out.print(
+        f"{failed:,} of {found['invoices']:,} issued invoices are not made again by the rules of billing.yaml: "
+        "back_test.csv in the cohort's folder of reports lists them."
+    )
+    if found["better_rules"]:
+        best = found["better_rules"][:_BEST]
+        better = "; ".join(f"{escape(r['rule'])} ({r['more']:,} more, in {', '.join(r['cohorts'])})" for r in best)
+        out.print(f"[yellow]Rules that would fit better:[/] {better}.")
 
 
 def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
