@@ -64,7 +64,7 @@ class Commands(click.Group):
             ctx.exit(130)
         except CutoverError as e:
             if "--json" in sys.argv:
-                click.echo(json.dumps({"ok": False, "error": e.message, "remedy": e.remedy}, indent=2))
+                click.echo(json.dumps({"ok": False} | e.to_json(), indent=2))
             else:
                 err.print(f"[bold red]error:[/] {_plain(e.message)}")
                 if e.remedy:
@@ -117,15 +117,19 @@ def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @main.command()
 @plan_option
+@click.option(
+    "--without-variables",
+    is_flag=True,
+    help="Do not ask whether what the plan names as ${NAME} is set here, as where plans are only reviewed.",
+)
 @json_option
-def check(plan: str | None, as_json: bool) -> None:
-    """Validate plan, mapping, catalog and expectations without touching data."""
+def check(plan: str | None, without_variables: bool, as_json: bool) -> None:
+    """Validate plan, mapping, catalog, expectations and the variables they name, without touching data."""
+    from migration_assets.wiring.checked import checked
     from migration_assets.wiring.environment import plan_name
-    from migration_assets.wiring.source_columns import load_against_source
-    from migration_assets.wiring.suites import check_suites
 
-    loaded, known = load_against_source(ROOT, plan_name(ROOT, plan or "acme"), os.environ)
-    rules = check_suites(ROOT, loaded)
+    name = plan_name(ROOT, plan or "acme")
+    loaded, known, rules = checked(ROOT, name, os.environ, ask_variables=not without_variables)
     summary = {
         "ok": True,
         "plan": loaded.name,
