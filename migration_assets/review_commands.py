@@ -54,7 +54,7 @@ def review_list(place: Place, plan: str | None, everything: bool, as_json: bool)
     default=None,
     help="Only those tied by this: a key or link of the plan, or link, key, likeness, decision, target.",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most.")
 @json_option
 @click.pass_obj
 def review_merges(place: Place, plan: str | None, by: str | None, limit: int, as_json: bool) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+    from migration_assets.control import MigrationRecord
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.wiring.workspace import Workspace
 
@@ -52,7 +53,7 @@ def rejected_of(
     record = workspace.control.current_record(workspace.plan.name)
     if record is None:
         raise BadInput("there is no run to tell of yet", "Run `cutover run` first.")
-    written = _written(workspace, cohort)
+    written = _written(workspace, record, cohort)
     with workspace.engine() as engine:
         left = _left_out(engine, written.files)
         if reason is not None:
@@ -86,11 +87,9 @@ def _refuse_unknown(name: str, problem: str, known: Iterable[str]) -> None:
         raise BadInput(f"{problem} {shown(name)}", nearest(name, there, f"there are: {listing(there) or 'none'}"))
 
 
-def _written(workspace: Workspace, cohort: str | None) -> _Written:
+def _written(workspace: Workspace, record: MigrationRecord, cohort: str | None) -> _Written:
     """What stages wrote about the current snapshot, be it under an older plan or judged by older rules."""
     control, store = workspace.control, workspace.store
-    record = control.current_record(workspace.plan.name)
-    assert record is not None
     cohorts = [c.name for c in control.cohorts(record)]
     if cohort is not None:
         _refuse_unknown(cohort, "there is no cohort", cohorts)

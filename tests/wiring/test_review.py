@@ -265,6 +265,17 @@ def test_with_nothing_to_answer_there_is_no_sheet(workspace: Workspace, tmp_path
     assert review_sheet.export(workspace, file, "kim") == {"file": None, "cases": 0} and not file.exists()
 
 
+@pytest.mark.parametrize("name", ["cases.csv", "cases", "cases.xls"])
+def test_an_export_that_is_called_like_something_else_is_refused_and_not_on_record(
+    workspace: Workspace, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(BadInput, match=r"in a workbook \(\.xlsx\)") as refused:
+        review_sheet.export(workspace, tmp_path / name, "kim")
+    assert "Call it cases.xlsx" in refused.value.remedy
+    assert not list(tmp_path.glob("cases*"))
+    assert "review_exported" not in {e.action for e in workspace.control.audit_entries()}
+
+
 # --- merges taken apart ----------------------------------------------------------------------------------------------
 
 
