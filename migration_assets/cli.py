@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 from migration_assets.domain.errors import CutoverError
+from migration_assets.report_commands import rejected
 from migration_assets.review_commands import review
 from migration_assets.session import Place, actor, json_option, opened, plan_option, progress, side_by_side
 from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, NEW_SNAPSHOT
@@ -63,7 +64,7 @@ class Commands(click.Group):
             ctx.exit(130)
         except CutoverError as e:
             if "--json" in sys.argv:
-                click.echo(json.dumps({"ok": False, "error": e.message, "remedy": e.remedy}, indent=2))
+                click.echo(json.dumps({"ok": False} | e.to_json(), indent=2))
             else:
                 err.print(f"[bold red]error:[/] {_plain(e.message)}")
                 if e.remedy:
@@ -116,15 +117,19 @@ def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @main.command()
 @plan_option
+@click.option(
+    "--without-variables",
+    is_flag=True,
+    help="Do not ask whether what the plan names as ${NAME} is set here, as where plans are only reviewed.",
+)
 @json_option
-def check(plan: str | None, as_json: bool) -> None:
-    """Validate plan, mapping, catalog and expectations without touching data."""
+def check(plan: str | None, without_variables: bool, as_json: bool) -> None:
+    """Validate plan, mapping, catalog, expectations and the variables they name, without touching data."""
+    from migration_assets.wiring.checked import checked
     from migration_assets.wiring.environment import plan_name
-    from migration_assets.wiring.source_columns import load_against_source
-    from migration_assets.wiring.suites import check_suites
 
-    loaded, known = load_against_source(ROOT, plan_name(ROOT, plan or "acme"), os.environ)
-    rules = check_suites(ROOT, loaded)
+    name = plan_name(ROOT, plan or "acme")
+    loaded, known, rules = checked(ROOT, name, os.environ, ask_variables=not without_variables)
     summary = {
         "ok": True,
         "plan": loaded.name,
@@ -169,19 +174,20 @@ def run(
     as_json: bool,
 ) -> None:
     """The migration: global phase, then cohorts."""
-    from migration_assets.wiring.views import ending_of, print_failed_hint, print_kpis, print_silent, print_summary
+    from migration_assets.wiring import views
 
     tags = run_tags(as_of, new_snapshot, dry_run)
     with opened(ROOT, plan) as (workspace, runner):
         summary = _migrate(runner, cohorts, tags, resume, at_once, quiet=as_json)
-        ending = ending_of(workspace, runner.instance, summary)
+        ending = views.ending_of(workspace, runner.instance, summary)
         if as_json:
             click.echo(json.dumps(summary.to_json(workspace.plan.name) | ending, indent=2))
         else:
-            print_summary(out, summary)
-            print_kpis(out, ending["kpis"])
-            print_failed_hint(out, ending["kpis"]["overall"])
-            print_silent(out, ending["controls_silent"])
+            views.print_summary(out, summary)
+            views.print_kpis(out, ending["kpis"])
+            views.print_back_test(out, ending["back_test"])
+            views.print_failed_hint(out, ending["kpis"]["overall"])
+            views.print_silent(out, ending["controls_silent"])
     sys.exit(summary.exit_code or (0 if ending["ok"] else 1))
 
 
@@ -238,7 +244,8 @@ def reconcile(plan: str | None, cohorts: tuple[str, ...], at_once: int, as_json:
 @json_option
 def status(plan: str | None, as_json: bool) -> None:
     """Cohorts and where each of them stands."""
-    from migration_assets.wiring.views import print_status, status_of
+    from migration_assets.wiring.status import status_of
+    from migration_assets.wiring.status_views import print_status
 
     with opened(ROOT, plan) as (workspace, runner):
         found = status_of(workspace, runner.instance)
@@ -271,9 +278,10 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
         views.print_summary(out, summary)
         ok = summary.ok
         if summary.cohorts:
-            figures = views.ending_of(workspace, runner.instance, summary)["kpis"]
-            views.print_kpis(out, figures)
-            views.print_failed_hint(out, figures["overall"])
+            ending = views.ending_of(workspace, runner.instance, summary)
+            views.print_kpis(out, ending["kpis"])
+            views.print_back_test(out, ending["back_test"])
+            views.print_failed_hint(out, ending["kpis"]["overall"])
             report = views.reconciliation_of(workspace, summary.cohorts)
             views.print_reconciliation(out, report)
             ok = ok and report["ok"]
@@ -362,6 +370,7 @@ def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> 
 
 
 main.add_command(review)
+main.add_command(rejected)
 
 
 def _migrate(

@@ -47,37 +47,61 @@ def review_list(place: Place, plan: str | None, everything: bool, as_json: bool)
         _answer(place, as_json, found, lambda out, f: print_cases(out, f["cases"], workspace.plan.file))
 
 
-@review.command("show")
+@review.command("merges")
 @plan_option
-@click.argument("case", type=int)
+@click.option(
+    "--by",
+    default=None,
+    help="Only those tied by this: a key or link of the plan, or link, key, likeness, decision, target.",
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most.")
 @json_option
 @click.pass_obj
-def review_show(place: Place, plan: str | None, case: int, as_json: bool) -> None:
-    """Both customers of a case side by side, with personal values, why they may be one, and what a merge would bring
-    together; that you looked is logged."""
-    from migration_assets.wiring.review import both_of
-    from migration_assets.wiring.review_views import print_both
+def review_merges(place: Place, plan: str | None, by: str | None, limit: int, as_json: bool) -> None:
+    """Which customers the last run made of several rows, by what evidence, and who decided it where a person did; the
+    least sure first."""
+    from migration_assets.wiring.merges import merges_of
+    from migration_assets.wiring.review_views import print_merges
 
     with opened(place.root, plan) as (workspace, _):
-        found = both_of(workspace, case, actor())
+        found = merges_of(workspace, by=by, limit=limit)
+    _answer(place, as_json, found, print_merges)
+
+
+@review.command("show")
+@plan_option
+@click.argument("case")
+@json_option
+@click.pass_obj
+def review_show(place: Place, plan: str | None, case: str, as_json: bool) -> None:
+    """Both customers of a case side by side, with personal values, why they may be one, and what a merge would bring
+    together; that you looked is logged. CASE is its number, or a customer who has one case only."""
+    from migration_assets.wiring.review import both_of
+    from migration_assets.wiring.review_views import print_both
+    from migration_assets.wiring.row_names import case_named
+
+    with opened(place.root, plan) as (workspace, _):
+        found = both_of(workspace, case_named(workspace, case), actor())
         _answer(place, as_json, found, lambda out, f: print_both(out, f, workspace.plan.file))
 
 
 @review.command("decide")
 @plan_option
-@click.argument("case", type=int)
+@click.argument("case")
 @click.argument("answer", type=click.Choice(["same", "apart", "open"]))
 @click.option("--reason", required=True, help="Why; it is kept in the audit log.")
 @json_option
 @click.pass_obj
-def review_decide(place: Place, plan: str | None, case: int, answer: Any, reason: str, as_json: bool) -> None:
+def review_decide(place: Place, plan: str | None, case: str, answer: Any, reason: str, as_json: bool) -> None:
     """Decide a case: one customer (`same`), two (`apart`), or take an answer back (`open`). The next run goes by it,
-    where the plan asks for four eyes once a second person has given the same answer."""
+    where the plan asks for four eyes once a second person has given the same answer. CASE is its number, or a customer
+    who has one case only."""
     from migration_assets.wiring.review import decide
     from migration_assets.wiring.review_views import print_decided
+    from migration_assets.wiring.row_names import case_named
 
     with opened(place.root, plan) as (workspace, _):
-        found = decide(workspace, case, answer, by=actor(), reason=reason)
+        found = decide(workspace, case_named(workspace, case), answer, by=actor(), reason=reason)
     _answer(place, as_json, found, print_decided)
 
 
@@ -131,8 +155,9 @@ def review_unmerge(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Take apart what was merged into a customer, named by the key of any of its rows (`crm.accounts:12`) or by its id
-    in the target. The next run does it; what the source itself ties stays together."""
+    """Take apart what was merged into a customer, named by the key of any of its rows (`crm.accounts:12`), by a row as
+    the UI shows it (`crm.accounts#206`), or by its id in the target. The next run does it; what the source itself ties
+    stays together."""
     from migration_assets.wiring.review_views import print_unmerge
     from migration_assets.wiring.unmerge import unmerge
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from migration_assets import cli
 from migration_assets.cli import main, run_tags
 from migration_assets.domain.errors import BadInput
 
@@ -36,6 +41,59 @@ def test_without_json_it_is_text() -> None:
 def test_help_is_help_all_the_same() -> None:
     done = CliRunner().invoke(main, ["run", "--json", "--help"])
     assert done.exit_code == 0 and "Take a new golden copy first" in done.stdout
+
+
+@pytest.fixture
+def telco(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a plan whose only source is named by a variable, in a root of its own where it is not set."""
+    for part in ("plans/telco", "expectations"):
+        shutil.copytree(cli.ROOT / part, tmp_path / part)
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.delenv("TELCO_CSV", raising=False)
+    monkeypatch.delenv("CUTOVER_HOME", raising=False)
+    return tmp_path / "plans" / "telco"
+
+
+def check(monkeypatch: pytest.MonkeyPatch, *more: str) -> tuple[int, dict[str, Any]]:
+    arguments = ["check", "--plan", "telco", "--json", *more]
+    monkeypatch.setattr(sys, "argv", ["cutover", *arguments])
+    done = CliRunner().invoke(main, arguments)
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_a_variable_that_is_not_set_is_a_fault_of_its_line(telco: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = check(monkeypatch)
+    line = 1 + (telco / "plan.yaml").read_text(encoding="utf-8").splitlines().index("    path: ${TELCO_CSV}")
+    assert code == 2 and said["ok"] is False and said["error"] == "1 fault(s) in the plan"
+    assert said["faults"] == [
+        {
+            "file": "plan.yaml", "line": line, "field": "sources.telco.path",
+            "problem": "the environment variable TELCO_CSV is not set",
+            "remedy": "set TELCO_CSV, for instance in .env",
+        }
+    ]  # fmt: skip
+    assert check(monkeypatch, "--without-variables")[0] == 0
+    (telco.parents[1] / ".env").write_text("TELCO_CSV=somewhere.csv\n", encoding="utf-8")
+    assert check(monkeypatch)[0] == 0
+
+
+def test_faults_of_the_plan_and_of_its_variables_are_told_together_each_by_itself(
+    telco: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = telco / "mapping" / "customer.csv"
+    file.write_text(file.read_text(encoding="utf-8").replace(",Churn,lookup,", ",Churn,look_up,"), encoding="utf-8")
+    _, said = check(monkeypatch)
+    assert {f["file"] for f in said["faults"]} == {"plan.yaml", "mapping/customer.csv"}
+    assert [f["remedy"] for f in said["faults"] if "look_up" in f["problem"]] == ["did you mean 'lookup'?"]
+
+
+def test_faults_of_all_expectations_are_told_at_once(telco: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("loaded_target", "reconciliation"):
+        file = telco.parents[1] / "expectations" / f"{name}.yaml"
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("severity: critical", "severity: fatal", 1), encoding="utf-8")
+    _, said = check(monkeypatch, "--without-variables")
+    assert {f["file"] for f in said["faults"]} == {"loaded_target.yaml", "reconciliation.yaml"}
 
 
 @pytest.mark.parametrize("instant", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])

@@ -51,6 +51,16 @@ def as_cell(value: str) -> str:
     return _NO_TEXT.sub("\ufffd", re.sub("\r\n?", "\n", value))[:_LONGEST]
 
 
+def require_workbook(path: Path) -> None:
+    """BadInput for the name of a file that is no workbook: whoever opens it would find something else than it says, and
+    nothing else has room for what goes out beside the rows, out of sight."""
+    if path.suffix.lower() != ".xlsx":
+        raise BadInput(
+            f"answers go out and come back in a workbook (.xlsx), and {path.name} is called otherwise",
+            f"Call it {path.stem}.xlsx; saved as anything else it loses what tells whether answers fit what was asked.",
+        )
+
+
 def write_sheet(
     path: Path,
     columns: Sequence[str],
@@ -62,9 +72,11 @@ def write_sheet(
     kept: Iterable[Sequence[str]] = (),
 ) -> None:
     """Write a new workbook that only its owner can read. `choices`: columns with a drop-down; only those and the `free`
-    ones can be typed into. BadInput when the file is there already: it may hold answers."""
+    ones can be typed into. BadInput when the file is there already, since it may hold answers, and for a name that is
+    none of a workbook."""
     from openpyxl import Workbook
 
+    require_workbook(path)
     book = Workbook()
     sheet: Any = book.active
     sheet.title = _ROWS
@@ -155,6 +167,7 @@ def _opened(path: Path) -> Any:
 
     if not path.is_file():
         raise BadInput("there is no such file", "Name the file that was exported and filled in.")
+    require_workbook(path)
     try:
         check_archive(File(path, path.name), _MOST_BYTES)
         with warnings.catch_warnings():

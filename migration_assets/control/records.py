@@ -176,8 +176,9 @@ class FailedCheck:
 
 @dataclass(frozen=True)
 class AssetStatus:
-    """Where one asset stands for one cohort. `stale`: its verdict is of another basis than the one now. `run_id`: the
-    Dagster run that gave it, empty where there is none."""
+    """Where one asset stands for one cohort. `stale`: its verdict is of another basis than the one now, and `changed`
+    says what is another. `run_id`: the Dagster run that gave it, `snapshot`: what it is about; empty where there is
+    none."""
 
     cohort: str
     asset: str
@@ -187,6 +188,8 @@ class AssetStatus:
     failing: tuple[FailedCheck, ...]
     at: datetime | None
     run_id: str = ""
+    snapshot: str = ""
+    changed: str = ""
 
 
 @dataclass(frozen=True)

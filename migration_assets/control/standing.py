@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -23,8 +23,8 @@ def judged(
     """
     if not verdicts:
         return Standing(False, (f"`{asset}` has not been checked for cohort `{cohort}`",))
-    if old := _of_another_basis(asset, basis, verdicts):
-        return Standing(False, (old,))
+    if others := of_another_basis(basis, verdicts):
+        return Standing(False, (f"the verdict of `{asset}` is {others[0]}",))
     blocking = [v for v in verdicts if v.blocks]
     waived = {v.check for v in blocking if covered(v, waivers, now)}
     reasons = tuple(_reason(v, waivers) for v in blocking if v.check not in waived)
@@ -68,6 +68,8 @@ def status_of(
         max((v.at for v in verdicts), default=None),
         # One run gives all the verdicts of an asset for a cohort, in place of those before.
         next((v.run_id for v in verdicts), ""),
+        next((v.snapshot for v in verdicts), ""),
+        "; ".join(of_another_basis(basis, verdicts)),
     )
 
 
@@ -81,7 +83,7 @@ def _state(
 ) -> Literal["passed", "failed", "waived", "never", "stale"]:
     if not verdicts:
         return "never"
-    if _of_another_basis(asset, basis, verdicts):
+    if of_another_basis(basis, verdicts):
         return "stale"
     standing = judged(cohort, asset, basis, verdicts, waivers, now)
     if not standing.passed:
@@ -89,18 +91,21 @@ def _state(
     return "waived" if standing.waived else "passed"
 
 
-def _of_another_basis(asset: str, basis: Basis, verdicts: Sequence[Verdict]) -> str:
-    for v in verdicts:
-        if v.snapshot != basis.snapshot:
-            return f"the verdict of `{asset}` is of snapshot {v.snapshot}, not {basis.snapshot}"
-        if v.plan_digest != basis.plan_digest:
-            return f"the verdict of `{asset}` is of another version of the plan ({v.plan_digest[:12]})"
-        if v.as_of != basis.as_of:
-            told = "no instant noted" if v.as_of is None else v.as_of.isoformat()
-            return f"the verdict of `{asset}` is for another instant ({told}, not {basis.as_of.isoformat()})"
-        if v.suite_digest != basis.suites.get(asset, ""):
-            return f"the rules of `{asset}` have changed since its verdict"
-    return ""
+def of_another_basis(basis: Basis, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """What verdicts of one asset and run are about that is another now, in words; empty where all is the same."""
+    return tuple(dict.fromkeys(told for v in verdicts for told in _differences(basis, v)))
+
+
+def _differences(basis: Basis, v: Verdict) -> Iterator[str]:
+    if v.snapshot != basis.snapshot:
+        yield f"of snapshot {v.snapshot}, not {basis.snapshot}"
+    if v.plan_digest != basis.plan_digest:
+        yield f"of another version of the plan ({v.plan_digest[:12]}, not {basis.plan_digest[:12]})"
+    if v.as_of != basis.as_of:
+        told = "none noted" if v.as_of is None else v.as_of.isoformat()
+        yield f"for another instant T ({told}, not {basis.as_of.isoformat()})"
+    if v.suite_digest != basis.suites.get(v.asset, ""):
+        yield "by rules that have changed since"
 
 
 def _reason(verdict: Verdict, waivers: Sequence[Waiver]) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class CutoverError(Exception):
@@ -27,6 +28,10 @@ class CutoverError(Exception):
         super().__init__(f"{message}\n  -> {remedy}" if remedy else message)
         self.message = message
         self.remedy = remedy
+
+    def to_json(self) -> dict[str, Any]:
+        """What a command with `--json` says of it."""
+        return {"error": self.message, "remedy": self.remedy}
 
 
 class BadInput(CutoverError):
@@ -58,8 +63,17 @@ class PlanFaults(BadInput):
 
     def __init__(self, faults: Sequence[Fault], remedy: str = "") -> None:
         self.faults = tuple(sorted(faults))
+        self.headline = f"{len(self.faults)} fault(s) in the plan"
         listed = "\n".join(f"  {f}" for f in self.faults)
-        super().__init__(f"{len(self.faults)} fault(s) in the plan:\n{listed}", remedy)
+        super().__init__(f"{self.headline}:\n{listed}", remedy)
+
+    def to_json(self) -> dict[str, Any]:
+        """Each fault as an object of its own; `line` is null where the file as a whole is meant."""
+        faults = [
+            {"file": f.file, "line": f.row or None, "field": f.field, "problem": f.problem, "remedy": f.remedy}
+            for f in self.faults
+        ]
+        return {"error": self.headline, "remedy": self.remedy, "faults": faults}
 
 
 class SourceUnreadable(BadInput):

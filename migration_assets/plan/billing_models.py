@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from migration_assets.domain.bill_parity import UNEXPLAINED
 from migration_assets.domain.money import InvoiceRounding
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.billing_records import READS, RecordName
+from migration_assets.plan.billing_records import RecordName
 from migration_assets.plan.frozen import Model
 
 # Rules in which two systems may differ, by the target's names for them, and what no rule explains.
@@ -120,12 +120,6 @@ class LegacyBilling(Model):
     def _reads_what_bills_need(self) -> LegacyBilling:
         if missing := [r for r in ("contracts", "items") if r not in self.reads]:
             raise ValueError(f"{' and '.join(missing)} are needed: nothing is billed without them")
-        for record, read in self.reads.items():
-            known = READS[record]
-            if unknown := sorted(read.fields.keys() - known.keys()):
-                raise ValueError(f"{record} have no {', '.join(unknown)}; known: {', '.join(known)}")
-            if absent := [f for f, told in known.items() if told.needed and f not in read.fields]:
-                raise ValueError(f"{record} need {', '.join(absent)}")
         return self
 
 

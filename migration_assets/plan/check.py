@@ -25,6 +25,7 @@ from migration_assets.plan.checks.rows import row_faults
 from migration_assets.plan.checks.sources import source_faults
 from migration_assets.plan.checks.survivorship import survivorship_faults
 from migration_assets.plan.checks.target import target_faults
+from migration_assets.plan.checks.variables import unset_variables
 from migration_assets.plan.checks.view import PlanView
 from migration_assets.plan.entries import with_entries
 from migration_assets.plan.load import load_plan
@@ -58,6 +59,12 @@ def check_plan(plan: Plan, *, columns: Mapping[str, Mapping[str, str]] | None = 
     """
     view = PlanView(plan, with_entries(plan, columns))
     return tuple(sorted({fault for check in CHECKS for fault in check(view)}))
+
+
+def variable_faults(plan: Plan, env: Mapping[str, str]) -> tuple[Fault, ...]:
+    """Places of a plan that name variables which are not set on this machine. Not among the others, since a plan can be
+    right where none of it is set."""
+    return tuple(unset_variables(PlanView(plan), env))
 
 
 def load_checked_plan(folder: Path) -> Plan:

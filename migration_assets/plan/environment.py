@@ -1,7 +1,7 @@
 """`${NAME}` in a plan: a place or a secret that belongs to the machine, not to the reviewed files.
 
-The environment comes in as an argument and is asked when a source or target is opened, so that a plan can be checked
-on a machine that has none of it.
+The environment comes in as an argument and is asked when a source or target is opened, so that a plan can be read
+on a machine that has none of it. Whether all is set, `checks.variables` says to whoever asks.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ What is wrong is said without the machinery behind it; values of long or secret 
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -100,13 +101,20 @@ def _sentence(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> tuple
     if kind in _COUNTED:
         return _COUNTED[kind].format(**context), "change the value"
     if kind in ("literal_error", "enum"):
-        allowed = str(context["expected"]).replace(" or ", ", ")
-        return f"{shown(detail['input'])} is not allowed", f"write one of {allowed}"
+        return _not_among(detail["input"], str(context["expected"]))
     if kind == "string_pattern_mismatch":
         return _pattern(str(context["pattern"]), detail["input"])
     if kind == "value_error":
         return str(context["error"]), f"see {_page(model)} for what belongs here"
     return detail["msg"].replace("Input should be", "must be"), "correct the value"
+
+
+def _not_among(value: object, expected: str) -> tuple[str, str]:
+    """`expected`: what is allowed as pydantic writes it, such as `'a', 'b' or 'c'`."""
+    allowed = re.findall(r"'([^']*)'", expected)
+    return f"{shown(value)} is not allowed", nearest(
+        str(value), allowed, f"write one of {expected.replace(' or ', ', ')}"
+    )
 
 
 def _page(model: type[BaseModel]) -> str:

@@ -145,6 +145,11 @@ def current(root: Path, env: Mapping[str, str], plan: str | None = None) -> Envi
     return _environment(root, name, home, url, known)
 
 
+def variables(root: Path, env: Mapping[str, str]) -> Mapping[str, str]:
+    """What `${NAME}` in a plan may name, before anything is set up: the given environment, and `.env`."""
+    return _known(root.resolve(), env)
+
+
 def store_folder(root: Path, plan: str, env: Mapping[str, str]) -> Path:
     """Where the store of a plan is, or will be once it is set up; starts and asks nothing."""
     root = root.resolve()

@@ -1,6 +1,7 @@
 """What the UI shows of who is who: how many rows a customer has, what was merged and why, what speaks for a pair.
 
-Rows are named by their surrogate (`crm.accounts#12`), never by key or value; who is behind one is for `cutover review`.
+Rows are named by their surrogate (`crm.accounts#12`), never by key or value; who is behind one is for `cutover review`,
+which takes surrogates, with the snapshot they are of.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from migration_assets.stages.identities.evidence import PRIOR, in_words
 from migration_assets.wiring.charts import bars, picture
 from migration_assets.wiring.metadata import markdown_table
+from migration_assets.wiring.row_names import surrogate
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -21,13 +23,15 @@ if TYPE_CHECKING:
 _LISTED = 40
 
 
-def identities_shown(engine: DuckDBEngine, tables: Mapping[str, ir.Table]) -> dict[str, Any]:
+def identities_shown(
+    engine: DuckDBEngine, tables: Mapping[str, ir.Table], *, plan: str, snapshot: str
+) -> dict[str, Any]:
     """Metadata of `customer_identities`. `tables`: identities, doubts, ties, evidence, stakes, and the standardized
-    customer."""
+    customer; they are of this plan and snapshot."""
     return {
         **_sizes(engine, tables["identities"]),
         **_waiting(engine, tables["doubts"]),
-        **_merges(engine, tables["ties"], tables["customer"]),
+        **_merges(engine, tables["ties"], tables["customer"], f"@{snapshot} --plan plans/{plan} --dry-run"),
         **_weights(engine, tables),
     }
 
@@ -54,15 +58,19 @@ def _waiting(engine: DuckDBEngine, doubts: ir.Table) -> dict[str, Any]:
     }
 
 
-def _merges(engine: DuckDBEngine, ties: ir.Table, customers: ir.Table) -> dict[str, Any]:
+def _merges(engine: DuckDBEngine, ties: ir.Table, customers: ir.Table, of: str) -> dict[str, Any]:
     counted = ties.group_by(["kind", "rule"]).aggregate(pairs=ties.count()).order_by(["kind", "rule"])
     by_rule = [(r["kind"], r["rule"], r["pairs"]) for r in engine.arrow(counted).to_pylist()]
     made = ties.filter(ties["kind"] != "link").order_by(["probability", "a", "b"]).limit(_LISTED)
     named = _named(engine.arrow(made).to_pylist(), engine, customers)
-    listed = [(a, b, r["kind"], r["rule"], f"{r['probability']:.4f}") for a, b, r in named]
+    listed = [
+        (a, b, r["kind"], r["rule"], f"{r['probability']:.4f}", f"`cutover review unmerge {a}{of}`")
+        for a, b, r in named
+    ]
+    heads = ("row", "and row", "kind", "rule", "probability", "what would come apart (decide with --reason WHY)")
     return {
         "what tied rows together": markdown_table(("kind", "rule", "pairs"), by_rule),
-        "merges, the least sure first": markdown_table(("row", "and row", "kind", "rule", "probability"), listed),
+        "merges, the least sure first": markdown_table(heads, listed),
     }
 
 
@@ -92,5 +100,5 @@ def _named(
     keys = sorted({r[end] for r in pairs for end in ("a", "b")})
     mine = customers.filter(customers["customer_id"].isin(keys)) if keys else customers.limit(0)
     rows = engine.arrow(mine.select("customer_id", "source_system", "source_table", "source_row")).to_pylist()
-    surrogate = {r["customer_id"]: f"{r['source_system']}.{r['source_table']}#{r['source_row']}" for r in rows}
-    return [(surrogate[r["a"]], surrogate[r["b"]], r) for r in pairs]
+    place = {r["customer_id"]: surrogate(r) for r in rows}
+    return [(place[r["a"]], place[r["b"]], r) for r in pairs]

@@ -64,7 +64,7 @@ def _module(name: str) -> list[str]:
 
 
 def _daemon() -> list[str]:
-    return [*_module("dagster._daemon"), "run", "-w", "workspace.yaml"]
+    return [*_module("migration_assets.wiring.daemon"), "run", "-w", "workspace.yaml"]
 
 
 def _require_free(port: int) -> None:

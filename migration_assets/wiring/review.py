@@ -108,7 +108,7 @@ class Stored:
         file = self.workspace.store.file(asset, GLOBAL, name)
         return self.engine.read(file) if file.exists() else None
 
-    def rows(self, asset: str, name: str, column: str, values: Iterable[str]) -> list[dict[str, Any]]:
+    def rows(self, asset: str, name: str, column: str, values: Iterable[Any]) -> list[dict[str, Any]]:
         """Those of its rows that have one of these values there."""
         table = self.table(asset, name)
         if table is None:

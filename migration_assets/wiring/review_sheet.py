@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from migration_assets.connectors.answer_sheet import Sheet, SheetRow, read_sheet, write_sheet
+from migration_assets.connectors.answer_sheet import Sheet, SheetRow, read_sheet, require_workbook, write_sheet
 from migration_assets.control import Answer, Case, Effect, Reply
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import BadInput
@@ -39,7 +39,9 @@ _MOST_TOLD = 20
 
 def export(workspace: Workspace, file: Path, actor: str) -> dict[str, Any]:
     """Write what waits for a person to a new workbook; with nothing waiting there is none. BadInput when there is a
-    file of that name, or no run has brought customers into standard form."""
+    file of that name, when it is none of a workbook, or no run has brought customers into standard form."""
+    # Before it is kept on record that somebody has it.
+    require_workbook(file)
     cases = queue_of(workspace).cases()
     if not cases:
         return {"file": None, "cases": 0}

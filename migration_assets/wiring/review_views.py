@@ -119,6 +119,42 @@ def _entry(entry: Any, exponents: Exponents) -> str:
     return f"{entry['count']}: {amount}" if "count" in entry else amount
 
 
+def print_merges(out: Console, found: dict[str, Any]) -> None:
+    """A row for each customer of several rows: which, by what, and decided by whom."""
+    if not found["merges"]:
+        out.print("No customer was made of several rows.")
+        return
+    table = Table("customer", "rows", "tied by", "decided by", show_lines=True)
+    for column in table.columns:
+        # A key that is cut off can be pasted nowhere.
+        column.overflow = "fold"
+    for m in found["merges"]:
+        rows = [f"{r['key']}  ({r['row']})" if r["row"] else r["key"] for r in m["members"]]
+        decided = [d for t in m["ties"] for d in t["decided"]]
+        table.add_row(
+            escape("\n".join(filter(None, (m["customer"], m["target_id"])))),
+            escape("\n".join(rows)),
+            escape("\n".join(dict.fromkeys(map(_tie_in_words, m["ties"])))),
+            escape("\n".join(dict.fromkeys(map(_decider_in_words, decided)))),
+        )
+    out.print(table)
+    if found["total"] > len(found["merges"]):
+        out.print(f"{len(found['merges']):,} of {found['total']:,} are shown; --limit N shows more, --by RULE others.")
+    out.print("The least sure come first. `cutover review unmerge CUSTOMER --dry-run` shows what would come apart.")
+
+
+def _tie_in_words(tie: Mapping[str, Any]) -> str:
+    if tie["kind"] == tie["rule"]:
+        sure = f" {tie['probability']:.4f}" if tie["kind"] == "likeness" else ""
+        return f"{tie['kind']}{sure}"
+    return f"{tie['kind']} {tie['rule']}"
+
+
+def _decider_in_words(decided: Mapping[str, Any]) -> str:
+    by = " and ".join(filter(None, (decided["by"], decided["seconded_by"])))
+    return f"{by} (case {decided['case']}, {decided['at'][:10]})"
+
+
 def print_unmerge(out: Console, done: dict[str, Any]) -> None:
     """What comes apart, what stays together because the source says so, and from when."""
     table = Table("part", "customer rows", title=f"Unmerge of {escape(done['customer'])}", title_justify="left")

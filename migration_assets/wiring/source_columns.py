@@ -5,11 +5,11 @@ Nothing is started or written here, so that `cutover check` and `cutover documen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from migration_assets.domain.errors import PlanFaults
+from migration_assets.domain.errors import Fault, PlanFaults
 from migration_assets.plan.check import check_plan
 from migration_assets.plan.load import load_plan, require_own_name
 from migration_assets.plan.models import Plan
@@ -66,12 +66,15 @@ def known_columns(root: Path, plan: Plan, env: Mapping[str, str]) -> KnownColumn
     )
 
 
-def load_against_source(root: Path, name: str, env: Mapping[str, str]) -> tuple[Plan, KnownColumns]:
-    """The plan, checked against the columns of its golden copy as well; PlanFaults with every fault otherwise."""
+def load_against_source(
+    root: Path, name: str, env: Mapping[str, str], more: Callable[[Plan], Iterable[Fault]] = lambda _: ()
+) -> tuple[Plan, KnownColumns]:
+    """The plan, checked against the columns of its golden copy as well; PlanFaults with every fault otherwise. `more`:
+    gives faults that are to be told with the others."""
     plan = load_plan(root / "plans" / name)
     require_own_name(plan)
     known = known_columns(root, plan, env)
-    if faults := check_plan(plan, columns=known.types):
+    if faults := (*check_plan(plan, columns=known.types), *more(plan)):
         seen = "" if known.snapshot is None else f"Mend them. {known.sentence()} {_HAS_CHANGED}"
         raise PlanFaults(faults, seen)
     return plan, known

@@ -60,7 +60,7 @@ def fed_entities(plan: Plan) -> frozenset[str]:
     return frozenset(fed | catalog | derived)
 
 
-def _refuse_strange_files(folder: Path) -> None:
+def _strange_files(folder: Path) -> list[Fault]:
     assets = sorted((*GLOBAL_STAGES, *COHORT_STAGES))
     remedy = f"call it <asset>.yaml; the assets are {', '.join(assets)}"
     strange = [
@@ -68,13 +68,19 @@ def _refuse_strange_files(folder: Path) -> None:
         for path in folder.glob("[!.]*")
         if path.suffix == ".yml" or (path.suffix == ".yaml" and path.stem not in assets)
     ]
-    if strange:
-        raise PlanFaults([Fault(str(p), 0, "name", "no asset reads this file", remedy) for p in strange])
+    return [Fault(str(p), 0, "name", "no asset reads this file", remedy) for p in strange]
 
 
 def check_suites(root: Path, plan: Plan) -> int:
-    """Load every suite of the plan and return how many rules there are; PlanFaults when one does not hold, or when a
-    file is named like no asset: its rules would never be asked."""
-    for folder in (root / "expectations", plan.folder / "expectations"):
-        _refuse_strange_files(folder)
-    return sum(len(suite_of(root, plan, asset).rules) for asset in (*GLOBAL_STAGES, *COHORT_STAGES))
+    """Load every suite of the plan and return how many rules there are; PlanFaults with the faults of all that do not
+    hold, and with every file that is named like no asset: its rules would never be asked."""
+    folders = (root / "expectations", plan.folder / "expectations")
+    faults, rules = [fault for folder in folders for fault in _strange_files(folder)], 0
+    for asset in (*GLOBAL_STAGES, *COHORT_STAGES):
+        try:
+            rules += len(suite_of(root, plan, asset).rules)
+        except PlanFaults as found:
+            faults += found.faults
+    if faults:
+        raise PlanFaults(faults)
+    return rules

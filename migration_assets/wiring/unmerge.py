@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from migration_assets.control import UNMERGED, Doubted, Effect
 from migration_assets.domain.errors import BadInput
 from migration_assets.stages.identities.components import components
-from migration_assets.stages.identities.loaded import rows_of_ids
 from migration_assets.stages.identities.queued import ranked
 from migration_assets.stages.identities.stakes import Groups, by_pair, staked
 from migration_assets.wiring.review import Stored, queue_of
+from migration_assets.wiring.row_names import customer_named, members_named
 
 if TYPE_CHECKING:
     from migration_assets.wiring.workspace import Workspace
@@ -61,19 +61,21 @@ def parting(members: Sequence[str], links: Sequence[Pair], member: str | None = 
 def unmerge(workspace: Workspace, customer: str, *, member: str | None, reason: str | None, by: str) -> dict[str, Any]:
     """Part the rows of a customer from the next run on; without a reason it only says what it would do.
 
-    `customer`: the canonical key of any of its rows, or its id in the target. BadInput when the last run knows no such
-    customer, when it is no merged one, and when only links of the source tie it.
+    `customer`: any of its rows, by key or place in the golden copy, or its id in the target (`row_names`); `member`
+    alike. BadInput when the last run knows no such customer, when it is no merged one, and when only links of the
+    source tie it.
     """
     with workspace.engine() as engine:
         stored = Stored(workspace, engine)
-        members = _members(workspace, stored, customer)
-        if member is not None and member not in members:
+        members = _members(stored, customer)
+        out = None if member is None else customer_named(stored, member)
+        if member is not None and out not in members:
             raise BadInput("the member is no row of this customer", "--dry-run without --member shows its rows.")
         ties = [t for t in stored.rows("customer_identities", "ties", "a", members) if t["b"] in members]
         if not ties:
             raise BadInput("the last run has not kept what tied these rows", "Run `cutover run` once more, then again.")
         links = [(t["a"], t["b"]) for t in ties if t["kind"] == "link"]
-        way = parting(members, links, member)
+        way = parting(members, links, out)
         doubted = _doubted(stored, workspace, way, ties)
     effect = "planned"
     if reason is not None:
@@ -93,18 +95,11 @@ def _effect_of(done: Sequence[Effect]) -> Effect:
     return next((e for e in _FROM_THE_LEAST if e in done), "decided")
 
 
-def _members(workspace: Workspace, stored: Stored, customer: str) -> list[str]:
+def _members(stored: Stored, customer: str) -> list[str]:
     """Rows of the customer, the founder first."""
-    key = customer
-    if ":" not in customer:
-        key = next(iter(rows_of_ids(workspace.target, [customer])), "")
-    if not stored.rows("customer_identities", "identities", "customer_id", [key]):
-        raise BadInput(
-            "the last run knows no such customer", "Give `<system>.<table>:<id>` or an id of the target's customers."
-        )
-    members = stored.group_of(key)
+    members = members_named(stored, customer)
     if len(members) < 2:
-        raise BadInput("nothing was merged into this customer", "`cutover review list --all` shows what is decided.")
+        raise BadInput("nothing was merged into this customer", "`cutover review merges` shows what was.")
     return members
 
 

@@ -1,4 +1,4 @@
-"""What the command line prints: summaries, the reconciliation, the status, query results. Tables for people."""
+"""What the command line prints: summaries, key figures, the reconciliation, query results. Tables for people."""
 
 from __future__ import annotations
 
@@ -11,28 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from migration_assets.domain.errors import CutoverError, Misconfigured
 from migration_assets.domain.money import written
-from migration_assets.stages.store import GLOBAL
-from migration_assets.wiring.kpis import kpis_of, last_run
+from migration_assets.wiring.back_test import back_test_of
+from migration_assets.wiring.kpis import kpis_of
 from migration_assets.wiring.reports import reports_of, silent_in
-from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from migration_assets.control import AssetStatus
     from migration_assets.wiring.execute import PhaseResult, Summary
     from migration_assets.wiring.workspace import Workspace
 
 GOOD, BAD = "[green]passed[/]", "[red]failed[/]"
-MARKS = {
-    "passed": GOOD,
-    "failed": BAD,
-    "never": "[dim]-[/]",
-    "waived": "[yellow]waived[/]",
-    "stale": "[yellow]stale[/]",
-}
 
 
 def print_summary(out: Console, summary: Summary) -> None:
@@ -94,7 +84,8 @@ def ending_of(workspace: Workspace, instance: DagsterInstance, summary: Summary)
     """What a migration shows only when it is over: keys of `cutover run --json` beside those of its runs."""
     silent = silent_in(workspace, reports_of(workspace, summary.cohorts))
     figures = kpis_of(workspace, instance, list(summary.cohorts), datetime.now(UTC))
-    return {"ok": summary.ok and not silent, "controls_silent": silent, "kpis": figures}
+    proved = back_test_of(workspace, list(summary.cohorts))
+    return {"ok": summary.ok and not silent, "controls_silent": silent, "kpis": figures, "back_test": proved}
 
 
 KPIS = {
@@ -118,6 +109,8 @@ def print_kpis(out: Console, found: Mapping[str, Any]) -> None:
     for name, figures in {**found["cohorts"], "[bold]all[/]": found["overall"]}.items():
         table.add_row(name, *("-" if figures[k] is None else f"{figures[k]:,}" for k in KPIS.values()))
     out.print(table)
+    if found["overall"]["rows_rejected"]:
+        out.print("`cutover rejected` says why rows were rejected and what helps; with --rows, which.")
 
 
 def print_failed_hint(out: Console, figures: Mapping[str, Any]) -> None:
@@ -125,6 +118,25 @@ def print_failed_hint(out: Console, figures: Mapping[str, Any]) -> None:
     failed = figures["checks_run"] - figures["checks_passed"]
     if failed:
         out.print(f"{failed} results of checks are not good, each of one cohort; `cutover status` names them.")
+
+
+# So many rules that would fit better are told, the best ones.
+_BEST = 3
+
+
+def print_back_test(out: Console, found: Mapping[str, Any] | None) -> None:
+    """Whether the old system's rules make the invoices it issued, and which of them would, told otherwise."""
+    if found is None or found["reproduced"] == found["invoices"]:
+        return
+    failed = found["invoices"] - found["reproduced"]
+    out.print(
+        f"{failed:,} of {found['invoices']:,} issued invoices are not made again by the rules of billing.yaml: "
+        "back_test.csv in the cohort's folder of reports lists them."
+    )
+    if found["better_rules"]:
+        best = found["better_rules"][:_BEST]
+        better = "; ".join(f"{escape(r['rule'])} ({r['more']:,} more, in {', '.join(r['cohorts'])})" for r in best)
+        out.print(f"[yellow]Rules that would fit better:[/] {better}.")
 
 
 def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
@@ -223,120 +235,6 @@ def _print_reasons(out: Console, report: Mapping[str, Any]) -> None:
 def _print_changes(out: Console, report: Mapping[str, Any]) -> None:
     title = "Values defaulted, set aside or rounded, by rule (rounded: by how many minor units in all)"
     _print_sum(out, report, title, "changes", "table field action rule reason", "rows rounded_minor")
-
-
-def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]:
-    """Where the global phase and every cohort stand: the stored verdict of each stage, what failed, key figures."""
-    try:
-        record, basis = workspace.record(), workspace.frozen_basis()
-    except CutoverError as e:
-        return {"ok": False, "plan": workspace.plan.name, "snapshot": None, "reason": str(e), "cohorts": []}
-    control, now = workspace.control, datetime.now(UTC)
-    cohorts = control.cohorts(record)
-    found = control.status(basis, [c.name for c in cohorts], COHORT_STAGES, now)
-    rows: list[dict[str, Any]] = [
-        {
-            "cohort": c.name,
-            "wave": c.wave,
-            "customers": c.customers,
-            "stages": {s.asset: _standing(s) for s in found if s.cohort == c.name},
-        }
-        for c in cohorts
-    ]
-    lost = any(r["stages"]["loaded_target"]["state"] == "passed" for r in rows) and not _holds_a_record(workspace)
-    once = {s.asset: _standing(s) for s in control.status(basis, [GLOBAL], GLOBAL_STAGES, now)}
-    states = [s["state"] for stages in (once, *(r["stages"] for r in rows)) for s in stages.values()]
-    return {
-        "ok": bool(rows) and all(s in ("passed", "waived") for s in states) and not lost,
-        "plan": workspace.plan.name,
-        "snapshot": record.snapshot,
-        "as_of": record.as_of.isoformat(),
-        "trial": record.trial,
-        "target_lost": lost,
-        "last_global_run": last_run(instance, "global_phase"),
-        "global": once,
-        "cohorts": rows,
-        "kpis": kpis_of(workspace, instance, [c.name for c in cohorts], now),
-    }
-
-
-def _holds_a_record(workspace: Workspace) -> bool:
-    """Whether the target is there and has the record of what was loaded."""
-    from migration_assets.stages.load.catalog import has_record
-
-    try:
-        return has_record(workspace.target)
-    except Misconfigured:
-        return False
-
-
-def _standing(status: AssetStatus) -> dict[str, Any]:
-    # What a verdict of another basis found says nothing about now.
-    open_ = [f for f in status.failing if not f.waived and status.state != "stale"]
-    return {
-        "state": status.state,
-        "rows_checked": status.rows_checked,
-        "reasons": [f"{f.check}: {f.detail}" for f in open_ if f.severity == "critical" or not f.evaluated],
-        "warnings": [
-            {"check": f.check, "rows": f.unexpected} for f in open_ if f.severity != "critical" and f.evaluated
-        ],
-    }
-
-
-def print_status(out: Console, found: Mapping[str, Any]) -> None:
-    """The global phase, one row per cohort, what failed, and the key figures."""
-    if found["snapshot"] is None:
-        out.print(f"[yellow]{escape(found['reason'])}[/]")
-        return
-    trial = "; tried only (dry run)" if found["trial"] else ""
-    out.print(f"plan {found['plan']}, snapshot {found['snapshot']}, as of {found['as_of']}{trial}")
-    if found["target_lost"]:
-        out.print("[red]The target holds no record of what was loaded into it:[/] it was dropped, or is another one.")
-    tried = found["last_global_run"]
-    if tried is not None and not tried["ok"]:
-        out.print(
-            f"[yellow]The last global phase ({tried['ended']}) did not come through[/], so what is shown stands on the "
-            f"one before. `cutover ui` has its history: run {tried['run_id'][:8]}."
-        )
-    once, cohorts = found["global"], found["cohorts"]
-    table = Table(*(s.replace("_", "\n") for s in once), title="Global phase", title_justify="left")
-    table.add_row(*(MARKS[s["state"]] for s in once.values()))
-    out.print(table)
-    stages = list(cohorts[0]["stages"]) if cohorts else []
-    table = Table(
-        "cohort",
-        "wave",
-        "customer\nrows",
-        *(s.replace("_", "\n") for s in stages),
-        title="Cohorts",
-        title_justify="left",
-    )
-    for row in cohorts:
-        cells = [MARKS[row["stages"][s]["state"]] for s in stages]
-        table.add_row(row["cohort"], str(row["wave"]), f"{row['customers']:,}", *cells)
-    out.print(table)
-    for name, standings in [("global", once), *((row["cohort"], row["stages"]) for row in cohorts)]:
-        for stage, standing in standings.items():
-            for reason in standing["reasons"]:
-                out.print(f"[red]{name} {stage}:[/] {escape(reason)}")
-    _print_warnings(out, {"global": once, **{row["cohort"]: row["stages"] for row in cohorts}})
-    print_kpis(out, found["kpis"])
-
-
-def _print_warnings(out: Console, standings: Mapping[str, Mapping[str, Any]]) -> None:
-    """Checks that failed without stopping anything, each with the rows it found and where."""
-    rows: dict[str, dict[str, int]] = {}
-    for name, stages in standings.items():
-        for stage, standing in stages.items():
-            for warning in standing["warnings"]:
-                rows.setdefault(f"{stage}.{warning['check']}", {})[name] = warning["rows"]
-    if not rows:
-        return
-    table = Table("check", "rows", "where", title="Failed checks that stop nothing", title_justify="left")
-    table.columns[1].justify = "right"
-    for check, found in rows.items():
-        table.add_row(check, f"{sum(found.values()):,}", ", ".join(found))
-    out.print(table)
 
 
 def print_rows(out: Console, result: Mapping[str, Any]) -> None:

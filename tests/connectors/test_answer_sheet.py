@@ -35,6 +35,15 @@ def test_values_come_back_as_they_went_out(tmp_path: Path) -> None:
     assert not [r for r in sheet.rows if r.formulas] and list(sheet.kept) == [("k", "=1")]
 
 
+def test_a_sheet_that_was_saved_as_something_else_is_told_why_it_cannot_come_back(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("case,value,answer\n1,a,same\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"x\.csv is called otherwise") as refused:
+        read(file)
+    assert "Call it x.xlsx" in refused.value.remedy
+    assert len(read(written(tmp_path / "X.XLSX", "a")).rows) == 1
+
+
 def test_what_begins_like_a_formula_is_text_and_stays_text_when_edited(tmp_path: Path) -> None:
     sheet = load_workbook(written(tmp_path / "x.xlsx", *NASTY))["review"]
     cells = [row[1] for row in sheet.iter_rows(min_row=2)]

@@ -244,7 +244,21 @@ def test_a_verdict_for_another_instant_or_by_other_rules_does_not_count(control:
     later = control.standing("pilot", "cleansed", basis(record, as_of=LATER))
     assert "another instant" in later.reasons[0]
     judged = control.standing("pilot", "cleansed", basis(record, suites={"cleansed": "rules-2"}))
-    assert judged.reasons == ("the rules of `cleansed` have changed since its verdict",)
+    assert judged.reasons == ("the verdict of `cleansed` is by rules that have changed since",)
+
+
+def test_what_is_stale_says_all_that_has_changed(control: ControlDatabase) -> None:
+    record = freeze(control)
+    save(control, record, result())
+
+    def changed(of: MigrationRecord, **other: Any) -> str:
+        return control.status(basis(of, **other), ["pilot"], ["cleansed"])[0].changed
+
+    assert changed(record) == ""
+    assert changed(record, suites={"cleansed": "rules-2"}) == "by rules that have changed since"
+    later = freeze(control, "S2")
+    assert changed(later) == "of snapshot S1, not S2"
+    assert changed(later, as_of=LATER).startswith("of snapshot S1, not S2; for another instant T (")
 
 
 def test_a_verdict_of_another_snapshot_or_plan_version_does_not_count(control: ControlDatabase) -> None:

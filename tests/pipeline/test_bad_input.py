@@ -51,19 +51,22 @@ def test_all_faults_of_a_plan_are_named_at_once_with_file_and_line(root: Path) -
     change(plan / "mapping/customer.csv", ",Churn,lookup,", ",Churned,look_up,")
     change(plan / "codes/contract_plan.csv", "One year,one_year,", "One year,one_yeer,")
     change(plan / "plan.yaml", "  priority: [telco]", "  priority: [telko]")
-    for arguments in (("check",), ("run",), ("check", "--json")):
+    for arguments in (("check",), ("run",)):
         answer = command(root, NOWHERE, *arguments, "--plan", "telco")
         said = answer.out + answer.err
         assert answer.exit_code == 2
         assert all(text in said for text in ("look_up", "mapping/customer.csv:5", "one_yeer", "telko")), said
-    assert json.loads(answer.out)["ok"] is False
+    told = json.loads(command(root, NOWHERE, "check", "--json", "--plan", "telco").out)
+    assert told["ok"] is False and "fault(s) in the plan" in told["error"]
+    wrong = {(f["file"], f["line"]): f["problem"] for f in told["faults"]}
+    assert "look_up" in wrong["mapping/customer.csv", 5] and all(f["remedy"] for f in told["faults"])
     assert not (root / ".cutover").exists()
 
 
 def test_it_is_said_when_source_columns_were_not_checked(root: Path) -> None:
-    answer = command(root, NOWHERE, "check", "--plan", "telco")
+    answer = command(root, NOWHERE, "check", "--plan", "telco", "--without-variables")
     assert answer.exit_code == 0 and "Source columns were not checked" in answer.out and "`cutover run`" in answer.out
-    told = json.loads(command(root, NOWHERE, "check", "--plan", "telco", "--json").out)["source_columns"]
+    told = json.loads(command(root, NOWHERE, "check", "--plan", "telco", "--json", TELCO_CSV="x").out)["source_columns"]
     assert told["snapshot"] is None and told["not_checked"] == ["telco.customers"] and "cutover run" in told["remedy"]
     assert not (root / ".cutover").exists()
 
@@ -84,7 +87,7 @@ def test_a_yaml_that_cannot_be_read_is_named(root: Path) -> None:
 def test_a_fault_in_an_expectations_file_is_named(root: Path) -> None:
     change(root / "expectations/loaded_target.yaml", "severity: critical", "severity: fatal",
            (root / "expectations/loaded_target.yaml").read_text().count("severity: critical"))  # fmt: skip
-    answer = command(root, NOWHERE, "check", "--plan", "telco")
+    answer = command(root, NOWHERE, "check", "--plan", "telco", "--without-variables")
     assert (
         answer.exit_code == 2 and "loaded_target.yaml" in answer.err and "'critical', 'warning' or 'info'" in answer.err
     )
@@ -137,16 +140,22 @@ def test_columns_that_the_source_does_not_have_are_all_named_before_any_other_st
         shutil.copytree(kept, plan, dirs_exist_ok=True)
     said = json.loads(answer.out)
     assert answer.exit_code == 2, said
-    reason = said["error"] if arguments == ("check",) else said["global"]["reason"]
-    for text in (
-        "mapping/customer.csv:5 [columns]",
-        "'Chrun'",
-        "did you mean 'Churn'?",
-        "controls.csv:3 [source_where]",
-    ):
-        assert text in reason
-    assert "3 fault(s)" in reason
-    if arguments != ("check",):
+    if arguments == ("check",):
+        told = said["faults"]
+        assert len(told) == 3 and {(f["file"], f["field"]) for f in told} == {
+            ("mapping/customer.csv", "columns"), ("controls.csv", "source_where"),
+        }  # fmt: skip
+        assert [f["remedy"] for f in told if "'Chrun'" in f["problem"]] == ["did you mean 'Churn'?"]
+    else:
+        reason = said["global"]["reason"]
+        for text in (
+            "mapping/customer.csv:5 [columns]",
+            "'Chrun'",
+            "did you mean 'Churn'?",
+            "controls.csv:3 [source_where]",
+        ):
+            assert text in reason
+        assert "3 fault(s)" in reason
         assert said["global"]["stopped_at"] == "golden_copy" and said["cohorts"] == []
     assert sorted(p.name for p in (small.workspace.store.root / "golden_copy").iterdir()) == snapshots
     _nothing_lost(small)

@@ -87,6 +87,38 @@ def test_a_mistake_is_named(tmp_path: Path, edit: Edit, field: str, says: str) -
     assert says in f"{found[0].problem} {found[0].remedy}"
 
 
+def renamed(t: dict[str, Any], record: str, old: str, new: str) -> None:
+    fields = t["legacy"]["reads"][record]["fields"]
+    fields[new] = fields.pop(old)
+
+
+def test_a_mistyped_name_of_a_field_is_told_in_its_line_with_the_one_that_is_meant(tmp_path: Path) -> None:
+    found = {f.field: f for f in faults(tmp_path, lambda t: renamed(t, "contracts", "contract_id", "contrat_id"))}
+    typo = found["legacy.reads.contracts.fields.contrat_id"]
+    lines = (tmp_path / "acme" / "billing.yaml").read_text(encoding="utf-8").splitlines()
+    assert "contrat_id" in lines[typo.row - 1] and typo.remedy == "did you mean 'contract_id'?"
+    assert "contracts need contract_id" in found["legacy.reads.contracts.fields"].problem
+
+
+def test_every_mistyped_name_is_told_at_once_and_no_field_that_is_there_is_meant(tmp_path: Path) -> None:
+    def edit(t: dict[str, Any]) -> None:
+        renamed(t, "items", "first_day", "first_days")
+        t["legacy"]["reads"]["discounts"]["fields"]["contract_ids"] = "x"
+
+    remedies = {f.field.rpartition(".")[2]: f.remedy for f in faults(tmp_path, edit)}
+    assert remedies["first_days"] == "did you mean 'first_day'?"
+    assert remedies["contract_ids"].startswith("remove it; known are ")
+
+
+def test_a_mistyped_kind_of_record_or_word_is_told_with_the_one_that_is_meant(tmp_path: Path) -> None:
+    def edit(t: dict[str, Any]) -> None:
+        t["legacy"]["reads"]["discount"] = t["legacy"]["reads"].pop("discounts")
+        t["legacy"]["rules"]["rounding"] = "half-up"
+
+    remedies = [f.remedy for f in faults(tmp_path, edit)]
+    assert "did you mean 'discounts'?" in remedies and "did you mean 'half_up'?" in remedies
+
+
 def test_a_fixed_value_that_is_one_of_the_words_needs_no_codes(tmp_path: Path) -> None:
     assert faults(tmp_path, lambda t: t["legacy"]["reads"].update(prices=prices("flat"))) == []
 

@@ -16,6 +16,7 @@ from migration_assets.wiring.review_views import (
     print_cases,
     print_export,
     print_import,
+    print_merges,
     print_unmerge,
 )
 
@@ -99,6 +100,22 @@ def test_an_unmerge_says_whether_it_was_done(effect: str, said: str) -> None:
     }  # fmt: skip
     text = printed(print_unmerge, done)
     assert said in text and "2 pairs" in text and "crm.a:1 and erp.c:7 stay together" in text
+
+
+def test_a_merge_is_told_with_its_evidence_and_who_decided_it() -> None:
+    tie = {"a": "crm.a:1", "b": "crm.a:2", "kind": "key", "rule": "mailbox", "probability": 1.0, "decided": []}
+    alike = tie | {"kind": "likeness", "rule": "likeness", "probability": 0.9931}
+    decided = {"case": 7, "by": "kim", "seconded_by": "lee", "at": "2026-03-01T12:00:00+00:00"}
+    told = tie | {"kind": "decision", "rule": "decision", "decided": [decided]}
+    members = [{"key": "crm.a:[b]1", "row": "crm.a#11"}, {"key": "crm.a:2", "row": None}]
+    merge = {"customer": "crm.a:[b]1", "target_id": "11f0-a", "members": members, "ties": [tie, alike, told]}
+    text = printed(print_merges, {"total": 3, "merges": [merge]})
+    for said in (
+        "crm.a:[b]1  (crm.a#11)", "11f0-a", "key mailbox", "likeness 0.9931", "kim and lee (case 7, 2026-03-01)",
+        "1 of 3 are shown",
+    ):  # fmt: skip
+        assert said in text, said
+    assert "No customer" in printed(print_merges, {"total": 0, "merges": []})
 
 
 def test_a_sheet_that_went_out_or_came_back_is_counted() -> None:

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import dagster as dg
 import pytest
 from rich.console import Console
 
-from migration_assets.connectors.postgres_target import PostgresTarget
-from migration_assets.control import AssetStatus, Cohort, FailedCheck
+from migration_assets.control import Cohort
 from migration_assets.plan.models import Control
 from migration_assets.stages.store import Store
 from migration_assets.wiring.execute import PhaseResult, Summary
-from migration_assets.wiring.kpis import last_run
+from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 from migration_assets.wiring.views import (
     ending_of,
     print_reconciliation,
-    print_status,
     print_summary,
     reconciliation_of,
-    status_of,
 )
 
 COHORTS = ("pilot", "rest")
 NO_RUNS: Any = SimpleNamespace(get_run_records=lambda *_, **__: [])
+THERE = SimpleNamespace(check="tables_there", why="What is not there holds nothing.")
 COUNT = Control(measure="contracts", kind="count", source="erp.contracts", target="subscriptions", owner="finance")
 
 
@@ -52,6 +48,7 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
     plan = SimpleNamespace(name="tiny", controls=(COUNT,), source_tables={"erp.contracts": source})
     return SimpleNamespace(
         store=store,
+        suites={asset: SimpleNamespace(rules=(THERE,)) for asset in (*GLOBAL_STAGES, *COHORT_STAGES)},
         control=control,
         plan=plan,
         record=lambda: record,
@@ -157,94 +154,6 @@ def test_what_was_changed_left_out_or_could_not_be_read_is_printed(tmp_path: Pat
     assert " 4 " in said and " 0.5 " in said
     assert "control billed EUR is off by 0, 3 values that are no exact number or date" in said
     assert "500 more differences" in said
-
-
-@pytest.fixture
-def held(database: str) -> PostgresTarget:
-    """A target with the record of what was loaded."""
-    target = PostgresTarget(database)
-    with target.transaction() as connection:
-        connection.execute("CREATE SCHEMA cutover")
-        connection.execute("CREATE TABLE cutover.crosswalk ()")
-    return target
-
-
-def standing(folder: Path, target: PostgresTarget, **states: Any) -> dict[str, Any]:
-    """The status of a plan in which every stage has passed but those named; these failed one critical check."""
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    failed = FailedCheck("tables_there", "critical", True, 1, "one table is gone", {}, False)
-
-    def status(record: Any, cohorts: Any, assets: Any, now: Any) -> tuple[AssetStatus, ...]:
-        return tuple(
-            AssetStatus(c, a, states.get(a, "passed"), 4, 1, (failed,) if a in states else (), at, "run")
-            for c in cohorts for a in assets
-        )  # fmt: skip
-
-    found = workspace(folder)
-    found.control.status = status
-    found.record = lambda: SimpleNamespace(snapshot="snap", as_of=at, trial=False)
-    found.target = target
-    return status_of(found, NO_RUNS)
-
-
-def test_status_is_good_when_every_stage_has_passed_or_is_signed_for(tmp_path: Path, held: PostgresTarget) -> None:
-    assert standing(tmp_path, held)["ok"] and standing(tmp_path, held, loaded_target="waived")["ok"]
-
-
-def test_status_notices_that_the_target_is_gone(tmp_path: Path, held: PostgresTarget, database: str) -> None:
-    with held.transaction() as connection:
-        connection.execute("DROP SCHEMA cutover CASCADE")
-    dropped = PostgresTarget(database.replace("/test_", "/gone_"))
-    for target in (held, dropped):
-        found = standing(tmp_path, target)
-        assert not found["ok"] and "holds no record of what was loaded" in printed(print_status, found)
-        assert not standing(tmp_path, target, loaded_target="never")["target_lost"], "nothing was loaded into it yet"
-
-
-def test_status_says_that_the_last_global_phase_failed(tmp_path: Path, held: PostgresTarget) -> None:
-    with dg.DagsterInstance.ephemeral() as instance:
-        assert last_run(instance, "global_phase") is None
-        for outcome in ("good", "bad"):
-            job = dg.JobDefinition(name="global_phase", graph_def=graph_of(outcome))
-            ran = job.execute_in_process(instance=instance, raise_on_error=False)
-            assert last_run(instance, "global_phase") == {
-                "run_id": ran.run_id,
-                "ok": outcome == "good",
-                "ended": last_run(instance, "global_phase")["ended"],  # type: ignore[index]
-            }
-    found = standing(tmp_path, held) | {"last_global_run": {"run_id": "a1b2c3d4e5", "ok": False, "ended": "today"}}
-    assert "last global phase (today) did not come through" in printed(print_status, found)
-
-
-def graph_of(outcome: str) -> dg.GraphDefinition:
-    @dg.op
-    def work() -> None:
-        if outcome == "bad":
-            raise RuntimeError("no")
-
-    return dg.GraphDefinition(name="work_graph", node_defs=[work])
-
-
-@pytest.mark.parametrize("stage", ["target_schema", "cohort_plan", "loaded_target"])
-@pytest.mark.parametrize("state", ["failed", "never", "stale"])
-def test_status_is_not_good_where_a_stage_does_not_stand(
-    tmp_path: Path, held: PostgresTarget, stage: str, state: str
-) -> None:
-    assert not standing(tmp_path, held, **{stage: state})["ok"]
-
-
-def test_status_shows_the_global_phase_and_why_it_failed(tmp_path: Path, held: PostgresTarget) -> None:
-    said = printed(print_status, standing(tmp_path, held, target_schema="failed"))
-    assert "Global phase" in said and "global target_schema: tables_there: one table is gone" in said
-
-
-def test_status_shows_the_key_figures_of_each_cohort_and_of_all(tmp_path: Path, held: PostgresTarget) -> None:
-    found = standing(tmp_path, held, loaded_target="failed")
-    assert set(found["kpis"]["cohorts"]) == set(COHORTS)
-    assert found["kpis"]["cohorts"]["pilot"]["checks_run"] == 28
-    assert found["kpis"]["overall"]["checks_passed"] == 54
-    said = printed(print_status, found)
-    assert "Key figures" in said and "96.429" in said
 
 
 @pytest.mark.parametrize(("removed", "said"), [((0, 2), "2 rows were removed"), ((0, 0), "")])

@@ -35,6 +35,7 @@ def billing_faults(view: PlanView) -> Iterator[Fault]:
         yield Fault(TAX, 0, "", "nothing says what tax the new platform charges", remedy)
     for record, read in view.plan.billing.legacy.reads.items():
         path = ("legacy", "reads", record)
+        yield from _field_faults(view, record, read)
         if read.table not in view.plan.source_tables:
             problem = f"the plan has no table {shown(read.table)}"
             remedy = nearest(read.table, view.plan.source_tables, "name one of plan.yaml, as system.table")
@@ -42,7 +43,21 @@ def billing_faults(view: PlanView) -> Iterator[Fault]:
             continue
         yield from _column_faults(view, record, read)
         for field, told in read.fields.items():
-            yield from _code_faults(view, record, field, told)
+            if field in READS[record]:
+                yield from _code_faults(view, record, field, told)
+
+
+def _field_faults(view: PlanView, record: RecordName, read: Read) -> Iterator[Fault]:
+    """Fields that the record does not have, and those it cannot do without."""
+    path, known = ("legacy", "reads", record), READS[record]
+    for field in read.fields:
+        if field not in known:
+            free = [name for name in known if name not in read.fields]
+            remedy = nearest(field, free, f"remove it; known are {listing(known, most=len(known))}")
+            yield view.fault(BILLING, (*path, "fields", field), f"{record} have no field {shown(field)}", remedy)
+    if absent := [field for field, told in known.items() if told.needed and field not in read.fields]:
+        remedy = "name the raw column it comes from, or `value` where it is the same for all"
+        yield view.fault(BILLING, (*path, "fields"), f"{record} need {', '.join(absent)}", remedy)
 
 
 def _feature_faults(view: PlanView, legacy: LegacyBilling) -> Iterator[Fault]:

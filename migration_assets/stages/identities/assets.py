@@ -111,9 +111,10 @@ def _identify(call: StageCall) -> StageOutput:
     call.engine.write(found.ties, tables["ties"])
     waiting = call.engine.arrow(call.engine.read(tables["doubts"])).to_pylist()
     _write_reasons(call, feeds, waiting, tables, alike)
+    shown = {n: call.engine.read(f) for n, f in tables.items()} | {"customer": customers}
     metadata = {
         **row_counts({"identities": rows}, partitioned=False),
-        **identities_shown(call.engine, {n: call.engine.read(f) for n, f in tables.items()} | {"customer": customers}),
+        **identities_shown(call.engine, shown, plan=call.plan.name, snapshot=call.snapshot),
         **_models(call, alike),
     }
 

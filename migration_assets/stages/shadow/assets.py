@@ -14,7 +14,13 @@ from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
 from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
 from migration_assets.stages.shadow.back_tested.issued import last_issued
-from migration_assets.stages.shadow.back_tested.report import accuracy, verdict_table, what_differs
+from migration_assets.stages.shadow.back_tested.report import (
+    accuracy,
+    not_reproduced_csv,
+    suggestion_table,
+    verdict_table,
+    what_differs,
+)
 from migration_assets.stages.shadow.back_tested.told import contracts_of
 from migration_assets.stages.shadow.comparison import Comparison, Sides, compared, nothing_compared
 from migration_assets.stages.shadow.forecast import origins
@@ -61,12 +67,13 @@ def _shadow(call: StageCall) -> StageOutput:
     records = {} if billing is None else read_records(call.engine, billing.legacy, lambda table: _raw(call, table))
     found, billed = (_NOTHING, False) if billing is None else _back_test(call, billing, records)
     compared_bills = _compare(call, billing, records, found)
-    files = {t: call.file("shadow_billing", t) for t in ("back_test", "forecast", "bill_differences")}
+    files = {t: call.file("shadow_billing", t) for t in ("back_test", "better_rules", "forecast", "bill_differences")}
     call.engine.write(call.engine.table(verdict_table(found)), files["back_test"], order_by=["invoice_id"])
+    call.engine.write(call.engine.table(suggestion_table(found)), files["better_rules"])
     call.engine.write(compared_bills.forecast, files["forecast"], order_by=["contract_id"])
     order = ["contract_id", "cycle", "cause"]
     call.engine.write(compared_bills.differences, files["bill_differences"], order_by=order)
-    empty = {"bill_differences"} | (set() if billed else {"back_test"})
+    empty = {"better_rules", "bill_differences"} | (set() if billed else {"back_test"})
     if not call.engine.count(compared_bills.forecast):
         empty.add("forecast")
     return StageOutput(files, _metadata(call, found, compared_bills), may_be_empty=empty)
@@ -75,13 +82,17 @@ def _shadow(call: StageCall) -> StageOutput:
 def _metadata(call: StageCall, found: Found, bills: Comparison) -> dict[str, object]:
     billing = call.plan.billing
     told = "the plan has no billing.yaml: nothing is proved about bills" if billing is None else "declared"
+    listed = call.report("back_test.csv", not_reproduced_csv(found, call.plan.file.currency_exponents))
     return {
         "old rules": told,
         "invoices made again": accuracy(found),
         "rules that would fit better": markdown_table(
             ("rule", "more invoices reproduced"), [(s.rule, s.more) for s in found.suggestions]
         ),
-        "what differs": markdown_table(("reasons", "lines", "currency", "invoices", "difference"), what_differs(found)),
+        "what differs": markdown_table(
+            ("reasons", "lines", "currency", "invoices", "difference, minor units"), what_differs(found)
+        ),
+        "invoices not made again": dg.MetadataValue.path(str(listed)),
         "contracts that cannot be read": markdown_table(("why", "contracts"), sorted(found.unreadable.items())),
         **bills_shown(call.engine, bills, call.plan.file.currency_exponents),
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -23,6 +25,7 @@ from migration_assets.plan.billing_records import RecordName
 from migration_assets.plan.load import load_plan
 from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
 from migration_assets.stages.shadow.back_tested.issued import last_issued
+from migration_assets.stages.shadow.back_tested.report import not_reproduced_csv
 from migration_assets.stages.shadow.back_tested.told import Told, contracts_of
 from migration_assets.stages.shadow.legacy.reading import read_records
 
@@ -136,6 +139,44 @@ def test_an_invoice_that_was_tampered_with_is_a_finding_with_its_money(
     # The header still says what it said, which is what the rules make: no money is lost, and it does not add up.
     assert set(found[2].reasons) == {"header", "amount"}
     assert found[2].difference_minor == 0
+
+
+def test_invoices_that_are_not_made_again_are_listed_with_their_money_and_its_unit(
+    clean: World, tables: Mapping[str, pa.Table]
+) -> None:
+    own = of_three(clean)
+    last = clean.issued[own][-1]
+    assert not_reproduced_csv(clean.tested(), {}).count("\n") == 1, "nothing but the names of the columns"
+    subtotals = dict(zip(*(tables["erp.invoices"][c].to_pylist() for c in ("invoice_id", "subtotal")), strict=True))
+    more = {f"_{last.invoice_id}": subtotals[int(last.invoice_id)] + 7}
+    found = world_of(changed(tables, "erp.invoices", "subtotal", **more)).tested()
+    (told,) = csv.DictReader(io.StringIO(not_reproduced_csv(found, {})))
+    digits = 10 ** exponent_of(last.currency)
+    assert (told["invoice_id"], told["contract_id"], told["reasons"]) == (last.invoice_id, own, "header")
+    assert told["currency"] == last.currency and told["difference"] == f"-7 {last.currency}"
+    assert int(told["difference_minor"]) == -7 * digits
+    assert int(told["issued_minor"]) + int(told["difference_minor"]) == int(told["made_again_minor"])
+
+
+def test_the_largest_differences_come_first_and_a_currency_that_is_none_has_no_unit() -> None:
+    def verdict(invoice: str, currency: str, difference: int, *reasons: Any) -> Verdict:
+        return Verdict(Issued(invoice, "c", currency, None, 100, None), reasons, (), difference)
+
+    found = Found(
+        (
+            verdict("1", "EUR", -5, "amount"),
+            verdict("2", "EURO", -100, "invoice_unreadable"),
+            verdict("3", "EUR", 0),
+            verdict("4", "JPY", 30, "amount", "tax"),
+        ),
+        (),
+        {},
+    )
+    told = list(csv.DictReader(io.StringIO(not_reproduced_csv(found, {}))))
+    assert [(r["rank"], r["invoice_id"], r["difference"]) for r in told] == [
+        ("1", "2", ""), ("2", "4", "30 JPY"), ("3", "1", "-0.05 EUR"),
+    ]  # fmt: skip
+    assert told[1]["reasons"] == "amount tax"
 
 
 @pytest.mark.parametrize(

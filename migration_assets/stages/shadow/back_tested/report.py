@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 import pyarrow as pa
 
+from migration_assets.domain.back_test import Verdict
+from migration_assets.domain.money import MoneyError, to_major, written
 from migration_assets.stages.shadow.back_tested.compare import Found
+
+_CSV = (
+    "rank", "invoice_id", "contract_id", "period_from", "reasons", "lines", "currency", "issued_minor",
+    "made_again_minor", "difference_minor", "difference",
+)  # fmt: skip
 
 
 def verdict_table(found: Found) -> pa.Table:
@@ -26,6 +36,55 @@ def verdict_table(found: Found) -> pa.Table:
             "lines": pa.array([" ".join(v.lines) for v in verdicts], pa.string()),
         }
     )
+
+
+def suggestion_table(found: Found) -> pa.Table:
+    """Table `better_rules`, one row for each rule that told otherwise would make more of the issued invoices again,
+    best first; key: rule, as billing.yaml would say it. `more`: how many more of those it was tried on."""
+    return pa.table(
+        {
+            "rule": pa.array([s.rule for s in found.suggestions], pa.string()),
+            "more": pa.array([s.more for s in found.suggestions], pa.int64()),
+        }
+    )
+
+
+def not_reproduced_csv(found: Found, exponents: Mapping[str, int]) -> str:
+    """Every issued invoice that the rules do not make again, the largest difference first; amounts of currencies are
+    never added, and `difference` is in major units with its currency. `exponents`: named overrides of the plan."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_CSV)
+    failed = sorted(
+        (v for v in found.verdicts if not v.reproduced), key=lambda v: (-abs(v.difference_minor), v.issued.invoice_id)
+    )
+    for rank, verdict in enumerate(failed, start=1):
+        issued = verdict.issued
+        writer.writerow(
+            (
+                rank,
+                issued.invoice_id,
+                issued.subscription_id,
+                issued.first_day or "",
+                " ".join(verdict.reasons),
+                " ".join(verdict.lines),
+                issued.currency,
+                issued.issued_minor,
+                issued.issued_minor + verdict.difference_minor,
+                verdict.difference_minor,
+                _in_words(verdict, exponents),
+            )
+        )
+    return out.getvalue()
+
+
+def _in_words(verdict: Verdict, exponents: Mapping[str, int]) -> str:
+    """Nothing where the invoice names no currency that there is: then nobody knows what a minor unit is."""
+    currency = verdict.issued.currency
+    try:
+        return f"{written(to_major(verdict.difference_minor, currency, exponents))} {currency}"
+    except MoneyError:
+        return ""
 
 
 def accuracy(found: Found) -> str:

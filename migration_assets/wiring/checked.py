@@ -1,0 +1,32 @@
+"""A plan checked as far as it can be without touching data: its files, the variables it names, and its expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from migration_assets.plan.check import variable_faults
+from migration_assets.plan.models import Plan
+from migration_assets.wiring.environment import variables
+from migration_assets.wiring.source_columns import KnownColumns, load_against_source
+from migration_assets.wiring.suites import check_suites
+
+
+class Checked(NamedTuple):
+    """A plan that holds, what is known of its source's columns, and how many rules its expectations have."""
+
+    plan: Plan
+    known: KnownColumns
+    rules: int
+
+
+def checked(root: Path, name: str, env: Mapping[str, str], *, ask_variables: bool) -> Checked:
+    """The plan of that name, if it holds; PlanFaults with every fault otherwise, but for those of expectations: they
+    follow from the plan and come after. `ask_variables`: whether what the plan names as `${NAME}` has to be set here.
+    """
+    known = variables(root, env)
+    plan, columns = load_against_source(
+        root, name, env, more=lambda plan: variable_faults(plan, known) if ask_variables else ()
+    )
+    return Checked(plan, columns, check_suites(root, plan))

@@ -1,0 +1,97 @@
+"""Where the global phase and every cohort stand, as plain data for `cutover status`. What it prints: `status_views`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from migration_assets.domain.errors import CutoverError, Misconfigured
+from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring.back_test import back_test_of
+from migration_assets.wiring.kpis import kpis_of, last_run
+from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from migration_assets.control import AssetStatus
+    from migration_assets.wiring.workspace import Workspace
+
+# Asset -> check -> why there is such a check.
+Whys = Mapping[str, Mapping[str, str]]
+
+
+def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]:
+    """Where the global phase and every cohort stand: the stored verdict of each stage, what failed, key figures."""
+    try:
+        record, basis = workspace.record(), workspace.frozen_basis()
+    except CutoverError as e:
+        return {"ok": False, "plan": workspace.plan.name, "snapshot": None, "reason": str(e), "cohorts": []}
+    control, now, whys = workspace.control, datetime.now(UTC), _whys(workspace)
+    cohorts = control.cohorts(record)
+    found = control.status(basis, [c.name for c in cohorts], COHORT_STAGES, now)
+    rows: list[dict[str, Any]] = [
+        {
+            "cohort": c.name,
+            "wave": c.wave,
+            "customers": c.customers,
+            "stages": {s.asset: _standing(s, whys) for s in found if s.cohort == c.name},
+        }
+        for c in cohorts
+    ]
+    lost = any(r["stages"]["loaded_target"]["state"] == "passed" for r in rows) and not _holds_a_record(workspace)
+    once = {s.asset: _standing(s, whys) for s in control.status(basis, [GLOBAL], GLOBAL_STAGES, now)}
+    states = [s["state"] for stages in (once, *(r["stages"] for r in rows)) for s in stages.values()]
+    return {
+        "ok": bool(rows) and all(s in ("passed", "waived") for s in states) and not lost,
+        "plan": workspace.plan.name,
+        "snapshot": record.snapshot,
+        "as_of": record.as_of.isoformat(),
+        "trial": record.trial,
+        "target_lost": lost,
+        "last_global_run": last_run(instance, "global_phase"),
+        "global": once,
+        "cohorts": rows,
+        "kpis": kpis_of(workspace, instance, [c.name for c in cohorts], now),
+        "back_test": back_test_of(workspace, [c.name for c in cohorts]),
+    }
+
+
+def _holds_a_record(workspace: Workspace) -> bool:
+    """Whether the target is there and has the record of what was loaded."""
+    from migration_assets.stages.load.catalog import has_record
+
+    try:
+        return has_record(workspace.target)
+    except Misconfigured:
+        return False
+
+
+def _whys(workspace: Workspace) -> Whys:
+    return {asset: {r.check: r.why for r in suite.rules} for asset, suite in workspace.suites.items()}
+
+
+def _standing(status: AssetStatus, whys: Whys) -> dict[str, Any]:
+    # What a verdict of another basis found says nothing about now.
+    open_ = [f for f in status.failing if not f.waived and status.state != "stale"]
+    return {
+        "state": status.state,
+        "changed": status.changed,
+        "rows_checked": status.rows_checked,
+        "reasons": [f"{f.check}: {f.detail}" for f in open_ if f.severity == "critical" or not f.evaluated],
+        "warnings": [
+            {"check": f.check, "rows": f.unexpected} for f in open_ if f.severity != "critical" and f.evaluated
+        ],
+        "failed": [
+            {
+                "check": f.check,
+                "severity": f.severity,
+                "evaluated": f.evaluated,
+                "rows": f.unexpected,
+                "detail": f.detail,
+                "why": whys.get(status.asset, {}).get(f.check, ""),
+            }
+            for f in open_
+        ],
+    }

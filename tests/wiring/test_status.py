@@ -1,0 +1,137 @@
+"""Where a plan stands, and what the command line says of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pytest
+from test_views import COHORTS, NO_RUNS, printed, workspace
+
+from migration_assets.connectors.postgres_target import PostgresTarget
+from migration_assets.control import AssetStatus, FailedCheck
+from migration_assets.wiring.kpis import last_run
+from migration_assets.wiring.status import status_of
+from migration_assets.wiring.status_views import print_status
+
+
+@pytest.fixture
+def held(database: str) -> PostgresTarget:
+    """A target with the record of what was loaded."""
+    target = PostgresTarget(database)
+    with target.transaction() as connection:
+        connection.execute("CREATE SCHEMA cutover")
+        connection.execute("CREATE TABLE cutover.crosswalk ()")
+    return target
+
+
+def standing(
+    folder: Path, target: PostgresTarget, severity: Any = "critical", changed: str = "", **states: Any
+) -> dict[str, Any]:
+    """The status of a plan in which every stage has passed but those named; these failed one check."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    failed = FailedCheck("tables_there", severity, True, 1, "one table is gone", {}, False)
+
+    def status(record: Any, cohorts: Any, assets: Any, now: Any) -> tuple[AssetStatus, ...]:
+        return tuple(
+            AssetStatus(
+                cohort, asset, states.get(asset, "passed"), 4, 1, (failed,) if asset in states else (), at, "run",
+                "snap", changed,
+            )
+            for cohort in cohorts for asset in assets
+        )  # fmt: skip
+
+    found = workspace(folder)
+    found.control.status = status
+    found.record = lambda: SimpleNamespace(snapshot="snap", as_of=at, trial=False)
+    found.target = target
+    return status_of(found, NO_RUNS)
+
+
+def test_status_is_good_when_every_stage_has_passed_or_is_signed_for(tmp_path: Path, held: PostgresTarget) -> None:
+    assert standing(tmp_path, held)["ok"] and standing(tmp_path, held, loaded_target="waived")["ok"]
+
+
+def test_status_notices_that_the_target_is_gone(tmp_path: Path, held: PostgresTarget, database: str) -> None:
+    with held.transaction() as connection:
+        connection.execute("DROP SCHEMA cutover CASCADE")
+    dropped = PostgresTarget(database.replace("/test_", "/gone_"))
+    for target in (held, dropped):
+        found = standing(tmp_path, target)
+        assert not found["ok"] and "holds no record of what was loaded" in printed(print_status, found)
+        assert not standing(tmp_path, target, loaded_target="never")["target_lost"], "nothing was loaded into it yet"
+
+
+def test_status_says_that_the_last_global_phase_failed(tmp_path: Path, held: PostgresTarget) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert last_run(instance, "global_phase") is None
+        for outcome in ("good", "bad"):
+            job = dg.JobDefinition(name="global_phase", graph_def=graph_of(outcome))
+            ran = job.execute_in_process(instance=instance, raise_on_error=False)
+            assert last_run(instance, "global_phase") == {
+                "run_id": ran.run_id,
+                "ok": outcome == "good",
+                "ended": last_run(instance, "global_phase")["ended"],  # type: ignore[index]
+            }
+    found = standing(tmp_path, held) | {"last_global_run": {"run_id": "a1b2c3d4e5", "ok": False, "ended": "today"}}
+    assert "last global phase (today) did not come through" in printed(print_status, found)
+
+
+def graph_of(outcome: str) -> dg.GraphDefinition:
+    @dg.op
+    def work() -> None:
+        if outcome == "bad":
+            raise RuntimeError("no")
+
+    return dg.GraphDefinition(name="work_graph", node_defs=[work])
+
+
+@pytest.mark.parametrize("stage", ["target_schema", "cohort_plan", "loaded_target"])
+@pytest.mark.parametrize("state", ["failed", "never", "stale"])
+def test_status_is_not_good_where_a_stage_does_not_stand(
+    tmp_path: Path, held: PostgresTarget, stage: str, state: str
+) -> None:
+    assert not standing(tmp_path, held, **{stage: state})["ok"]
+
+
+def test_status_shows_the_global_phase_and_why_it_failed(tmp_path: Path, held: PostgresTarget) -> None:
+    said = printed(print_status, standing(tmp_path, held, target_schema="failed"))
+    assert "Global phase" in said and "global target_schema: tables_there: one table is gone (critical)" in said
+    assert "why it is checked: What is not there holds nothing." in said
+
+
+def test_a_check_that_stops_nothing_says_how_bad_it_is_and_why_it_is_made(tmp_path: Path, held: PostgresTarget) -> None:
+    found = standing(tmp_path, held, severity="warning", loaded_target="passed")
+    told = found["cohorts"][0]["stages"]["loaded_target"]["failed"]
+    assert told == [
+        {
+            "check": "tables_there", "severity": "warning", "evaluated": True, "rows": 1, "detail": "one table is gone",
+            "why": "What is not there holds nothing.",
+        }
+    ]  # fmt: skip
+    said = printed(print_status, found)
+    assert "loaded_target.tables_there" in said and "What is not there holds nothing." in said
+    assert "pilot, rest" in said and "warning" in said
+
+
+def test_what_is_stale_says_what_has_changed_once_for_all_that_it_is_true_of(
+    tmp_path: Path, held: PostgresTarget
+) -> None:
+    changed = "of snapshot S1, not S2"
+    found = standing(tmp_path, held, changed=changed, cleansed_customers="stale", loaded_target="stale")
+    assert found["cohorts"][0]["stages"]["loaded_target"]["changed"] == changed
+    assert found["cohorts"][0]["stages"]["loaded_target"]["failed"] == [], "what it found is about another snapshot"
+    said = printed(print_status, found)
+    assert said.count(changed) == 1 and "stages of pilot (2), rest (2)." in said
+
+
+def test_status_shows_the_key_figures_of_each_cohort_and_of_all(tmp_path: Path, held: PostgresTarget) -> None:
+    found = standing(tmp_path, held, loaded_target="failed")
+    assert set(found["kpis"]["cohorts"]) == set(COHORTS)
+    assert found["kpis"]["cohorts"]["pilot"]["checks_run"] == 28
+    assert found["kpis"]["overall"]["checks_passed"] == 54
+    said = printed(print_status, found)
+    assert "Key figures" in said and "96.429" in said
