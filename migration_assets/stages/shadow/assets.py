@@ -25,6 +25,7 @@ from migration_assets.stages.shadow.back_tested.told import contracts_of
 from migration_assets.stages.shadow.comparison import Comparison, Sides, compared, nothing_compared
 from migration_assets.stages.shadow.forecast import origins
 from migration_assets.stages.shadow.legacy.reading import read_records
+from migration_assets.stages.shadow.listing import differences_csv
 from migration_assets.stages.shadow.target.holding import held_rows
 from migration_assets.wiring.bill_views import bills_shown
 from migration_assets.wiring.call import StageCall
@@ -82,7 +83,9 @@ def _shadow(call: StageCall) -> StageOutput:
 def _metadata(call: StageCall, found: Found, bills: Comparison) -> dict[str, object]:
     billing = call.plan.billing
     told = "the plan has no billing.yaml: nothing is proved about bills" if billing is None else "declared"
-    listed = call.report("back_test.csv", not_reproduced_csv(found, call.plan.file.currency_exponents))
+    exponents = call.plan.file.currency_exponents
+    listed = call.report("back_test.csv", not_reproduced_csv(found, exponents))
+    differ = call.report("bill_differences.csv", differences_csv(call.engine, bills.differences, exponents))
     return {
         "old rules": told,
         "invoices made again": accuracy(found),
@@ -94,7 +97,8 @@ def _metadata(call: StageCall, found: Found, bills: Comparison) -> dict[str, obj
         ),
         "invoices not made again": dg.MetadataValue.path(str(listed)),
         "contracts that cannot be read": markdown_table(("why", "contracts"), sorted(found.unreadable.items())),
-        **bills_shown(call.engine, bills, call.plan.file.currency_exponents),
+        **bills_shown(call.engine, bills, exponents),
+        "bills that differ": dg.MetadataValue.path(str(differ)),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -22,6 +24,7 @@ from migration_assets.plan.billing_models import AcceptedDifference, Billing
 from migration_assets.plan.load import load_plan
 from migration_assets.stages.shadow.comparison import Sides, compared
 from migration_assets.stages.shadow.forecast import Origins
+from migration_assets.stages.shadow.listing import differences_csv
 
 AS_OF = midnight(T, "UTC")
 # Three lines of a third of a cent each: rounded one by one they come to nothing, together to a cent.
@@ -140,6 +143,20 @@ def test_a_contract_that_was_rejected_is_billed_by_nobody_and_no_other_is() -> N
         (name_of(1), "legacy", "rejected")
     }
     assert forecast[name_of(1)]["target_bills"] == 0 and forecast[name_of(1)]["rejected_minor"] == 12 * 4760
+
+
+def test_the_sheet_for_finance_begins_with_what_nobody_signed_for() -> None:
+    columns = ("contract_id", "cycle", "cause", "currency", "line_kinds", "billed_by", "status", "signed_by")
+    told = [
+        ("1", 3, "round_at", "EUR", "recurring", "both", "signed", "Finance", 900),
+        ("2", 4, "unexplained", "JPY", "", "both", "unsigned", None, 0),
+        ("3", 5, "unexplained", "EUR", "usage discount", "target", "unsigned", None, -1234),
+    ]
+    rows = [{**dict(zip(columns, t[:8], strict=True)), "starts_at": AS_OF, "difference_minor": t[8]} for t in told]
+    with DuckDBEngine() as engine:
+        sheet = list(csv.DictReader(io.StringIO(differences_csv(engine, engine.table(pa.Table.from_pylist(rows)), {}))))
+    assert [(r["contract_id"], r["difference"]) for r in sheet] == [("3", "-12.34 EUR"), ("2", "0 JPY"), ("1", "9 EUR")]
+    assert sheet[0]["starts_at"] == "2026-06-30T00:00:00+00:00" and sheet[2]["signed_by"] == "Finance"
 
 
 @pytest.mark.parametrize("side", ["legacy", "target"])
