@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from migration_assets.domain.errors import BadInput
+from migration_assets.domain.money import MoneyError
 from migration_assets.stages.reconcile.membership import member_rows
 from migration_assets.stages.reconcile.money import SourceTotal, TargetTotal, Tie, tie_out
 
@@ -50,11 +51,25 @@ def run_controls(
     `dispositions`: source_system, source_table, source_row, disposition; `connection`: the target, now."""
     fates = engine.cached(dispositions.select("source_system", "source_table", "source_row", "disposition").distinct())
     ties: list[Tie] = []
+    places = _places(exponents)
     for control in controls:
-        source = source_totals(engine, control, raw[control.source], fates, exponents)
-        target = target_totals(connection, control, schema, cohort, exponents)
+        source = source_totals(engine, control, raw[control.source], fates, places)
+        target = target_totals(connection, control, schema, cohort, places)
         ties += tie_out(control.measure, control.kind, source, target)
     return tuple(ties)
+
+
+def _places(exponents: Exponents) -> Exponents:
+    """The same, and none for a code that is no currency: its amounts count as they stand, so that they still have to be
+    rejected, and to the last digit, or show as a difference."""
+
+    def places(currency: str) -> int:
+        try:
+            return exponents(currency)
+        except MoneyError:
+            return 0
+
+    return places
 
 
 # --- the source, raw ---------------------------------------------------------------------------------------------

@@ -123,6 +123,25 @@ def test_currencies_are_never_added_up(engine: DuckDBEngine, loaded: tuple[Postg
     assert {t.currency: t.difference for t in found} == {"EUR": 5000, "JPY": -5000}
 
 
+@pytest.mark.parametrize("rounding", ["", "half_up"])
+@pytest.mark.parametrize(("rejected", "ties_out"), [(True, True), (False, False)])
+def test_a_code_that_is_no_currency_is_accounted_for_by_its_rejection_or_not_at_all(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], rounding: str, rejected: bool, ties_out: bool
+) -> None:
+    raw = legacy(engine, rejected=frozenset({99}) if rejected else frozenset())
+    contracts = raw.tables["erp.contracts"]
+    row = 99 if rejected else 6
+    odd = contracts.mutate(currency=(contracts["_row"] == row).ifelse("XXQ", contracts.currency))
+    control = BILLED.model_copy(update={"source_rounding": rounding})
+    with loaded[0].transaction(role="tiny_reader", read_only=True) as connection:
+        tables = {**raw.tables, "erp.contracts": odd}
+        found = run_controls(
+            engine, connection, [control], tiny_plan().target, "pilot", tables, raw.dispositions, exponent_of
+        )
+    (unknown,) = (t for t in found if t.currency == "XXQ")
+    assert unknown.source > 0 and unknown.ok == ties_out
+
+
 def test_text_that_is_no_number_is_counted_and_shows_as_a_difference(
     engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
 ) -> None:
