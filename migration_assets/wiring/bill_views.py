@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ibis import _
 
-from migration_assets.domain.money import to_major, written
+from migration_assets.domain.money import to_major
 from migration_assets.wiring.charts import bars, picture
 from migration_assets.wiring.metadata import markdown_table
 
@@ -25,7 +25,7 @@ def bills_shown(engine: DuckDBEngine, found: Comparison, exponents: Mapping[str,
     """Metadata of what was compared. `exponents`: named overrides of the plan."""
 
     def money(minor: int, currency: str) -> str:
-        return f"{written(to_major(minor, currency, exponents))} {currency}"
+        return f"{to_major(minor, currency, exponents):,f} {currency}"
 
     causes = _causes(engine, found)
     return {

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from migration_assets.domain.money import to_major, written
+from migration_assets.domain.money import to_major
 from migration_assets.stages.shadow.signed import STATUSES, UNSIGNED
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def differences_csv(engine: DuckDBEngine, differences: ir.Table, exponents: Mapp
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow((*_COLUMNS, "difference"))
     for row in rows:
-        amount = written(to_major(row["difference_minor"], row["currency"], exponents))
+        amount = f"{to_major(row['difference_minor'], row['currency'], exponents):,f}"
         told = {**row, "starts_at": row["starts_at"].isoformat(), "signed_by": row["signed_by"] or ""}
         writer.writerow((*(told[c] for c in _COLUMNS), f"{amount} {row['currency']}"))
     return out.getvalue()

@@ -155,7 +155,11 @@ def test_the_sheet_for_finance_begins_with_what_nobody_signed_for() -> None:
     rows = [{**dict(zip(columns, t[:8], strict=True)), "starts_at": AS_OF, "difference_minor": t[8]} for t in told]
     with DuckDBEngine() as engine:
         sheet = list(csv.DictReader(io.StringIO(differences_csv(engine, engine.table(pa.Table.from_pylist(rows)), {}))))
-    assert [(r["contract_id"], r["difference"]) for r in sheet] == [("3", "-12.34 EUR"), ("2", "0 JPY"), ("1", "9 EUR")]
+    assert [(r["contract_id"], r["difference"]) for r in sheet] == [
+        ("3", "-12.34 EUR"),
+        ("2", "0 JPY"),
+        ("1", "9.00 EUR"),
+    ]
     assert sheet[0]["starts_at"] == "2026-06-30T00:00:00+00:00" and sheet[2]["signed_by"] == "Finance"
 
 
