@@ -45,13 +45,15 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def actor() -> str:
-    """Who works here: the account's name, or its number where it has none."""
-    import getpass
+    """Who works here: the name of the process's account, or its number where it has none. What the environment says
+    counts for nothing: one person would be two."""
+    import pwd
 
+    number = os.geteuid()
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 @contextmanager

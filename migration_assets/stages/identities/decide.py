@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from migration_assets.stages.identities.telling import told_apart
+
 # Why a person has to look. `unsure`: below the plan's `merge_at`. The others would be merged if it went by likeness:
 # `told_apart` differ in just what tells members of a household or a group apart, `two_payers` have both been billed,
 # `same_plan_twice` both have an active subscription to one plan, `two_tax_ids` have different verified numbers of one
@@ -47,7 +49,7 @@ class Facts:
     `answers`: pairs (a before b) that a person has decided, and whether they are one customer. `loaded`: the id in the
     target of a member that is there already. `reopened`: pairs whose answer was taken back. `erased`: those of `apart`
     that were erased. `in_target`: pairs that are one customer there. `held`: members of whom an earlier run knew that
-    they may be somebody who was erased, and that nobody has answered for.
+    they may be somebody who was erased, and that nobody has answered for. `births`: birth dates of a member.
     """
 
     billed: frozenset[int] = frozenset()
@@ -60,6 +62,7 @@ class Facts:
     erased: frozenset[int] = frozenset()
     in_target: frozenset[tuple[int, int]] = frozenset()
     held: frozenset[int] = frozenset()
+    births: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,7 @@ class _Docket:
         if living is None or self._groups.is_apart(living):
             return
         doubt = self._doubts.setdefault((pair.a, pair.b), Doubt(pair, "erased", living))
-        sure = pair.probability >= self._merge_at and not pair.told_apart
+        sure = pair.probability >= self._merge_at and not self._groups.told_apart(pair)
         if sure and "two_tax_ids" not in self._groups.all_against(pair.a, pair.b):
             self._held.add(living)
             self._held_for.add(doubt.ends)
@@ -225,6 +228,7 @@ class _Groups:
         self._parted: dict[int, set[tuple[int, int]]] = {}
         self._plans = {n: set(plans) for n, plans in facts.plans.items()}
         self._tax_ids = {n: {c: set(numbers) for c, numbers in ids.items()} for n, ids in facts.tax_ids.items()}
+        self._births = {n: set(dates) for n, dates in facts.births.items()}
         self._reopened = facts.reopened
         self._loaded = {n: {target_id} for n, target_id in facts.loaded.items()}
 
@@ -272,7 +276,16 @@ class _Groups:
             return None
         if pair.probability < merge_at:
             return "unsure"
-        return "told_apart" if pair.told_apart else None
+        return "told_apart" if self.told_apart(pair) else None
+
+    def told_apart(self, pair: Likely) -> bool:
+        """Whether the two of a pair differ in what tells members of a household apart. A key says nothing of it, so
+        that all birth dates known of both groups are held against each other: who has none must not bring together a
+        father and a son."""
+        if pair.told_apart or pair.rule == LIKENESS:
+            return pair.told_apart
+        one, other = (self._births.get(self._root(end), set()) for end in (pair.a, pair.b))
+        return bool(one and other) and all(told_apart(x, y, "date") for x in one for y in other)
 
     def given_ids(self, pair: Likely) -> Reason | None:
         """Who is two customers in the target stays two until a person says otherwise. Asked last: what speaks against a
@@ -309,6 +322,8 @@ class _Groups:
             self._loaded.setdefault(low, set()).update(self._loaded[high])
         if high in self._plans:
             self._plans.setdefault(low, set()).update(self._plans[high])
+        if high in self._births:
+            self._births.setdefault(low, set()).update(self._births[high])
         for country, numbers in self._tax_ids.get(high, {}).items():
             self._tax_ids.setdefault(low, {}).setdefault(country, set()).update(numbers)
 

@@ -43,6 +43,7 @@ from migration_assets.stages.identities.past import (
 from migration_assets.stages.identities.standing import (
     PAIRS,
     Standing,
+    born,
     erased_and_apart,
     pairs_by_key,
     pairs_with,
@@ -125,7 +126,7 @@ def resolve_identities(
     likely += _by_likeness(rows, alike(rows)) if alike is not None else []
     asked = InQuestion.of(rows, _named(likely, before.told, apart))
     facts = _facts(engine, asked, ask) if likely or len(apart.left.held) else Facts()
-    facts = _minding(facts, asked, apart, before)
+    facts = replace(_minding(facts, asked, apart, before), births=_births(engine, asked))
     decision = decided(len(asked.standings), asked.links(), asked.likely(likely), facts, merge_at)
     merged = [replace(p, a=int(asked.standings[p.a]), b=int(asked.standings[p.b])) for p in decision.merged]
     founder = _founders(rows, merged)
@@ -272,6 +273,13 @@ def _facts(engine: DuckDBEngine, asked: InQuestion, ask: AskFacts) -> Facts:
         tax_ids={n: k.tax_ids for n, k in known.items() if k.tax_ids},
         loaded={n: found.loaded[key] for n, key in enumerate(keys.to_pylist()) if key in found.loaded},
     )
+
+
+def _births(engine: DuckDBEngine, asked: InQuestion) -> dict[int, frozenset[str]]:
+    """Birth dates of the rows in question, by number."""
+    found = born(engine, asked.rows, asked.standings)
+    numbers = np.searchsorted(asked.standings, found["_standing"].to_numpy()).tolist()
+    return {n: frozenset({date}) for n, date in zip(numbers, found["birth_date"].to_pylist(), strict=True)}
 
 
 def _minding(facts: Facts, asked: InQuestion, apart: _Apart, before: _Before) -> Facts:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PAIRS = pa.schema({"a": pa.int64(), "b": pa.int64(), "rule": pa.string()})
 # More rows than this with the same values of a key: the key is none, and each of them with each would be too many.
 _CROWD = 100
+# What tells two apart who share a key.
+_BORN = "birth_date"
 _PLACE = ("source_system", "source_table", "source_row", "source_id")
 
 
@@ -60,7 +62,7 @@ class Standing:
 def standing_of(engine: DuckDBEngine, identity: Identity, customers: ir.Table, raw: RawTables) -> Standing:
     """Number the rows and follow the plan's links."""
     read = {"customer_id", *_PLACE, *(f for key in identity.keys for f in key.fields)}
-    read |= {"status", *(p.field for p in identity.never_merge)}
+    read |= {"status", *(p.field for p in identity.never_merge)} | ({_BORN} & set(customers.columns))
     ranked = engine.cached(_ranked(identity, customers.select(*sorted(read))))
     keys = engine.arrow(ranked.select("_standing", "customer_id").order_by("_standing"))["customer_id"]
     links = _collected(engine, [_by_link(ranked, link, raw(link.table)) for link in identity.links])
@@ -70,11 +72,14 @@ def standing_of(engine: DuckDBEngine, identity: Identity, customers: ir.Table, r
 
 def pairs_by_key(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey], without: Ints) -> pa.Table:
     """Each row with the first row (in standing) that has the same values of a key (PAIRS); rows missing one are left
-    out, and so are those that links tie to one of `without`: who is like nobody must not stand between others."""
+    out, and so are those that links tie to one of `without`: who is like nobody must not stand between others.
+    Whom a birth date may tell from the first is paired with the first of that date too, so that nobody is lost over it.
+    """
     out = np.flatnonzero(np.isin(rows.group, rows.group[without]))
     left = engine.table(pa.table({"_standing": pa.array(out)}))
     others = engine.cached(rows.rows.anti_join(left, "_standing"))
-    return _collected(engine, [_by_key(others, key) for key in keys])
+    dated = [_by_key_and_birth(others, key) for key in keys if _BORN in others.columns]
+    return _collected(engine, [*(_by_key(others, key) for key in keys), *dated])
 
 
 def pairs_with(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey], speakers: Sequence[int]) -> pa.Table:
@@ -83,6 +88,15 @@ def pairs_with(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey]
     mine = np.flatnonzero(np.isin(rows.group, np.array(speakers, dtype=np.int64)))
     ours = engine.cached(rows.rows.semi_join(engine.table(pa.table({"_standing": pa.array(mine)})), "_standing"))
     return _collected(engine, [_with_all(ours, rows.rows, key) for key in keys] if len(mine) else [])
+
+
+def born(engine: DuckDBEngine, rows: Standing, standings: Ints) -> pa.Table:
+    """Birth dates of these rows, as text: _standing (key), birth_date; a row without one is left out."""
+    if _BORN not in rows.rows.columns or not len(standings):
+        return pa.table({"_standing": pa.array([], pa.int64()), _BORN: pa.array([], pa.string())})
+    asked = rows.rows.semi_join(engine.table(pa.table({"_standing": pa.array(standings)})), "_standing")
+    dated = asked.filter(asked[_BORN].notnull())
+    return engine.arrow(dated.select("_standing", **{_BORN: dated[_BORN].cast("string")}))
 
 
 def erased_and_apart(engine: DuckDBEngine, rows: Standing, identity: Identity) -> tuple[Ints, Ints]:
@@ -112,6 +126,16 @@ def _by_key(ranked: ir.Table, key: IdentityKey) -> ir.Table:
     first = whole["_standing"].min().over(ibis.window(group_by=list(key.fields)))
     near = whole.select(a=first, b=whole["_standing"], rule=ibis.literal(key.name))
     return _typed(near.filter(near.a != near.b))
+
+
+def _by_key_and_birth(ranked: ir.Table, key: IdentityKey) -> ir.Table:
+    """Each row with the first that has its birth date too, where that is not the first of all."""
+    whole = ranked.filter([ranked[f].notnull() for f in key.fields])
+    standing = whole["_standing"]
+    first = standing.min().over(ibis.window(group_by=list(key.fields)))
+    same = standing.min().over(ibis.window(group_by=[*key.fields, _BORN]))
+    near = whole.select(a=same, b=standing, rule=ibis.literal(key.name), _first=first, _born=whole[_BORN])
+    return _typed(near.filter(near["_born"].notnull() & (near.a != near.b) & (near.a != near["_first"])))
 
 
 def _with_all(ours: ir.Table, ranked: ir.Table, key: IdentityKey) -> ir.Table:

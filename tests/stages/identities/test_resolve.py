@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pyarrow as pa
 from hypothesis import given
@@ -88,7 +89,8 @@ def test_an_erased_row_is_like_nobody_whatever_the_plan_says_and_does_not_part_t
 
 def alike(*pairs):
     rows = [dict(zip(("a", "b", "probability", "told_apart"), (*p, False)[:4], strict=True)) for p in pairs]
-    return pa.Table.from_pylist(rows)
+    types = {"a": pa.string(), "b": pa.string(), "probability": pa.float64(), "told_apart": pa.bool_()}
+    return pa.Table.from_pylist(rows, schema=pa.schema(types))
 
 
 def decided(engine, canonical, customers, pairs, answers=None, **facts):
@@ -211,3 +213,34 @@ def test_whoever_is_taken_out_of_those_that_share_a_key_both_sides_stay_whole(si
     groups = components(size, [(p.a, p.b) for p in done.merged])
     assert done.doubts == () and len(set(groups)) == 2
     assert {groups[n] for n in out} == {min(out)}
+
+
+def born(key, date=None):
+    return customer(key, email="j@x.example", birth_date=date)
+
+
+def test_a_key_does_not_merge_father_and_son(engine, canonical) -> None:
+    rows = [born("crm.a:1", date(1955, 3, 9)), born("crm.a:2", date(1987, 11, 24)), born("crm.a:3", date(1987, 11, 24))]
+    identities, doubts, _ = decided(engine, canonical, rows, [])
+    assert identities == {"crm.a:1": "crm.a:1", "crm.a:2": "crm.a:2", "crm.a:3": "crm.a:2"}
+    assert {d[3] for d in doubts} == {"told_apart"}
+    assert ("crm.a:1", "crm.a:2", "mailbox", "told_apart") in doubts
+
+
+def test_who_has_no_birth_date_does_not_bring_father_and_son_together(engine, canonical) -> None:
+    rows = [born("crm.a:1"), born("crm.a:2", date(1955, 3, 9)), born("crm.a:3", date(1987, 11, 24))]
+    identities, doubts, _ = decided(engine, canonical, rows, [])
+    assert identities == {"crm.a:1": "crm.a:1", "crm.a:2": "crm.a:1", "crm.a:3": "crm.a:3"}
+    assert doubts == [("crm.a:1", "crm.a:3", "mailbox", "told_apart")]
+
+
+def test_a_slip_in_a_birth_date_tells_nobody_apart_who_shares_a_key(engine, canonical) -> None:
+    rows = [born("crm.a:1", date(1955, 3, 9)), born("crm.a:2", date(1955, 9, 3)), born("crm.a:3", date(1956, 3, 9))]
+    identities, doubts, _ = decided(engine, canonical, rows, [])
+    assert set(identities.values()) == {"crm.a:1"}
+    assert doubts == []
+
+
+def test_a_link_ties_whatever_the_birth_dates(engine, canonical) -> None:
+    rows = [born("crm.a:1", date(1955, 3, 9)), born("erp.c:7", date(1987, 11, 24))]
+    assert resolved(engine, canonical, rows, ["1"])["erp.c:7"][0] == "crm.a:1"
