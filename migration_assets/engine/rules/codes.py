@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 _TAX_SEPARATORS = re.compile(r"[\s\-‐‑‒–./_,·]+")
 
 
+# What people type where there is no number, in capitals without separators: letters alone, nothing but noughts, another
+# digit three times and more, digits counted up; also behind the letters of a country (`DE`, `ATU`, `CHE`).
+_PLACEHOLDER = r"^([A-Z]+|[A-Z]{0,3}(0+|1{3,}|2{3,}|3{3,}|4{3,}|5{3,}|6{3,}|7{3,}|8{3,}|9{3,}|0?123456789|1234567890))$"
+
+
 def lookup(arguments: a.Lookup, context: Context) -> Cleaner:
     """Code to target. Codes are compared exactly, then without white space at their ends."""
     if arguments.list not in context.codes:
@@ -77,19 +82,31 @@ def currency(_: a.Arguments, context: Context) -> Cleaner:
 
 
 def tax_id(_: a.Arguments, __: Context) -> Cleaner:
-    """Letters and digits in upper case. `&` stands in Mexican numbers, `+` and `*` in Irish ones."""
+    """Letters and digits in upper case. `&` stands in Mexican numbers, `+` and `*` in Irish ones. What holds the place
+    of a number (no digit, one digit repeated, 123456789, also behind a country's letters) is none."""
 
     def clean(texts: Texts) -> Cleaned:
         given = texts[0] or ""
         if not is_text(given):
             return NOT_TEXT
         number = _TAX_SEPARATORS.sub("", given).upper()
-        return Cleaned(number) if re.fullmatch(r"[^\W_&+*]([^\W_]|[&+*])*", number) else Cleaned(error="not_a_tax_id")
+        if not re.fullmatch(r"[^\W_&+*]([^\W_]|[&+*])*", number):
+            return Cleaned(error="not_a_tax_id")
+        no_digit = not any(c.isdigit() for c in number)
+        return Cleaned(error="placeholder_tax_id") if no_digit or re.match(_PLACEHOLDER, number) else Cleaned(number)
 
-    return Cleaner(clean, unchanged=r"^[A-Z0-9]{1,40}\z", in_bulk=_plain_tax_ids)
+    return Cleaner(clean, unchanged=r"^[A-Z0-9]{1,40}\z", suspected=_is_placeholder, in_bulk=_plain_tax_ids)
+
+
+def _is_placeholder(text: ir.StringValue) -> ir.BooleanValue:
+    return text.re_search(_PLACEHOLDER)
 
 
 def _plain_tax_ids(_: Engine, inputs: ir.Table) -> ir.Table:
     """Numbers in ASCII with the usual separators."""
     found = inputs.mutate(_answer=inputs["k0"].re_replace("[ ./_,-]+", "").upper())
-    return found.mutate(_covered=inputs["k0"].re_search(r"^[A-Za-z0-9 ./_,-]+\z") & (found["_answer"] != ""))
+    return found.mutate(
+        _covered=inputs["k0"].re_search(r"^[A-Za-z0-9 ./_,-]+\z")
+        & (found["_answer"] != "")
+        & ~_is_placeholder(found["_answer"])
+    )
