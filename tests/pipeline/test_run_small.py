@@ -68,7 +68,7 @@ def test_a_changed_rule_makes_the_verdict_it_gave_stale(small: World, small_run:
         name = next(line for line in before.splitlines() if "- check:" in line)
         suite.write_text(before.replace(name, name + "_anew", 1), encoding="utf-8")
         refused = small.reopened().materialize("loaded_target", "pilot")
-        assert not refused.ok and f"the rules of `{asset}` have changed" in str(refused.reason)
+        assert not refused.ok and f"the verdict of `{asset}` is by rules that have changed since" in str(refused.reason)
         suite.write_text(before, encoding="utf-8")
     assert small.reopened().materialize("loaded_target", "pilot").ok
 
