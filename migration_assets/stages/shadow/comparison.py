@@ -102,7 +102,6 @@ def compared(
 ) -> Comparison:
     """The next twelve bills of every contract. `proved`: contracts, and whether their issued invoices were made
     again."""
-
     rules = new.Rules(**target.rules.model_dump())
     legacy = old_bills(engine, billing.legacy, sides.records, as_of, exponents)
     made = new_bills(engine, sides.held, rules, as_of, exponents, sides.origins)
@@ -119,7 +118,7 @@ def compared(
 
 
 def _those(engine: DuckDBEngine, sides: Sides, few: ir.Table) -> Sides:
-    """Both sides of some contracts, the target's alone."""
+    """The same, with the target's rows of some contracts only."""
     known, held, own = sides.origins.contracts, sides.held, "subscription_id"
     theirs = known.semi_join(few, known["source_id"] == few[own]).select(subscription_id="id")
     # A subscription that came from nowhere is named by its own id.
