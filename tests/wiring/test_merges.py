@@ -156,6 +156,20 @@ def test_a_case_is_found_by_a_row_that_is_one_customer_with_the_one_it_names(wor
     assert case_named(workspace, account(7)) == case
 
 
+@pytest.mark.parametrize("name", ["9" * 19, "9" * 5_000])
+def test_a_number_that_no_case_can_have_is_refused(workspace: Workspace, name: str) -> None:
+    with pytest.raises(BadInput, match="no case of so large a number"):
+        case_named(workspace, name)
+
+
+@pytest.mark.parametrize("name", ["crm.a:\udcff", "\udcff", "crm.a:\x001", "\x00"])
+def test_a_name_that_is_no_text_is_refused(workspace: Workspace, name: str) -> None:
+    with pytest.raises(BadInput, match="is no text"):
+        case_named(workspace, name)
+    with pytest.raises(BadInput, match="is no text"):
+        unmerge(workspace, name, member=None, reason=None, by="kim")
+
+
 @pytest.mark.parametrize("name", ["crm.a:404", "crm.a#404", "Cy", "5f0c2a52-7a0f-5e0f-8a39-8d3b7a1f2f6e,"])
 def test_a_customer_without_a_case_is_refused(workspace: Workspace, name: str) -> None:
     with pytest.raises(BadInput, match="no case of this customer"):
