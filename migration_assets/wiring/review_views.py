@@ -139,7 +139,11 @@ def print_merges(out: Console, found: dict[str, Any]) -> None:
         )
     out.print(table)
     if found["total"] > len(found["merges"]):
-        out.print(f"{len(found['merges']):,} of {found['total']:,} are shown; --limit N shows more, --by RULE others.")
+        shown, total = len(found["merges"]), found["total"]
+        out.print(
+            f"{shown:,} of {total:,} are shown, {total - shown:,} more are not: --limit {total} shows all, --by RULE "
+            "those that one rule tied."
+        )
     out.print("The least sure come first. `cutover review unmerge CUSTOMER --dry-run` shows what would come apart.")
 
 

@@ -90,6 +90,16 @@ def test_a_limit_does_not_hide_how_many_there_are(workspace: Workspace) -> None:
     assert customers(found) == [account(1), account(3)] and found["total"] == 3
 
 
+def test_a_list_may_be_longer_than_anybody_reads_and_is_whole(workspace: Workspace) -> None:
+    several = range(100, 22_200)
+    identities = [{"customer_id": f"crm.a:{n}", "identity_id": f"crm.a:{n - n % 2}"} for n in several]
+    put_table(workspace, "customer_identities", "identities", identities, IDENTITIES)
+    put_ties(workspace, *((n, n + 1, "key", "mailbox", 1.0) for n in several[::2]))
+    found = merges(workspace, limit=2**63 - 1)
+    assert found["total"] == len(found["merges"]) == 11_050
+    assert all(len(m["members"]) == 2 and len(m["ties"]) == 1 for m in found["merges"])
+
+
 def test_a_decision_names_who_made_it(workspace: Workspace) -> None:
     review.decide(workspace, case_of(workspace, 3), "same", by="kim", reason="One person.")
     (tie,) = merges(workspace, "decision")["merges"][0]["ties"]

@@ -112,7 +112,7 @@ def test_a_merge_is_told_with_its_evidence_and_who_decided_it() -> None:
     text = printed(print_merges, {"total": 3, "merges": [merge]})
     for said in (
         "crm.a:[b]1  (crm.a#11)", "11f0-a", "key mailbox", "likeness 0.9931", "kim and lee (case 7, 2026-03-01)",
-        "1 of 3 are shown",
+        "1 of 3 are shown, 2 more are not: --limit 3 shows all",
     ):  # fmt: skip
         assert said in text, said
     assert "No customer" in printed(print_merges, {"total": 0, "merges": []})
