@@ -182,7 +182,9 @@ def print_export(out: Console, done: dict[str, Any]) -> None:
     if not done["cases"]:
         out.print("[green]Nothing waits for a person;[/] no file was written.")
         return
-    out.print(f"{done['cases']} cases are in {escape(done['file'])}: it holds personal data, and only you can read it.")
+    # A file may be called by bytes that are no text, which a terminal does not take.
+    name = done["file"].encode("utf-8", "replace").decode()
+    out.print(f"{done['cases']} cases are in {escape(name)}: it holds personal data, and only you can read it.")
     out.print("Fill in `answer` and `reason`, save it, then: `cutover review import FILE`.")
 
 
