@@ -61,8 +61,10 @@ def _waiting(engine: DuckDBEngine, doubts: ir.Table) -> dict[str, Any]:
 def _merges(engine: DuckDBEngine, ties: ir.Table, customers: ir.Table, of: str) -> dict[str, Any]:
     counted = ties.group_by(["kind", "rule"]).aggregate(pairs=ties.count()).order_by(["kind", "rule"])
     by_rule = [(r["kind"], r["rule"], r["pairs"]) for r in engine.arrow(counted).to_pylist()]
-    made = ties.filter(ties["kind"] != "link").order_by(["probability", "a", "b"]).limit(_LISTED)
+    by_evidence = ties.filter(ties["kind"] != "link")
+    made = by_evidence.order_by(["probability", "a", "b"]).limit(_LISTED)
     named = _named(engine.arrow(made).to_pylist(), engine, customers)
+    all_of = "`cutover review merges --limit N` lists the customers of all"
     listed = [
         (a, b, r["kind"], r["rule"], f"{r['probability']:.4f}", f"`cutover review unmerge {a}{of}`")
         for a, b, r in named
@@ -71,6 +73,7 @@ def _merges(engine: DuckDBEngine, ties: ir.Table, customers: ir.Table, of: str) 
     return {
         "what tied rows together": markdown_table(("kind", "rule", "pairs"), by_rule),
         "merges, the least sure first": markdown_table(heads, listed),
+        "merges that are listed": f"{len(listed):,} of {engine.count(by_evidence):,}; {all_of}",
     }
 
 

@@ -155,8 +155,8 @@ class _Before:
 
 def _read(rows: Standing, answers: Answers, reopened: Collection[tuple[str, str]], kin: Collection[Kin]) -> _Before:
     kinship = Kinship.read(rows, kin, answers, (key for pair in reopened for key in pair))
-    back = by_group(rows, answered(dict.fromkeys(reopened, True), kinship))
-    return _Before(answers, answered(answers, kinship), back, kin, kinship)
+    back = by_group(rows, answered(rows, dict.fromkeys(reopened, True), kinship))
+    return _Before(answers, answered(rows, answers, kinship), back, kin, kinship)
 
 
 @dataclass(frozen=True)
