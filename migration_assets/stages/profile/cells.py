@@ -21,7 +21,15 @@ import pyarrow.parquet as pq
 
 from migration_assets.stages.profile.marks import dropped
 from migration_assets.stages.profile.model import ProfiledTable
-from migration_assets.stages.profile.shapes import UUID_PATTERN, form_of, is_plain, moment_of, number_of, patterns, within_calendar
+from migration_assets.stages.profile.shapes import (
+    UUID_PATTERN,
+    form_of,
+    is_plain,
+    moment_of,
+    number_of,
+    patterns,
+    within_calendar,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.datatypes as dt

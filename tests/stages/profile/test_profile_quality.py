@@ -45,7 +45,12 @@ CASES = [
     ("impossible_date", "v", [*GOOD_DAYS, "0000-01-01", "0000-00-00", "31/12/0000"], [21, 22, 23]),
     ("impossible_date", "v", ["2024-01-01 00:00:00", "0000-12-31 23:59:59", "0001-01-01 00:00:00"], [2]),
     ("impossible_date", "v", pa.array([0, -719_529, 2_932_897, 2**31 - 1], pa.date32()), [2, 3, 4]),
-    ("impossible_date", "v", pa.array([0, 2**63 - 1, -(2**63) + 1, -(2**56), 2**59, None], pa.timestamp("us")), [2, 3, 4, 5]),
+    (
+        "impossible_date",
+        "v",
+        pa.array([0, 2**63 - 1, -(2**63) + 1, -(2**56), 2**59, None], pa.timestamp("us")),
+        [2, 3, 4, 5],
+    ),
     ("impossible_date", "v", pa.array([0, 2**63 - 1, 2**59], pa.timestamp("us", "UTC")), [2, 3]),
     ("unlike_column", "v", [*(str(n) for n in range(20)), "12 pieces"], [21]),
     ("mojibake", "v", ["MÃ¼ller", "Müller", "donâ€™t", "gone \ufffd"], [1, 3, 4]),
