@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from migration_assets.domain.money import EXPONENTS
 from migration_assets.quality import sql
@@ -49,10 +49,10 @@ class CurrencyExponent(RuleType):
     currency: Column
     quantity: Column | None = None
     discount_percent: Column | None = None
-    exponents: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[int, Field(ge=0, le=8)]] = Field(
+    exponents: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[StrictInt, Field(ge=0, le=8)]] = Field(
         default_factory=dict
     )
-    tolerance: Annotated[int, Field(ge=0)] = 0
+    tolerance: Annotated[StrictInt, Field(ge=0)] = 0
     where: Where = ()
 
     def columns(self) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ class ShareAtMost(RuleType):
 
     action: Literal["cleaned", "defaulted", "set_aside", "rejected"]
     of: Table
-    percent: Annotated[int, Field(ge=0, le=100)]
+    percent: Annotated[StrictInt, Field(ge=0, le=100)]
     reason: str | None = None
 
     def columns(self) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ class RowShareAtMost(RuleType):
 
     part: Column
     whole: Column
-    percent: Annotated[int, Field(ge=0, le=100)]
+    percent: Annotated[StrictInt, Field(ge=0, le=100)]
 
     def columns(self) -> tuple[str, ...]:
         return (self.part, self.whole)

@@ -6,8 +6,9 @@
   or blank.
 **Validity** counts values that cannot be what the column holds:
   `bad_email` not of an e-mail's form, in a column of e-mails; `bad_phone` letters, or not 7 to 15 digits, in a column
-  named so in which most values have digits; `impossible_date` a date's form but no such day, or one outside the years 1
-  to 9999 (UTC), which no target takes; `unlike_column` not of the form (number, date, uuid ...) that at least 90 % of the column's values have; `not_finite` NaN or infinity;
+  named so in which most values have digits; `impossible_date` a date's form but no such day, or a
+  day outside the years 1 to 9999; `unlike_column` not of the form (number, date, uuid ...) that at least 90 % of the
+  column's values have; `not_finite` NaN or infinity;
   `mojibake` signs of UTF-8 read as another encoding, or the replacement character; `control_character` invisible or
   control characters other than tab and line ends; `surrounding_space` white space before or after a value.
 **Consistency** counts values that disagree with others:

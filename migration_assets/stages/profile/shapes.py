@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -128,8 +127,8 @@ def moment_written_as(value: ir.StringValue, form: str) -> ir.TimestampValue:
 
 def within_calendar(moment: ir.TimestampValue | ir.DateValue) -> ir.TimestampValue:
     """A moment or day as a moment, null outside the years 1 to 9999: engines know others, and infinity."""
-    limits = (date.min, date.max) if moment.type().is_date() else (datetime.min, datetime.max)
-    first, last = (ibis.literal(at).cast(moment.type()) for at in limits)
+    ends = ("0001-01-01", "9999-12-31" if moment.type().is_date() else "9999-12-31 23:59:59.999999")
+    first, last = (ibis.literal(end).cast(moment.type()) for end in ends)
     return ibis.ifelse(moment.between(first, last), moment, ibis.null(moment.type())).cast("timestamp")
 
 
