@@ -80,7 +80,8 @@ class CurrencyExponent(RuleType):
 
 
 class CodesKnown(RuleType):
-    """No note says that a code stands in no code list. The failure names field, code and count."""
+    """No note says that a code stands in no code list. The failure names fields and counts, and never a code: what
+    stands where a code belongs may be anybody's name."""
 
     def columns(self) -> tuple[str, ...]:
         return ("entity", "field", "reason", "old_value")
@@ -90,12 +91,15 @@ class CodesKnown(RuleType):
 
     def breakdown(self, scope: Scope) -> str | None:
         return (
-            f"select entity || '.' || field, old_value, count(*) from {scope.main} b "
-            "where b.reason = 'unknown_code' group by all order by 3 desc, 1, 2 limit 20"
+            f"select entity || '.' || field, count(distinct old_value), count(*) from {scope.main} b "
+            "where b.reason = 'unknown_code' group by all order by 3 desc, 1 limit 20"
         )
 
     def says(self) -> str:
-        return "hold a code that its code list does not have"
+        return (
+            "hold a code that its code list does not have; `cutover rejected --reason unknown_code --rows` names those "
+            "that were rejected for it"
+        )
 
 
 class ShareAtMost(RuleType):
