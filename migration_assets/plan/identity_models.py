@@ -11,11 +11,17 @@ from migration_assets.plan.frozen import Day, Model, Name, Number, Sentence
 
 
 class IdentityKey(Model):
-    """Rows of one entity that agree on all these canonical fields (none of them missing) are one identity."""
+    """Rows of one entity that agree on all these canonical fields (none of them missing) are one identity.
+
+    `shared_by_at_most`: values that more rows of one system share are nobody's own, such as a made-up number or the
+    mailbox of a shop. They tie nobody: each of these rows stands alone, unless something else ties it. How many are set
+    aside is told with `customer_identities`, and its table `crowds` names them.
+    """
 
     name: Name
     entity: Literal["customer", "contact"]
     fields: Annotated[tuple[str, ...], Field(min_length=1)]
+    shared_by_at_most: Annotated[StrictInt, Field(ge=2, le=10**9)] = 100
     reason: str
 
 
