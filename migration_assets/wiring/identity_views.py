@@ -26,11 +26,12 @@ _LISTED = 40
 def identities_shown(
     engine: DuckDBEngine, tables: Mapping[str, ir.Table], *, plan: str, snapshot: str
 ) -> dict[str, Any]:
-    """Metadata of `customer_identities`. `tables`: identities, doubts, ties, evidence, stakes, and the standardized
-    customer; they are of this plan and snapshot."""
+    """Metadata of `customer_identities`. `tables`: identities, doubts, ties, evidence, stakes, crowds, and the
+    standardized customer; they are of this plan and snapshot."""
     return {
         **_sizes(engine, tables["identities"]),
         **_waiting(engine, tables["doubts"]),
+        **_crowds(engine, tables["crowds"]),
         **_merges(engine, tables["ties"], tables["customer"], f"@{snapshot} --plan plans/{plan} --dry-run"),
         **_weights(engine, tables),
     }
@@ -55,6 +56,17 @@ def _waiting(engine: DuckDBEngine, doubts: ir.Table) -> dict[str, Any]:
     return {
         "pairs that wait for a person": sum(n for *_, n in listed),
         "why they wait": markdown_table(("reason", "evidence", "pairs"), listed),
+    }
+
+
+def _crowds(engine: DuckDBEngine, crowds: ir.Table) -> dict[str, Any]:
+    """Keys that do not count where too many share a value: how many values and rows, and how many share one at most."""
+    values = crowds.group_by(["rule", "crowd"]).aggregate(rows=crowds.count()).group_by("rule")
+    counted = values.aggregate(values=lambda t: t.count(), rows=lambda t: t.rows.sum(), most=lambda t: t.rows.max())
+    listed = [tuple(r.values()) for r in engine.arrow(counted.order_by("rule")).to_pylist()]
+    return {
+        "rows with a value that too many share": sum(rows for _, _, rows, _ in listed),
+        "keys that do not count for them": markdown_table(("key", "values", "rows", "rows of the largest"), listed),
     }
 
 
