@@ -6,7 +6,6 @@ itself: what a contract cost is told twice, once by the mapping and once here.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -15,7 +14,7 @@ from migration_assets.domain.bill_parity import UNEXPLAINED
 from migration_assets.domain.money import InvoiceRounding
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.billing_records import RecordName
-from migration_assets.plan.frozen import Model
+from migration_assets.plan.frozen import Column, Day, Model
 
 # Rules in which two systems may differ, by the target's names for them, and what no rule explains.
 Cause = Literal["pause", "price_decimals", "proration", "rounding", "round_at", "tax_at", "unexplained"]
@@ -29,9 +28,9 @@ class ReadColumn(Model):
     first that counts no more, so that the last one is the day before.
     """
 
-    column: str | None = None
+    column: Column | None = None
     value: str | None = None
-    codes: dict[str, str] | None = None
+    codes: Annotated[dict[str, str], Field(min_length=1)] | None = None
     none: tuple[str, ...] = ()
     exclusive: bool = False
 
@@ -39,6 +38,10 @@ class ReadColumn(Model):
     def _says_one_thing(self) -> ReadColumn:
         if (self.column is None) == (self.value is None):
             raise ValueError("a field comes from a column or is a fixed value: name exactly one of both")
+        if self.value is not None and (self.codes is not None or self.none or self.exclusive):
+            raise ValueError(
+                "`codes`, `none` and `exclusive` are about a column: write what a fixed value means at once"
+            )
         return self
 
 
@@ -89,7 +92,7 @@ class LegacyRules(Model):
     rounded_at: Literal["line", "invoice"]
     taxed_at: Literal["line", "invoice"]
     pause: Literal["extends", "skips"]
-    uplift_decimals: Annotated[int, Field(ge=0, le=10)] = 4
+    uplift_decimals: Annotated[int, Field(strict=True, ge=0, le=10)] = 4
 
 
 class LegacyFeature(Model):
@@ -139,16 +142,16 @@ class TargetRules(Model):
     round_at: Literal["line", "invoice"]
     tax_at: Literal["line", "invoice"]
     pause: Literal["extend", "skip"]
-    price_decimals: Annotated[int, Field(ge=0, le=10)] = 4
+    price_decimals: Annotated[int, Field(strict=True, ge=0, le=10)] = 4
 
 
 class TaxRow(Model):
     """One row of tax.csv: the percentage that the new platform's tax engine charges for supplies to a country, from a
-    day of the contract's calendar on, until the country's next row. `percent`: 19 is nineteen percent; 0 is a rate, and
-    a country without a row has none, which stops its bills (I18)."""
+    day of the contract's calendar on, until the country's next row. `percent`: 19 is nineteen percent, from 0 to 100; 0
+    is a rate, and a country without a row has none, which stops its bills (I18)."""
 
     country: str
-    valid_from: date
+    valid_from: Day
     percent: str
     row: int = 0
 
@@ -170,16 +173,18 @@ class AcceptedDifference(Model):
 
     cause: Cause
     contracts: tuple[str, ...] = ()
-    at_most_minor: Annotated[int, Field(ge=0)]
+    at_most_minor: Annotated[int, Field(strict=True, ge=0, le=10**15)]
     reason: str
     signed_by: str
-    signed_on: date
-    expires_on: date | None = None
+    signed_on: Day
+    expires_on: Day | None = None
 
     @model_validator(mode="after")
     def _names_whose(self) -> AcceptedDifference:
         if self.cause == UNEXPLAINED and not self.contracts:
             raise ValueError("what is unexplained can be accepted of named contracts only: list them in `contracts`")
+        if self.expires_on is not None and self.expires_on <= self.signed_on:
+            raise ValueError("it would never count: `expires_on` is not after `signed_on`")
         return self
 
 
@@ -191,7 +196,7 @@ class Billing(Model):
     """
 
     signed_by: str
-    signed_on: date
+    signed_on: Day
     legacy: LegacyBilling
     target: TargetBilling | None = None
     accepted: tuple[AcceptedDifference, ...] = ()

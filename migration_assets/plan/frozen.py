@@ -6,9 +6,11 @@ Only the words that several files of a plan have in common; what a file says is 
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -29,6 +31,27 @@ def _not_the_programs(name: str) -> str:
 
 # A database on the plan's own server, `<plan>_<name>`.
 OwnDatabase = Annotated[Name, AfterValidator(_not_the_programs)]
+
+
+def _written_out(value: object) -> object:
+    # A bare number would be taken for seconds since 1970: 20260601 is a day in August 1970.
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) and _is_day(value):
+        return value
+    if type(value) is date:
+        return value
+    raise PydanticCustomError("not_a_day", "is not a day")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+# A calendar day, written as 2026-01-31 and in no other way.
+Day = Annotated[date, BeforeValidator(_written_out)]
 
 
 class Model(BaseModel):
