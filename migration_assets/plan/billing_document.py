@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migration_assets.plan.access_models import AcceptedAccess
 from migration_assets.plan.billing_models import AcceptedDifference, Billing, ReadColumn
 from migration_assets.plan.billing_records import READS, RECORDS
 from migration_assets.plan.billing_rules import CHOICES, alike
@@ -26,7 +27,8 @@ def _parts(plan: Plan, billing: Billing) -> Iterator[str]:
     signed = f"{cell(billing.signed_by)} on {billing.signed_on.isoformat()}"
     yield f"That the old system bills so was signed by {signed}. Nothing of it goes through the mapping.\n"
     yield f"### How each side bills\n\n{_rules(billing)}"
-    yield f"### Differences that were signed for\n\n{_accepted(billing.accepted)}"
+    yield f"### Differences of bills that were signed for\n\n{_accepted(billing.accepted)}"
+    yield f"### Differences of access that were signed for\n\n{_accepted_access(billing.accepted_access)}"
     yield "### What the old system bills from\n"
     for record, read in billing.legacy.reads.items():
         rows = conditions(read.where) or "every row"
@@ -62,14 +64,33 @@ def _accepted(accepted: tuple[AcceptedDifference, ...]) -> str:
             a.cause,
             ", ".join(a.contracts) or "all",
             f"{a.at_most_minor} minor units",
-            f"before {a.expires_on.isoformat()}" if a.expires_on else "for good",
-            a.reason,
-            a.signed_by,
-            a.signed_on.isoformat(),
+            *_signature(a),
         )
         for a in accepted
     )
     return table(names, rows)
+
+
+def _accepted_access(accepted: tuple[AcceptedAccess, ...]) -> str:
+    names = ("feature", "kind", "regions", "customers", "at most", "until", "reason", "signed by", "on")
+    rows = (
+        (
+            a.feature,
+            a.kind,
+            ", ".join(a.regions) or "all",
+            ", ".join(a.customers) or "all",
+            f"{a.at_most_customers} customers of a cohort",
+            *_signature(a),
+        )
+        for a in accepted
+    )
+    return table(names, rows)
+
+
+def _signature(signed: AcceptedDifference | AcceptedAccess) -> tuple[str, str, str, str]:
+    """Until when it counts, why, who signed, and on which day."""
+    until = f"before {signed.expires_on.isoformat()}" if signed.expires_on else "for good"
+    return until, signed.reason, signed.signed_by, signed.signed_on.isoformat()
 
 
 def _origin(told: ReadColumn) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from migration_assets.domain.bill_parity import UNEXPLAINED
 from migration_assets.domain.money import InvoiceRounding
 from migration_assets.domain.predicates import Predicate
+from migration_assets.plan.access_models import AcceptedAccess
 from migration_assets.plan.billing_records import RecordName
 from migration_assets.plan.frozen import Column, Day, Model
 
@@ -32,7 +33,7 @@ class ReadColumn(Model):
     value: str | None = None
     codes: Annotated[dict[str, str], Field(min_length=1)] | None = None
     none: tuple[str, ...] = ()
-    exclusive: bool = False
+    exclusive: StrictBool = False
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> ReadColumn:
@@ -92,7 +93,7 @@ class LegacyRules(Model):
     rounded_at: Literal["line", "invoice"]
     taxed_at: Literal["line", "invoice"]
     pause: Literal["extends", "skips"]
-    uplift_decimals: Annotated[int, Field(strict=True, ge=0, le=10)] = 4
+    uplift_decimals: Annotated[StrictInt, Field(ge=0, le=10)] = 4
 
 
 class LegacyFeature(Model):
@@ -142,7 +143,7 @@ class TargetRules(Model):
     round_at: Literal["line", "invoice"]
     tax_at: Literal["line", "invoice"]
     pause: Literal["extend", "skip"]
-    price_decimals: Annotated[int, Field(strict=True, ge=0, le=10)] = 4
+    price_decimals: Annotated[StrictInt, Field(ge=0, le=10)] = 4
 
 
 class TaxRow(Model):
@@ -173,7 +174,7 @@ class AcceptedDifference(Model):
 
     cause: Cause
     contracts: tuple[str, ...] = ()
-    at_most_minor: Annotated[int, Field(strict=True, ge=0, le=10**15)]
+    at_most_minor: Annotated[StrictInt, Field(ge=0, le=10**15)]
     reason: str
     signed_by: str
     signed_on: Day
@@ -192,7 +193,8 @@ class Billing(Model):
     """billing.yaml, which a plan need not have: without it nothing is proved about bills.
 
     `signed_by`, `signed_on`: who in finance says that the old system bills so. `target`: without it the old system's
-    rules are held against its invoices, and nothing is said of bills to come. `accepted`: differences that were signed.
+    rules are held against its invoices, and nothing is said of bills to come. `accepted`, `accepted_access`: what was
+    signed for, of bills and of what customers may do.
     """
 
     signed_by: str
@@ -200,3 +202,4 @@ class Billing(Model):
     legacy: LegacyBilling
     target: TargetBilling | None = None
     accepted: tuple[AcceptedDifference, ...] = ()
+    accepted_access: tuple[AcceptedAccess, ...] = ()

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from migration_assets.domain.errors import Fault, PlanFaults
+from migration_assets.plan.checks.access import access_faults
 from migration_assets.plan.checks.billing import billing_faults
 from migration_assets.plan.checks.billing_signed import signed_ahead
 from migration_assets.plan.checks.catalog import catalog_faults
@@ -50,6 +51,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     exclusion_faults,
     enrichment_faults,
     billing_faults,
+    access_faults,
     tax_faults,
     target_faults,
 )

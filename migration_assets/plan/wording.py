@@ -134,7 +134,6 @@ _FIXED = {
     "bool_parsing": ("must be true or false", "write true or false"),
     "uuid_type": ("must be a UUID", "make one with `python -c 'import uuid; print(uuid.uuid4())'` and keep it"),
     "uuid_parsing": ("must be a UUID", "make one with `python -c 'import uuid; print(uuid.uuid4())'` and keep it"),
-    "not_a_day": ("is not a day", "write it as 2026-01-31"),
     "timezone_aware": ("has no offset from UTC", "write an instant such as 2026-01-01T00:00:00Z"),
     "datetime_parsing": ("is not an instant", "write an instant such as 2026-01-01T00:00:00Z"),
     "datetime_from_date_parsing": ("is not an instant", "write an instant such as 2026-01-01T00:00:00Z"),

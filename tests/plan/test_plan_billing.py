@@ -13,6 +13,7 @@ from billing_folder import ACME, Edit, faults, tax_faults
 
 from migration_assets.domain.back_test import Reason
 from migration_assets.domain.legacy.terms import Rules
+from migration_assets.plan.access_models import AcceptedAccess
 from migration_assets.plan.billing_models import LegacyRules
 from migration_assets.plan.billing_records import READS
 from migration_assets.plan.load import load_plan
@@ -22,6 +23,14 @@ PAGE = (REPOSITORY / "docs" / "billing.md").read_text(encoding="utf-8")
 BOTH = {"value": "1", "column": "quantity"}
 NONE = {"column": "used", "none": ["0"]}
 WORD = {"column": "limit_value", "none": ["unlimited"]}
+SIGNED = {
+    "feature": "seats",
+    "kind": "loss",
+    "at_most_customers": 3,
+    "reason": "As was agreed.",
+    "signed_by": "RevOps",
+    "signed_on": "2026-06-01",
+}
 
 
 def prices(model: str) -> dict[str, Any]:
@@ -60,6 +69,11 @@ def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -
         (lambda t: t["target"]["rules"].update(proration="months"), "target.rules.proration", "seconds"),
         (lambda t: t["accepted"][0].update(cause="luck"), "accepted.0.cause", "proration"),
         (lambda t: t["accepted"][0].update(cause="unexplained"), "accepted.0", "named contracts"),
+        (lambda t: t.update(accepted_access=[SIGNED | {"feature": "seat"}]), "accepted_access.0.feature", "seats"),
+        (lambda t: t.update(accepted_access=[SIGNED | {"regions": ["*", "UK"]}]), "accepted_access.0.regions", "3166"),
+        (lambda t: t.update(accepted_access=[SIGNED | {"expires_on": "2026-06-01"}]), "0.expires_on", "later day"),
+        (lambda t: t.update(accepted_access=[SIGNED | {"at_most_customers": 0}]), "0.at_most_customers", "1"),
+        (lambda t: t["legacy"]["reads"]["overrides"].update(table="erp.plans"), "reads.overrides.table", "`owner`"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, edit: Edit, field: str, says: str) -> None:
@@ -145,8 +159,8 @@ def test_a_secret_column_is_not_read_though_the_source_is_not_known(tmp_path: Pa
         ("DE,2021-01-01,999999\n", 2, "no percentage"),
         ("DE,2021-01-01,100.01\n", 2, "no percentage"),
         ("DE,2021-01-01,-1\n", 2, "no percentage"),
-        ("DE,2021-02-30,19\n", 2, "is not a day"),
-        ("DE,20210101,19\n", 2, "is not a day"),
+        ("DE,2021-02-30,19\n", 2, "must be a day"),
+        ("DE,20210101,19\n", 2, "must be a day"),
         ("DE,2021-01-01,19\nDE,2021-01-01,16\n", 3, "line 2"),
         (None, 0, "what tax"),
     ],
@@ -157,9 +171,11 @@ def test_tax_rates_that_mean_nothing_are_named(tmp_path: Path, rows: str | None,
 
 
 def test_what_the_page_tells_people_to_write_is_what_acme_has() -> None:
-    (written,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    written, access = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     has = yaml.safe_load((ACME / "billing.yaml").read_text(encoding="utf-8"))
     assert _within(yaml.safe_load(written), has)
+    # Acme has signed for no change of access.
+    assert [AcceptedAccess.model_validate(told).feature for told in yaml.safe_load(access)["accepted_access"]]
 
 
 def _within(part: object, whole: object) -> bool:

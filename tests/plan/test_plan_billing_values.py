@@ -16,6 +16,9 @@ Told = dict[str, Any]
 UPLIFT = {"cause": "proration", "at_most_minor": 1, "reason": "As it was agreed.", "signed_by": "Head of Finance",
           "signed_on": "2026-06-01"}  # fmt: skip
 
+ACCESS = {"feature": "seats", "kind": "loss", "at_most_customers": 3, "reason": "As it was agreed.",
+          "signed_by": "Head of RevOps", "signed_on": "2026-07-02"}  # fmt: skip
+
 
 def field(record: str, name: str, **told: Any) -> Edit:
     """Another way to tell one field."""
@@ -183,15 +186,18 @@ def test_nobody_signs_for_nothing(tmp_path: Path, signer: str, place: str) -> No
         (accepted(at_most_minor=-1), "accepted.0.at_most_minor", "at least 0"),
         (accepted(at_most_minor=True), "accepted.0.at_most_minor", "whole number"),
         (accepted(at_most_minor=10**17), "accepted.0.at_most_minor", "at most"),
-        (accepted(signed_on=20260601), "accepted.0.signed_on", "is not a day"),
-        (accepted(signed_on="2026-06-31"), "accepted.0.signed_on", "is not a day"),
+        (accepted(signed_on=20260601), "accepted.0.signed_on", "must be a day"),
+        (accepted(signed_on="2026-06-31"), "accepted.0.signed_on", "must be a day"),
         (accepted(expires_on="2026-06-01"), "accepted.0", "never count"),
         (accepted(contracts=["S1", "S1"]), "accepted.0.contracts", "twice"),
         (accepted(contracts=[" S1"]), "accepted.0.contracts", "no contract"),
         (accepted(cause="rounding"), "accepted.0.cause", "the same rounding"),
         (accepted(cause="pause"), "accepted.0.cause", "the same pause"),
         (lambda t: t["accepted"].append(dict(UPLIFT)), "accepted.3", "was signed in line"),
-        (lambda t: t.update(signed_on="soon"), "signed_on", "is not a day"),
+        (lambda t: t.update(accepted_access=[{**ACCESS, "signed_by": "TBD"}]), "accepted_access.0.signed_by", "nobody"),
+        (lambda t: t.update(accepted_access=[{**ACCESS, "reason": "-"}]), "accepted_access.0.reason", "too little"),
+        (lambda t: t.update(accepted_access=[{**ACCESS, "signed_on": 0}]), "accepted_access.0.signed_on", "a day"),
+        (lambda t: t.update(signed_on="soon"), "signed_on", "must be a day"),
         (lambda t: t["legacy"]["rules"].update(uplift_decimals=True), "legacy.rules.uplift_decimals", "whole number"),
         (lambda t: t.pop("target"), "accepted", "is never read"),
     ],
@@ -212,6 +218,8 @@ def test_a_signature_of_a_day_to_come_is_named_and_one_of_today_is_not(tmp_path:
     (found,) = signed_ahead_faults(plan, date(2026, 7, 1))
     assert found.field == "accepted.0.signed_on" and found.row > 0
     assert "2026-07-02 has not come yet" in found.problem and "day on which it was signed" in found.remedy
+    access = load_plan(bent(tmp_path / "access", lambda t: t.update(accepted_access=[ACCESS])))
+    assert [f.field for f in signed_ahead_faults(access, date(2026, 7, 1))] == ["accepted_access.0.signed_on"]
     both = signed_ahead_faults(plan, date(2026, 5, 31))
     assert [f.field for f in both if "accepted" not in f.field] == ["signed_on"]
 

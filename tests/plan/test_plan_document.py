@@ -140,11 +140,17 @@ def test_fixed_values_last_days_and_signatures_for_a_while_are_shown(tmp_path: P
         fields["zone"] = {"value": "Europe/Berlin"}
         fields["last_day"] = {"column": "end_date", "exclusive": True}
         told["accepted"][0].update(contracts=["S1", "S2"], expires_on="2027-01-01")
+        told["accepted_access"] = [
+            {"feature": "seats", "kind": "loss", "regions": ["DE"], "at_most_customers": 3, "reason": "Sold apart now.",
+             "signed_by": "Head of RevOps", "signed_on": "2026-06-02"}
+        ]  # fmt: skip
 
     text = bills(bent(tmp_path, edit))
     assert "| zone | the same for all: Europe/Berlin |  | " in text
     assert "| last_day | the day before end_date |  | " in text
     assert "| proration | S1, S2 | 500 minor units | before 2027-01-01 | " in text
+    access = "| seats | loss | DE | all | 3 customers of a cohort | for good | Sold apart now. | Head of RevOps |"
+    assert access in text
 
 
 def test_a_plan_that_says_nothing_of_the_new_platform_or_of_bills_says_so(tmp_path: Path) -> None:

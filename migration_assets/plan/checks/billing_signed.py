@@ -1,4 +1,4 @@
-"""Who signed billing.yaml and the differences of bills, when, and whether what was signed can ever count."""
+"""Who signed billing.yaml and what may differ, when, and whether what was signed can ever count."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ def signature_faults(view: PlanView) -> Iterator[Fault]:
     if billing.accepted and billing.target is None:
         remedy = "say how the new platform bills (`target`), or remove it"
         yield view.fault(BILLING, ("accepted",), "is never read: nothing says how the new platform bills", remedy)
+    for i, access in enumerate(billing.accepted_access):
+        yield from _signer_faults(view, ("accepted_access", i), access.signed_by)
+        yield from _reason_faults(view, ("accepted_access", i), access.reason)
     first: dict[object, int] = {}
     for i, accepted in enumerate(billing.accepted):
         place: Path = ("accepted", i)
         yield from _signer_faults(view, place, accepted.signed_by)
+        yield from _reason_faults(view, place, accepted.reason)
         yield from _difference_faults(view, place, billing, accepted)
         same = first.setdefault((accepted.cause, frozenset(accepted.contracts), accepted.expires_on), i)
         if same != i:
@@ -43,7 +47,9 @@ def signed_ahead(view: PlanView, latest: date) -> Iterator[Fault]:
     billing = view.plan.billing
     if billing is None:
         return
-    days = [((), billing.signed_on), *((("accepted", i), a.signed_on) for i, a in enumerate(billing.accepted))]
+    days: list[tuple[Path, date]] = [((), billing.signed_on)]
+    days += [(("accepted", i), a.signed_on) for i, a in enumerate(billing.accepted)]
+    days += [(("accepted_access", i), a.signed_on) for i, a in enumerate(billing.accepted_access)]
     for place, day in days:
         if day > latest:
             remedy = "write the day on which it was signed"
@@ -56,10 +62,13 @@ def _signer_faults(view: PlanView, place: Path, signer: str) -> Iterator[Fault]:
         yield view.fault(BILLING, (*place, "signed_by"), f"{shown(signer)} is nobody who can sign", remedy)
 
 
+def _reason_faults(view: PlanView, place: Path, reason: str) -> Iterator[Fault]:
+    if len(reason.strip()) < _SHORTEST_REASON:
+        remedy = "say in a sentence why it may differ"
+        yield view.fault(BILLING, (*place, "reason"), f"{shown(reason)} says too little", remedy)
+
+
 def _difference_faults(view: PlanView, place: Path, billing: Billing, accepted: AcceptedDifference) -> Iterator[Fault]:
-    if len(accepted.reason.strip()) < _SHORTEST_REASON:
-        remedy = "say in a sentence why bills may differ"
-        yield view.fault(BILLING, (*place, "reason"), f"{shown(accepted.reason)} says too little", remedy)
     seen: set[str] = set()
     for contract in accepted.contracts:
         if not contract or contract != contract.strip():
