@@ -24,7 +24,7 @@ class AcceptedAccess(Model):
     kind: Literal["loss", "gain", "change"]
     regions: tuple[_Text, ...] = ()
     customers: tuple[_Text, ...] = ()
-    at_most_customers: Annotated[StrictInt, Field(ge=1, le=10**9)]
+    at_most_customers: Annotated[StrictInt, Field(ge=1)]
     reason: _Text
     signed_by: _Text
     signed_on: Day
