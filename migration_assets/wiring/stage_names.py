@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 GLOBAL_STAGES = (
     "golden_copy",
     "standardized_parties",
@@ -19,5 +21,16 @@ COHORT_STAGES = (
     "loaded_target",
     "reconciliation",
 )
+# Those that write to the target, and what looks at it afterwards.
+ARRIVAL = ("loaded_target", "reconciliation")
+# Stages by the job that runs them.
+STAGES_OF: Mapping[str, tuple[str, ...]] = {
+    "global_phase": GLOBAL_STAGES,
+    "cohort_phase": COHORT_STAGES,
+    "cohort_preparation": tuple(s for s in COHORT_STAGES if s not in ARRIVAL),
+    "cohort_arrival": ARRIVAL,
+    "cohort_dry_run": tuple(s for s in COHORT_STAGES if s != "reconciliation"),
+    "reconcile_again": ("reconciliation",),
+}
 # Those that make a cohort's canonical rows.
 TRANSFORMED = ("cleansed_customers", "transformed_entitlements", "transformed_billing")
