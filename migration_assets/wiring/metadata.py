@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from migration_assets.domain.shown_money import Amount
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> dg.MarkdownMetadataValue:
-    """A markdown table; numbers get thousands separators and stand right."""
-    numeric = [bool(rows) and all(isinstance(r[i], int) for r in rows) for i in range(len(header))]
+    """A markdown table; numbers get thousands separators and stand right, as amounts do."""
+    numeric = [bool(rows) and all(isinstance(r[i], int | Amount) for r in rows) for i in range(len(header))]
     head = "| " + " | ".join(header) + " |\n|" + "|".join("---:" if n else "---" for n in numeric) + "|"
     body = "\n".join("| " + " | ".join(_cell(v) for v in row) + " |" for row in rows)
     return dg.MetadataValue.md(f"{head}\n{body}" if rows else f"{head}\n| none |" + " |" * (len(header) - 1))
