@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,16 @@ def row_counts(written: Mapping[str, int], *, partitioned: bool) -> dict[str, An
     }
 
 
+def _rejections(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rules that rejected rows, those with the most first, in one line."""
+    by_rule: Counter[str] = Counter()
+    for r in rows:
+        if r["disposition"] == "rejected":
+            by_rule[r["rule"]] += r["rows"]
+    named = [f"{rule} {n:,}" for rule, n in sorted(by_rule.items(), key=lambda i: (-i[1], i[0]))]
+    return ", ".join(named) or "none was rejected"
+
+
 def stage_account(engine: DuckDBEngine, notes: Path, dispositions: Path) -> dict[str, Any]:
     """What became of the source rows, and which rules changed, defaulted or set aside how many values."""
     fate = engine.read(dispositions)
@@ -53,6 +64,7 @@ def stage_account(engine: DuckDBEngine, notes: Path, dispositions: Path) -> dict
         counts[r["disposition"]] += r["rows"]
     return {
         **{f"rows {d}": n for d, n in counts.items()},
+        "why rows were rejected": _rejections(rows),
         "what became of the rows": markdown_table(
             ("table", "disposition", "rule", "rows"),
             [(f"{r['source_system']}.{r['source_table']}", r["disposition"], r["rule"], r["rows"]) for r in rows],

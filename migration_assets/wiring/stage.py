@@ -156,7 +156,8 @@ def _run(
             standing = basis.snapshot == call.workspace.store.current_snapshot() or not call.is_global
             call.workspace.control.save_verdicts(found, current=standing)
         _tag_run(context, workspace)
-        metadata = {**output.metadata, **published, **spec.closing(call)}
+        # What is about more than this run stands first.
+        metadata = {**spec.closing(call), **output.metadata, **published}
     return dg.MaterializeResult(metadata=metadata, check_results=check_results(results))
 
 

@@ -11,6 +11,7 @@ import dagster as dg
 import pyarrow as pa
 
 from migration_assets.domain.money import exponent_of
+from migration_assets.domain.shown_money import named_amount
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.schema import role_names
 from migration_assets.stages.reconcile.balance import balance
@@ -188,6 +189,17 @@ def _allowed_empty(found: CohortReport) -> set[str]:
     return {"differences", "unexplained", *(() if _sums(found) else {"money"})}
 
 
+def _largest(lines: Sequence[Mapping[str, Any]], exponents: Mapping[str, int]) -> str:
+    """The first of the ranked lines in words, by its money where it has any."""
+    if not lines:
+        return "none"
+    first = lines[0]
+    place = f"{first['kind']}: {first['table']} {first['surrogate'] or first['key']} {first['column']}".strip()
+    if first["amount_minor"] is None:
+        return f"{place}, no money"
+    return f"{place}, {named_amount(first['amount_minor'], first['currency'], exponents)}"
+
+
 def _about(call: StageCall) -> dict[str, str]:
     return {"plan": call.plan.file.title, "snapshot": call.snapshot, "as of": call.as_of.isoformat()}
 
@@ -210,6 +222,8 @@ def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]],
         "unexplained": found.unexplained,
         "rows compared": sum(t.expected for t in found.rows.tables),
         "differences": len(lines),
+        "largest difference": _largest(lines, exponents),
+        "control totals that are off": sum(not t.ok for t in found.ties),
         "targets": markdown_table(("table", "expected", "found", "missing", "extra", "changed"), targets),
         "control totals": markdown_table(_CONTROL_HEADS, controls),
         "not loaded as themselves": markdown_table(

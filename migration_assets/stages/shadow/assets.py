@@ -12,6 +12,7 @@ import dagster as dg
 
 from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
+from migration_assets.domain.shown_money import named_amount
 from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
 from migration_assets.stages.shadow.back_tested.issued import last_issued
 from migration_assets.stages.shadow.back_tested.report import (
@@ -27,11 +28,13 @@ from migration_assets.stages.shadow.forecast import origins
 from migration_assets.stages.shadow.legacy.reading import read_records
 from migration_assets.stages.shadow.listing import differences_csv
 from migration_assets.stages.shadow.target.holding import held_rows
+from migration_assets.wiring.bill_totals import bills_of_all
 from migration_assets.wiring.bill_views import bills_shown
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.stage_names import TRANSFORMED
+from migration_assets.wiring.words import NOT_MADE_AGAIN, several
 from migration_assets.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             suite=workspace.suites["shadow_billing"],
             deps=[dg.AssetKey("transformed_entitlements"), dg.AssetKey("transformed_billing")],
             gates=["transformed_entitlements", "transformed_billing"],
+            closing=bills_of_all,
         )
     ]
 
@@ -87,17 +91,21 @@ def _metadata(call: StageCall, found: Found, bills: Comparison) -> dict[str, obj
     listed = call.report("back_test.csv", not_reproduced_csv(found, exponents))
     differ = call.report("bill_differences.csv", differences_csv(call.engine, bills.differences, exponents))
     return {
+        **bills_shown(call.engine, bills, exponents),
         "old rules": told,
         "invoices made again": accuracy(found),
         "rules that would fit better": markdown_table(
             ("rule", "more invoices reproduced"), [(s.rule, s.more) for s in found.suggestions]
         ),
         "what differs": markdown_table(
-            ("reasons", "lines", "currency", "invoices", "difference, minor units"), what_differs(found)
+            ("reasons", "lines", "invoices", "difference"),
+            [
+                (several(NOT_MADE_AGAIN, why), lines, invoices, named_amount(minor, currency, exponents))
+                for why, lines, currency, invoices, minor in what_differs(found)
+            ],
         ),
         "invoices not made again": dg.MetadataValue.path(str(listed)),
         "contracts that cannot be read": markdown_table(("why", "contracts"), sorted(found.unreadable.items())),
-        **bills_shown(call.engine, bills, exponents),
         "bills that differ": dg.MetadataValue.path(str(differ)),
     }
 
