@@ -1,6 +1,7 @@
 """What people read instead of codes, in one list: the UI, the command line and the sheets say the same.
 
-A code stays where somebody writes it back (the cause of an accepted difference, in billing.yaml): `with_code`.
+A code stays where somebody looks it up or writes it back (the cause of an accepted difference, in billing.yaml):
+`with_code`.
 """
 
 from __future__ import annotations
@@ -45,19 +46,19 @@ CAUSE: Mapping[str, str] = {
 
 # Why an issued invoice is not made again (domain.back_test.Reason).
 NOT_MADE_AGAIN: Mapping[str, str] = {
-    "invoice_unreadable": "the invoice cannot be read",
-    "contract_unreadable": "its contract cannot be read",
-    "tax_unknown": "no tax rate is known for it",
-    "cannot_be_made": "the rules make no bill of its contract",
-    "no_such_period": "the rules have no such period",
-    "billed_twice": "the period was invoiced twice",
-    "header": "its header says another total",
-    "other_date": "issued on another day",
-    "line_missing": "a line that the rules do not make",
-    "line_extra": "the rules make a line more",
-    "amount": "another amount",
-    "tax": "another tax",
-    "period": "another period",
+    "invoice_unreadable": "a part of the invoice cannot be read",
+    "contract_unreadable": "its contract, or an item or discount of it, cannot be read",
+    "tax_unknown": "no tax rate holds for its country on that day",
+    "cannot_be_made": "a day or an amount lies outside all calendars",
+    "no_such_period": "by the rules no invoice is due for that period",
+    "billed_twice": "two invoices were issued for the same period",
+    "header": "the lines do not add up to what the header says",
+    "other_date": "it bears another day",
+    "line_missing": "a line that was issued is not made",
+    "line_extra": "a line is made that was not issued",
+    "amount": "a line comes to another amount",
+    "tax": "the amount with tax is right, and its tax is not",
+    "period": "a line bills other days",
 }
 
 
@@ -67,5 +68,5 @@ def with_code(words: Mapping[str, str], code: str) -> str:
 
 
 def several(words: Mapping[str, str], codes: str) -> str:
-    """Codes with blanks between them, in words."""
-    return "; ".join(words.get(code, code) for code in codes.split())
+    """Codes with blanks between them, each in words and as it is."""
+    return "; ".join(with_code(words, code) for code in codes.split())

@@ -1,7 +1,7 @@
 """The migrations that the tests of this folder look at; each costs a minute.
 
-Acme's is run once a session. The small one is run for each file of tests that asks for it: they change its plan, its source
-and its target, and none may depend on what another has left behind.
+Acme's is run once a session. The small one is run for each file of tests that asks for it: they change its plan, its
+source and its target, and none may depend on what another has left behind.
 """
 
 from __future__ import annotations

@@ -33,4 +33,6 @@ def test_each_code_has_words_of_its_own(words: Mapping[str, str], codes: set[Any
 def test_a_code_that_is_written_back_is_shown_beside_its_words() -> None:
     assert with_code(CAUSE, "tax_at") == "taxed by line or by invoice (tax_at)"
     assert with_code(CAUSE, "new_rule") == "new_rule"
-    assert several(NOT_MADE_AGAIN, "header amount") == "its header says another total; another amount"
+    assert several(NOT_MADE_AGAIN, "header amount") == (
+        "the lines do not add up to what the header says (header); a line comes to another amount (amount)"
+    )
