@@ -15,44 +15,48 @@ from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.words import STATUS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from migration_assets.control import Basis
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.wiring.call import StageCall
     from migration_assets.wiring.workspace import Workspace
 
-STAGE = "shadow_billing"
 _COUNTS = ("contracts", "bills", *(f"{s}_bills" for s in (SIGNED, REJECTED, UNSIGNED)))
 _MONEY = ("old", "new", "difference", "unsigned")
 # What was counted of a cohort, by currency; "" where a contract has none.
 Counted = Mapping[str, Mapping[str, int]]
 
 
-def bills_of_all(call: StageCall) -> dict[str, Any]:
-    """Metadata over all cohorts that were compared on this basis, this one among them."""
-    compared, missing = compared_cohorts(call.workspace, call.basis)
-    each = {cohort: _counted(call.engine, call.workspace, cohort) for cohort in compared}
+def bills_of_all(call: StageCall, stage: str) -> dict[str, Any]:
+    """Metadata over all cohorts whose bills this stage compared on this basis, this one among them."""
+    compared, missing = compared_cohorts(call.workspace, call.basis, stage)
+    each = {c: _counted(call.engine, call.workspace.store.file(stage, c, "forecast")) for c in compared}
     return totals_shown(each, missing, call.plan.file.currency_exponents)
 
 
-def compared_cohorts(workspace: Workspace, basis: Basis) -> tuple[list[str], list[str]]:
+def compared_cohorts(workspace: Workspace, basis: Basis, stage: str) -> tuple[list[str], list[str]]:
     """Cohorts whose bills were compared on this basis, and the others."""
     planned = [c.name for c in workspace.control.cohorts(workspace.record())]
-    found = workspace.control.status(basis, planned, (STAGE,), datetime.now(UTC))
+    found = workspace.control.status(basis, planned, (stage,), datetime.now(UTC))
     current = {s.cohort for s in found if s.state not in ("never", "stale")}
-    present = {c for c in current if workspace.store.file(STAGE, c, "forecast").exists()}
+    present = {c for c in current if workspace.store.file(stage, c, "forecast").exists()}
     return [c for c in planned if c in present], [c for c in planned if c not in present]
 
 
-def _counted(engine: DuckDBEngine, workspace: Workspace, cohort: str) -> Counted:
-    forecast = engine.read(workspace.store.file(STAGE, cohort, "forecast"))
-    each = forecast.group_by(currency=_.currency.fill_null("")).aggregate(
-        contracts=_.count(),
-        bills=_.legacy_bills.sum(),
-        **{f"{s}_bills": _[f"{s}_bills"].sum() for s in (SIGNED, REJECTED, UNSIGNED)},
-        old=_.legacy_minor.sum(),
-        new=_.target_minor.sum(),
-        difference=(_.target_minor - _.legacy_minor).sum(),
-        unsigned=_.unsigned_minor.sum(),
+def _counted(engine: DuckDBEngine, forecast: Path) -> Counted:
+    each = (
+        engine.read(forecast)
+        .group_by(currency=_.currency.fill_null(""))
+        .aggregate(
+            contracts=_.count(),
+            bills=_.legacy_bills.sum(),
+            **{f"{s}_bills": _[f"{s}_bills"].sum() for s in (SIGNED, REJECTED, UNSIGNED)},
+            old=_.legacy_minor.sum(),
+            new=_.target_minor.sum(),
+            difference=(_.target_minor - _.legacy_minor).sum(),
+            unsigned=_.unsigned_minor.sum(),
+        )
     )
     rows = engine.arrow(each.order_by("currency")).to_pylist()
     return {r["currency"]: {c: int(r[c] or 0) for c in (*_COUNTS, *_MONEY)} for r in rows}

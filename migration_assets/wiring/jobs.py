@@ -26,11 +26,11 @@ def global_phase() -> UnresolvedAssetJobDefinition:
 
 
 def cohort_phase() -> UnresolvedAssetJobDefinition:
-    """Profile to reconciliation for one cohort."""
+    """Profile to verified bills for one cohort."""
     return dg.define_asset_job(
         "cohort_phase",
         selection=dg.AssetSelection.assets(*STAGES_OF["cohort_phase"]),
-        description="One cohort from its profile to its reconciliation; backfill it to move many.",
+        description="One cohort from its profile to its verified bills; backfill it to move many.",
     )
 
 
@@ -48,12 +48,12 @@ def cohort_arrival() -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         "cohort_arrival",
         selection=dg.AssetSelection.assets(*STAGES_OF["cohort_arrival"]),
-        description="One prepared cohort into the target, and its reconciliation.",
+        description="One prepared cohort into the target, and what looks at it there.",
     )
 
 
 def cohort_dry_run() -> UnresolvedAssetJobDefinition:
-    """What a dry run does for one cohort: nothing arrives, so there is nothing to reconcile."""
+    """What a dry run does for one cohort: nothing arrives, so there is nothing to look at."""
     return dg.define_asset_job(
         "cohort_dry_run",
         selection=dg.AssetSelection.assets(*STAGES_OF["cohort_dry_run"]),
@@ -66,7 +66,7 @@ def nightly_reconciliation(workspace: Workspace) -> dg.ScheduleDefinition:
     job = dg.define_asset_job(
         "reconcile_again",
         selection=dg.AssetSelection.assets(*STAGES_OF["reconcile_again"]),
-        description="Source and target compared again, now.",
+        description="Source and target compared again, now: rows, totals, bills and access.",
     )
 
     @dg.schedule(job=job, cron_schedule="0 2 * * *", name="nightly_reconciliation", execution_timezone="UTC")

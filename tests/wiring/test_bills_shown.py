@@ -13,11 +13,12 @@ import pytest
 from migration_assets.control import Basis, verdicts_of
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.shadow.comparison import _DIFFERENCES, _FORECAST, Comparison, nothing_compared
-from migration_assets.wiring.bill_totals import STAGE, bills_of_all, compared_cohorts
+from migration_assets.wiring.bill_totals import bills_of_all, compared_cohorts
 from migration_assets.wiring.bill_views import bills_shown
 from migration_assets.wiring.workspace import Workspace
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+STAGE = "verified_billing"
 COHORTS = ("pilot", "rest", "late")
 PASSED: Any = SimpleNamespace(
     check="forecast_once", severity="critical", passed=True, evaluated=True, rows_checked=1, unexpected=0,
@@ -100,10 +101,10 @@ def workspace(made: Callable[..., Workspace]) -> Workspace:
 
 def test_all_cohorts_that_were_compared_are_beside_each_other_with_their_sum(workspace: Workspace) -> None:
     basis = Basis("S1", workspace.plan.digest, NOW, {})
-    assert compared_cohorts(workspace, basis) == (["pilot", "rest"], ["late"])
+    assert compared_cohorts(workspace, basis, STAGE) == (["pilot", "rest"], ["late"])
     with workspace.engine() as engine:
         call: Any = SimpleNamespace(workspace=workspace, basis=basis, engine=engine, plan=workspace.plan)
-        shown = bills_of_all(call)
+        shown = bills_of_all(call, STAGE)
     assert shown["all cohorts so far"] == (
         "72 bills of 6 contracts in 2 cohorts; bills that differ: 2 as signed, 0 for rejected rows, 2 that nobody "
         "signed for; not among them yet: late"
