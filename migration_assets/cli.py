@@ -229,8 +229,8 @@ def reconcile(plan: str | None, cohorts: tuple[str, ...], at_once: int, as_json:
     from migration_assets.wiring.views import print_reconciliation, reconciliation_of
 
     with opened(ROOT, plan) as (workspace, runner):
-        with side_by_side(runner, at_once, cohorts, err, quiet=as_json) as (beside, step):
-            results = beside.reconcile(cohorts, step)
+        with side_by_side(runner, at_once, cohorts, err, quiet=as_json) as (beside, begin):
+            results = beside.reconcile(cohorts, begin)
         report = reconciliation_of(workspace, results)
         if as_json:
             click.echo(json.dumps(report, indent=2))
@@ -266,13 +266,14 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
     """Set up the embedded database, make up Acme's legacy systems, migrate every cohort, reconcile."""
     from migration_assets.wiring import views
     from migration_assets.wiring.demo import make_legacy_systems, refuse_to_replace
+    from migration_assets.wiring.progress import Begun
 
     with opened(ROOT, "acme") as (workspace, runner):
         if not replace:
             refuse_to_replace(workspace)
-        with progress(err, quiet=False) as (step, _):
+        with progress(err, quiet=False) as (begin, _):
             make_legacy_systems(
-                workspace, customers=customers, seed=seed, messy=not clean, report=lambda m: step(m, 0, 0)
+                workspace, customers=customers, seed=seed, messy=not clean, report=lambda m: begin(Begun(m))
             )
         summary = _migrate(runner, (), {NEW_SNAPSHOT: "true"}, False, at_once, quiet=False)
         views.print_summary(out, summary)
@@ -376,8 +377,8 @@ main.add_command(rejected)
 def _migrate(
     runner: Runner, cohorts: tuple[str, ...], tags: dict[str, str], resume: bool, at_once: int, *, quiet: bool
 ) -> Summary:
-    with side_by_side(runner, at_once, cohorts, err, quiet=quiet) as (beside, step):
-        return beside.migrate(cohorts=cohorts, tags={**tags, ACTOR: actor()}, resume=resume, report=step)
+    with side_by_side(runner, at_once, cohorts, err, quiet=quiet) as (beside, begin):
+        return beside.migrate(cohorts=cohorts, tags={**tags, ACTOR: actor()}, resume=resume, report=begin)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from migration_assets.wiring.environment import Environment
-    from migration_assets.wiring.execute import CohortRun, PhaseResult, Runner
+    from migration_assets.wiring.execute import CohortRun, PhaseResult, Report, Runner
+    from migration_assets.wiring.progress import Told
+    from migration_assets.wiring.progress_views import Heard
     from migration_assets.wiring.workspace import Workspace
 
 
@@ -95,18 +97,18 @@ def runner_of(environment: Environment) -> Runner:
     return Runner(workspace, open_instance(), build_definitions(workspace))
 
 
-def open_beside(environment: Environment, said: Callable[[str], None]) -> Callable[[CohortRun], PhaseResult]:
-    """What runs a cohort in a process beside this one; `said` takes progress messages."""
+def open_beside(environment: Environment, said: Callable[[Told], None]) -> Callable[[CohortRun], PhaseResult]:
+    """What runs a cohort in a process beside this one; `said` takes what its stages say."""
     from tqdm import tqdm
 
-    from migration_assets.wiring.execute import progress_to
+    from migration_assets.wiring.progress import progress_to
 
     # Great Expectations' progress bars would make a lock among processes, which a process that is ended leaves behind.
     tqdm.set_lock(threading.RLock())
     runner = runner_of(environment)
 
     def run(piece: CohortRun) -> PhaseResult:
-        with progress_to(lambda message: said(f"{piece.cohort}  {message}")):
+        with progress_to(said):
             return runner.run(piece)
 
     return run
@@ -115,7 +117,7 @@ def open_beside(environment: Environment, said: Callable[[str], None]) -> Callab
 @contextmanager
 def side_by_side(
     runner: Runner, at_once: int, cohorts: tuple[str, ...], console: Console, *, quiet: bool
-) -> Iterator[tuple[Runner, Callable[[str, int, int], None]]]:
+) -> Iterator[tuple[Runner, Report]]:
     """The runner with the processes that run cohorts beside it, and what shows how far they are."""
     from dataclasses import replace
 
@@ -123,38 +125,18 @@ def side_by_side(
 
     wanted = min(at_once, len(cohorts)) if cohorts else at_once
     opener = partial(open_beside, runner.workspace.environment)
-    with progress(console, quiet=quiet) as (step, say), processes_beside(wanted - 1, opener, say) as beside:
-        yield replace(runner, beside=beside), step
+    with progress(console, quiet=quiet) as (begin, hear), processes_beside(wanted - 1, opener, hear) as beside:
+        yield replace(runner, beside=beside), begin
 
 
 @contextmanager
-def progress(
-    console: Console, *, quiet: bool
-) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
-    """A progress bar on a terminal, plain lines elsewhere, nothing when quiet: one function to call when a step of
-    several begins, one for what happens in between."""
-    from migration_assets.wiring.execute import progress_to
+def progress(console: Console, *, quiet: bool) -> Iterator[Heard]:
+    """Shows how far this process and those beside it are; nothing when quiet."""
+    from migration_assets.wiring.progress import progress_to
+    from migration_assets.wiring.progress_views import shown_progress
 
     if quiet:
-        yield (lambda *_: None), (lambda _: None)
+        yield (lambda _: None), (lambda _: None)
         return
-    if not console.is_terminal:
-        yield (lambda what, i, n: console.print(f"{what} ({i}/{n})" if n else what)), (lambda _: None)
-        return
-    from rich.markup import escape
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-        now = {"what": ""}
-
-        def step(what: str, i: int, n: int) -> None:
-            now["what"] = f"{what} ({i}/{n})" if n else what
-            bar.update(task, description=now["what"], total=n or None, completed=max(i - 1, 0))
-
-        def say(message: str) -> None:
-            bar.update(task, description=f"{now['what']}  [dim]{escape(message)}[/]")
-
-        with progress_to(say):
-            yield step, say
+    with shown_progress(console) as (begin, hear), progress_to(hear):
+        yield begin, hear

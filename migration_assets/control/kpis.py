@@ -12,7 +12,11 @@ Interval = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class Measured:
-    """What was counted of one cohort in its latest runs. Rows are source rows; `runs` are from start to end."""
+    """What was counted of one cohort in its latest runs. Rows are source rows; `runs` are from start to end.
+
+    `rows_at`, `checks_at`: when the run ended that counted the rows, and the last that checked anything. Rows are older
+    where the last run did not come to its reconciliation.
+    """
 
     rows_read: int = 0
     rows_loaded: int = 0
@@ -20,6 +24,8 @@ class Measured:
     checks_run: int = 0
     checks_passed: int = 0
     runs: tuple[Interval, ...] = ()
+    rows_at: datetime | None = None
+    checks_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,8 @@ class Kpis:
     """Figures of one cohort or of several. A rate of nothing is None: it is not zero, nobody knows it.
 
     `records_per_minute`: rows loaded by the minute; `error_rate_percent`: rejected of the rows read;
-    `validation_success_percent`: passed of the checks run.
+    `validation_success_percent`: passed of the checks run; `counted_from`, `counted_until`: the earliest and the latest
+    instant at which any of it was counted.
     """
 
     rows_read: int
@@ -39,9 +46,12 @@ class Kpis:
     checks_passed: int
     validation_success_percent: float | None
     duration_seconds: float | None
+    counted_from: datetime | None
+    counted_until: datetime | None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain data; instants as ISO 8601 text."""
+        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
 
 
 def kpis(cohorts: Iterable[Measured]) -> Kpis:
@@ -49,6 +59,7 @@ def kpis(cohorts: Iterable[Measured]) -> Kpis:
     each = list(cohorts)
     read, loaded, rejected = (sum(getattr(m, f"rows_{n}") for m in each) for n in ("read", "loaded", "rejected"))
     run, passed = sum(m.checks_run for m in each), sum(m.checks_passed for m in each)
+    counted = [at for m in each for at in (m.rows_at, m.checks_at) if at is not None]
     seconds = covered([interval for m in each for interval in m.runs]).total_seconds()
     return Kpis(
         rows_read=read,
@@ -60,6 +71,8 @@ def kpis(cohorts: Iterable[Measured]) -> Kpis:
         checks_passed=passed,
         validation_success_percent=_rate(100 * passed, run, 3),
         duration_seconds=round(seconds, 1) if seconds else None,
+        counted_from=min(counted, default=None),
+        counted_until=max(counted, default=None),
     )
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from ibis import _
 
-from migration_assets.domain.money import to_major
+from migration_assets.domain.shown_money import named_amount
 from migration_assets.stages.shadow.access_listing import in_words
 from migration_assets.wiring.charts import bars, picture
 from migration_assets.wiring.metadata import markdown_table
+from migration_assets.wiring.words import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,17 +24,21 @@ _LISTED = 40
 
 def access_shown(engine: DuckDBEngine, found: AccessComparison, exponents: Mapping[str, int]) -> dict[str, Any]:
     """Metadata of what was compared. `exponents`: named overrides of the plan."""
-    changed = _by_feature(engine, found)
+    changed, whole = _by_feature(engine, found), _whole(engine, found)
     return {
-        "access": _in_words(engine, found),
+        "access": _in_words(whole),
+        **{f"customers who {verb}, nobody signed for it": whole[verb] for verb in ("lose", "gain", "change")},
         "access by feature": markdown_table(
             ("status", "feature", "difference", "customers", "spans", "signed by"),
-            [(r["status"], r["feature"], r["kind"], r["customers"], r["spans"], r["signed_by"] or "") for r in changed],
+            [
+                (STATUS[r["status"]], r["feature"], r["kind"], r["customers"], r["spans"], r["signed_by"] or "")
+                for r in changed
+            ],
         ),
         "customers whose access differs, by feature": picture(
             bars(
                 [
-                    (f"{r['feature']}: {r['kind']}, {r['status']}", r["customers"], f"{r['customers']:,}")
+                    (f"{r['feature']}: {r['kind']}, {STATUS[r['status']]}", r["customers"], f"{r['customers']:,}")
                     for r in changed
                 ]
             ),
@@ -50,9 +55,7 @@ def access_shown(engine: DuckDBEngine, found: AccessComparison, exponents: Mappi
                     r["ends_at"].date() if r["ends_at"] else "",
                     in_words(r, "before"),
                     in_words(r, "after"),
-                    f"{to_major(r['yearly_minor'], r['currency'], exponents):,f} {r['currency']}"
-                    if r["currency"]
-                    else "",
+                    named_amount(r["yearly_minor"], r["currency"], exponents) if r["currency"] else "",
                 )
                 for r in _losses(engine, found)
             ],
@@ -61,7 +64,8 @@ def access_shown(engine: DuckDBEngine, found: AccessComparison, exponents: Mappi
     }
 
 
-def _in_words(engine: DuckDBEngine, found: AccessComparison) -> str:
+def _whole(engine: DuckDBEngine, found: AccessComparison) -> dict[str, int]:
+    """Customers of the cohort, by what becomes of their access."""
     rows = found.customers
     apart = sum(
         (rows[c] for c in rows.columns if c.startswith(("signed_", "unsigned_", "rejected_"))), rows["legacy_spans"] * 0
@@ -76,7 +80,10 @@ def _in_words(engine: DuckDBEngine, found: AccessComparison) -> str:
         rejected=(_.rejected_loss > 0).sum(),
         lost=_.unanswerable.count(),
     )
-    r = {k: v or 0 for k, v in engine.arrow(told).to_pylist()[0].items()}
+    return {k: int(v or 0) for k, v in engine.arrow(told).to_pylist()[0].items()}
+
+
+def _in_words(r: Mapping[str, int]) -> str:
     return (
         f"{r['same']:,} of {r['customers']:,} customers the same at every instant of the next 13 months; "
         f"nobody signed for: {r['lose']:,} lose, {r['gain']:,} gain, {r['change']:,} change; "

@@ -7,30 +7,37 @@ from typing import TYPE_CHECKING, Any
 
 from ibis import _
 
-from migration_assets.domain.money import to_major
+from migration_assets.domain.shown_money import Amount, named_amount
 from migration_assets.stages.shadow.reasons import MEANS
+from migration_assets.stages.shadow.signed import STATUSES
 from migration_assets.wiring.charts import bars, picture
 from migration_assets.wiring.metadata import markdown_table
+from migration_assets.wiring.words import CAUSE, STATUS, with_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.stages.shadow.comparison import Comparison
 
 # So many of the largest differences that nobody signed for are listed.
 _LISTED = 40
+# So many causes are named in words, and drawn: those with the most bills. The table has all of them.
+_NAMED = 3
 
 
 def bills_shown(engine: DuckDBEngine, found: Comparison, exponents: Mapping[str, int]) -> dict[str, Any]:
-    """Metadata of what was compared. `exponents`: named overrides of the plan."""
+    """Metadata of what was compared: first what can be read at a glance, then tables. `exponents`: named overrides of
+    the plan."""
 
-    def money(minor: int, currency: str) -> str:
-        return f"{to_major(minor, currency, exponents):,f} {currency}"
+    def money(minor: int, currency: str) -> Amount:
+        return named_amount(minor, currency, exponents)
 
-    causes = _causes(engine, found)
+    causes, whole = _causes(engine, found), _whole(engine, found)
     return {
-        "next bills": _in_words(engine, found),
+        "next bills": _in_words(whole),
+        **{f"bills that differ, {STATUS[s]}": whole[f"{s}_bills"] for s in STATUSES},
+        **_glance(engine, found, causes, money),
         "money of the next bills": markdown_table(
             ("contracts", "bills", "old system", "target", "difference"),
             [
@@ -39,11 +46,11 @@ def bills_shown(engine: DuckDBEngine, found: Comparison, exponents: Mapping[str,
             ],
         ),
         "why bills differ": markdown_table(
-            ("status", "cause", "lines", "bills", "contracts", "difference", "largest", "signed by"),
+            ("that is", "cause", "lines", "bills", "contracts", "difference", "largest", "signed by"),
             [
                 (
-                    r["status"],
-                    r["cause"],
+                    STATUS[r["status"]],
+                    with_code(CAUSE, r["cause"]),
                     r["line_kinds"] or "dates",
                     r["bills"],
                     r["contracts"],
@@ -54,14 +61,14 @@ def bills_shown(engine: DuckDBEngine, found: Comparison, exponents: Mapping[str,
                 for r in causes
             ],
         ),
-        "bills that differ, by cause": picture(_drawn(causes), "bills that differ, by cause, on a logarithmic scale"),
+        "bills that differ, by cause": picture(_drawn(causes), "bills that differ, by cause"),
         "largest that nobody signed for": markdown_table(
             ("contract", "bill of", "cause", "lines", "billed by", "difference"),
             [
                 (
                     r["contract_id"],
                     r["starts_at"].date(),
-                    r["cause"],
+                    with_code(CAUSE, r["cause"]),
                     r["line_kinds"],
                     r["billed_by"],
                     money(r["difference_minor"], r["currency"]),
@@ -75,7 +82,38 @@ def bills_shown(engine: DuckDBEngine, found: Comparison, exponents: Mapping[str,
     }
 
 
-def _in_words(engine: DuckDBEngine, found: Comparison) -> str:
+def _glance(
+    engine: DuckDBEngine, found: Comparison, causes: list[dict[str, Any]], money: Callable[[int, str], Amount]
+) -> dict[str, str]:
+    """What is at stake, by what became of it, and the causes with the most bills."""
+    at_stake = _at_stake(engine, found)
+    stakes = {
+        f"money at stake, {STATUS[s]}": ", ".join(money(m, c) for status, c, m in at_stake if status == s) or "none"
+        for s in STATUSES
+    }
+    most = [
+        f"{with_code(CAUSE, cause)}: {n:,}, {STATUS[status]}"
+        for (cause, status), n in _by_cause(causes).most_common(_NAMED)
+    ]
+    return {**stakes, "causes with the most bills": "; ".join(most) or "none: all bills are the same"}
+
+
+def _at_stake(engine: DuckDBEngine, found: Comparison) -> list[tuple[str, str, int]]:
+    """Status, currency and what bills differ by either way, added up."""
+    each = found.differences.group_by("status", "currency").aggregate(minor=_.at_stake_minor.sum().cast("int64"))
+    rows = engine.arrow(each.order_by("status", "currency")).to_pylist()
+    return [(r["status"], r["currency"], r["minor"]) for r in rows if r["minor"]]
+
+
+def _by_cause(causes: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
+    bills: Counter[tuple[str, str]] = Counter()
+    for r in causes:
+        bills[r["cause"], r["status"]] += r["bills"]
+    return bills
+
+
+def _whole(engine: DuckDBEngine, found: Comparison) -> dict[str, int]:
+    """Contracts and bills of the cohort; a bill that differs for two causes counts in each."""
     forecast = found.forecast
     whole = forecast.aggregate(
         contracts=_.count(),
@@ -90,7 +128,10 @@ def _in_words(engine: DuckDBEngine, found: Comparison) -> str:
         ).sum(),
         unproved=(~_.proved.fill_null(True)).sum(),
     )
-    r = {k: v or 0 for k, v in engine.arrow(whole).to_pylist()[0].items()}
+    return {k: int(v or 0) for k, v in engine.arrow(whole).to_pylist()[0].items()}
+
+
+def _in_words(r: Mapping[str, int]) -> str:
     return (
         f"{r['same']:,} of {r['contracts']:,} contracts the same to the minor unit, {r['bills']:,} bills; "
         f"bills that differ: {r['signed_bills']:,} as signed, {r['rejected_bills']:,} for rejected rows, "
@@ -129,8 +170,8 @@ def _causes(engine: DuckDBEngine, found: Comparison) -> list[dict[str, Any]]:
 def _drawn(causes: list[dict[str, Any]]) -> str:
     bills: Counter[str] = Counter()
     for r in causes:
-        bills[f"{r['cause']}, {r['status']}"] += r["bills"]
-    return bars([(name, n, f"{n:,}") for name, n in bills.most_common()], scale="log")
+        bills[r["cause"]] += r["bills"]
+    return bars([(CAUSE.get(cause, cause), n, f"{n:,}") for cause, n in bills.most_common(_NAMED)], scale="log")
 
 
 def _largest(engine: DuckDBEngine, found: Comparison) -> list[dict[str, Any]]:

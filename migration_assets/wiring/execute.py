@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,8 +15,9 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.plan.wording import shown
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.wiring.lanes import Lanes
-from migration_assets.wiring.stage import EXIT_CODE, PROGRESS
-from migration_assets.wiring.stage_names import ARRIVAL, COHORT_STAGES
+from migration_assets.wiring.progress import Begun
+from migration_assets.wiring.stage import EXIT_CODE
+from migration_assets.wiring.stage_names import ARRIVAL, COHORT_STAGES, STAGES_OF
 from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT
 
 if TYPE_CHECKING:
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from migration_assets.control import AssetStatus, Cohort
     from migration_assets.wiring.workspace import Workspace
 
-Report = Callable[[str], None]
+# Hears what begins, and how many stages are ahead by then.
+Report = Callable[[Begun], None]
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -118,9 +118,6 @@ class CohortRun:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-Step = Callable[[str, int, int], None]
-
-
 @dataclass(frozen=True)
 class Runner:
     """Executes the jobs of one plan's graph against one Dagster instance.
@@ -157,13 +154,13 @@ class Runner:
         cohorts: Sequence[str] = (),
         tags: Mapping[str, str] | None = None,
         resume: bool = False,
-        report: Step = lambda *_: None,
+        report: Report = lambda _: None,
     ) -> Summary:
         """The global phase, then every cohort (or those named): wave by wave, the cohorts of a wave side by side."""
         summary = Summary()
         self._refuse_unknown(cohorts)
         self._refuse_to_move_the_ground(tags or {})
-        report("global phase", 0, 0)
+        report(Begun("global phase", steps=len(STAGES_OF["global_phase"])))
         summary.global_phase = self.phase("global_phase", tags=tags)
         record = self.workspace.control.current_record(self.workspace.plan.name)
         if record is None or not summary.global_phase.ok:
@@ -175,11 +172,11 @@ class Runner:
             self._load_what_was_received(summary.cohorts, tags or {}, report)
         return summary
 
-    def _load_what_was_received(self, results: dict[str, PhaseResult], tags: Mapping[str, str], report: Step) -> None:
+    def _load_what_was_received(self, results: dict[str, PhaseResult], tags: Mapping[str, str], report: Report) -> None:
         """Load cohorts again that others have handed rows to after they had passed: until none is left, or twice."""
         for _ in range(2):
             passed = [name for name, r in results.items() if r.ok]
-            # Whoever hands rows over withdraws what the receiver was found to be.
+            # Whoever hands rows over withdraws what the receiver's load and reconciliation were found to be.
             received = {s.cohort for s in self._standings(passed) if s.asset in ARRIVAL and s.state == "never"}
             if not received:
                 return
@@ -210,7 +207,7 @@ class Runner:
                 ".cutover afterwards.",
             )
 
-    def reconcile(self, cohorts: Sequence[str] = (), report: Step = lambda *_: None) -> dict[str, PhaseResult]:
+    def reconcile(self, cohorts: Sequence[str] = (), report: Report = lambda _: None) -> dict[str, PhaseResult]:
         """Compare source and target again for every cohort, or those named."""
         self._refuse_unknown(cohorts)
         wanted = self._wanted(cohorts, resume=False)
@@ -229,7 +226,7 @@ class Runner:
         return wanted
 
     def _each(
-        self, job: str, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Step
+        self, job: str, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Report
     ) -> dict[str, PhaseResult]:
         """Every cohort: in a big bang all of them or none, else wave by wave, and the pilot before everybody."""
         if self.workspace.plan.file.strategy == "big_bang" and job == "cohort_phase":
@@ -245,7 +242,7 @@ class Runner:
             steps[-1] = _runs("cohort_arrival", [UNASSIGNED], tags)
         return self._in_lanes(steps, report, pilot_first=pilot)
 
-    def _big_bang(self, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Step) -> dict[str, PhaseResult]:
+    def _big_bang(self, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Report) -> dict[str, PhaseResult]:
         """Nothing is loaded before everything of every cohort has been transformed and has passed its checks."""
         ready = self._in_lanes([_runs("cohort_preparation", [c.name for c in cohorts], tags)], report)
         failed = ", ".join(name for name, r in ready.items() if not r.ok)
@@ -256,16 +253,17 @@ class Runner:
         return self._in_lanes([_runs("cohort_arrival", wave, tags) for wave in (names, last)], report)
 
     def _in_lanes(
-        self, waves: Sequence[Sequence[CohortRun]], report: Step, pilot_first: bool = False
+        self, waves: Sequence[Sequence[CohortRun]], report: Report, pilot_first: bool = False
     ) -> dict[str, PhaseResult]:
         """Runs of a wave side by side, wave after wave. A cohort that has a run in two waves goes on only if the first
         was good."""
         cohorts = dict.fromkeys(r.cohort for wave in waves for r in wave)
-        begun = itertools.count(1)
+        begun, ahead = itertools.count(1), sum(len(STAGES_OF[r.job]) for wave in waves for r in wave)
+        report(Begun(f"{len(cohorts)} cohort{'s' * (len(cohorts) != 1)}", steps=ahead))
 
         def started(run: CohortRun) -> None:
             if run.cohort not in results:
-                report(run.cohort, next(begun), len(cohorts))
+                report(Begun(run.cohort, next(begun), len(cohorts)))
 
         lanes = Lanes(self.run, self.beside, _lost)
         results: dict[str, PhaseResult] = {}
@@ -390,25 +388,3 @@ def _reason(event: dg.DagsterEvent) -> str | None:
     while error is not None and error.cause is not None:
         error = error.cause
     return error.message.strip() if error is not None else None
-
-
-@contextmanager
-def progress_to(report: Report) -> Iterator[None]:
-    """Hear what stages say while they run."""
-    logger = logging.getLogger(PROGRESS)
-
-    class Forward(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            report(record.getMessage())
-
-    handler = Forward()
-    level, propagate = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = propagate

@@ -13,6 +13,7 @@ from migration_assets.stages.identities.evidence import PRIOR, in_words
 from migration_assets.wiring.charts import bars, picture
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.row_names import surrogate
+from migration_assets.wiring.words import WHY
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -45,16 +46,17 @@ def _sizes(engine: DuckDBEngine, identities: ir.Table) -> dict[str, Any]:
     return {
         "customers": customers,
         "rows merged into another": sum(size * n for size, n in by_size) - customers,
-        "rows of one customer": picture(drawn, "customers by how many rows they have, on a logarithmic scale"),
+        "rows of one customer": picture(drawn, "customers by how many rows they have"),
         "identities by size": markdown_table(("rows of one customer", "customers"), by_size),
     }
 
 
 def _waiting(engine: DuckDBEngine, doubts: ir.Table) -> dict[str, Any]:
     counted = doubts.group_by(["reason", "rule"]).aggregate(pairs=doubts.count()).order_by(["reason", "rule"])
-    listed = [(r["reason"], r["rule"], r["pairs"]) for r in engine.arrow(counted).to_pylist()]
+    listed = [(WHY[r["reason"]], r["rule"], r["pairs"]) for r in engine.arrow(counted).to_pylist()]
     return {
         "pairs that wait for a person": sum(n for *_, n in listed),
+        "pairs that wait, in words": "; ".join(f"{n:,} by {rule}: {why}" for why, rule, n in listed) or "none",
         "why they wait": markdown_table(("reason", "evidence", "pairs"), listed),
     }
 

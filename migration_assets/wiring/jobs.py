@@ -10,7 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from migration_assets.domain.errors import CutoverError
 from migration_assets.wiring.partitions import COHORTS
-from migration_assets.wiring.stage_names import AFTER_LOAD, ARRIVAL, COHORT_STAGES, GLOBAL_STAGES
+from migration_assets.wiring.stage_names import STAGES_OF
 
 if TYPE_CHECKING:
     from migration_assets.wiring.workspace import Workspace
@@ -20,7 +20,7 @@ def global_phase() -> UnresolvedAssetJobDefinition:
     """Golden copy to cohort plan: what has to be done once, over all customers."""
     return dg.define_asset_job(
         "global_phase",
-        selection=dg.AssetSelection.assets(*GLOBAL_STAGES),
+        selection=dg.AssetSelection.assets(*STAGES_OF["global_phase"]),
         description="Golden copy, parties, identities, target schema, reference data and the cohort plan.",
     )
 
@@ -29,7 +29,7 @@ def cohort_phase() -> UnresolvedAssetJobDefinition:
     """Profile to verified bills for one cohort."""
     return dg.define_asset_job(
         "cohort_phase",
-        selection=dg.AssetSelection.assets(*COHORT_STAGES),
+        selection=dg.AssetSelection.assets(*STAGES_OF["cohort_phase"]),
         description="One cohort from its profile to its verified bills; backfill it to move many.",
     )
 
@@ -38,7 +38,7 @@ def cohort_preparation() -> UnresolvedAssetJobDefinition:
     """First half of a big bang: nothing is loaded yet."""
     return dg.define_asset_job(
         "cohort_preparation",
-        selection=dg.AssetSelection.assets(*(s for s in COHORT_STAGES if s not in ARRIVAL)),
+        selection=dg.AssetSelection.assets(*STAGES_OF["cohort_preparation"]),
         description="One cohort up to the point where it could be loaded; in a big bang every cohort gets here first.",
     )
 
@@ -47,7 +47,7 @@ def cohort_arrival() -> UnresolvedAssetJobDefinition:
     """Second half of a big bang."""
     return dg.define_asset_job(
         "cohort_arrival",
-        selection=dg.AssetSelection.assets(*ARRIVAL),
+        selection=dg.AssetSelection.assets(*STAGES_OF["cohort_arrival"]),
         description="One prepared cohort into the target, and what looks at it there.",
     )
 
@@ -56,7 +56,7 @@ def cohort_dry_run() -> UnresolvedAssetJobDefinition:
     """What a dry run does for one cohort: nothing arrives, so there is nothing to look at."""
     return dg.define_asset_job(
         "cohort_dry_run",
-        selection=dg.AssetSelection.assets(*(s for s in COHORT_STAGES if s not in AFTER_LOAD)),
+        selection=dg.AssetSelection.assets(*STAGES_OF["cohort_dry_run"]),
         description="One cohort from its profile to a load that is rolled back (run with tag cutover/dry_run: true).",
     )
 
@@ -65,7 +65,7 @@ def nightly_reconciliation(workspace: Workspace) -> dg.ScheduleDefinition:
     """Compares every loaded cohort with the target again each night (off until switched on)."""
     job = dg.define_asset_job(
         "reconcile_again",
-        selection=dg.AssetSelection.assets(*AFTER_LOAD),
+        selection=dg.AssetSelection.assets(*STAGES_OF["reconcile_again"]),
         description="Source and target compared again, now: rows, totals, bills and access.",
     )
 

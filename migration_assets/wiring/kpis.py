@@ -21,25 +21,30 @@ if TYPE_CHECKING:
 def kpis_of(
     workspace: Workspace, instance: dg.DagsterInstance, cohorts: Sequence[str], now: datetime
 ) -> dict[str, Any]:
-    """Figures of each of these cohorts and of all of them: `{"overall": ..., "cohorts": {name: ...}}`."""
+    """Figures of each of these cohorts and of all of them, and the plan's cohorts that are not among them:
+    `{"overall": ..., "cohorts": {name: ...}, "left_out": [name]}`."""
     record = workspace.control.current_record(workspace.plan.name)
     basis = workspace.basis(record.snapshot, record.as_of) if record else None
     each = measured(workspace, instance, basis, cohorts, now) if basis else {}
+    planned = workspace.control.cohorts(record) if record else ()
     return {
         "overall": kpis(each.values()).to_json(),
         "cohorts": {name: kpis([one]).to_json() for name, one in each.items()},
+        "left_out": [c.name for c in planned if c.name not in cohorts],
     }
 
 
 def kpi_metadata(call: StageCall) -> dict[str, Any]:
-    """The cohort's figures up to now as numbers, which Dagster plots over time."""
+    """The cohort's figures up to now, those that are numbers, which Dagster plots over time."""
     now = datetime.now(UTC)
     each = measured(call.workspace, call.instance, call.basis, [call.partition], now)
     return _named(kpis(each.values()))
 
 
 def _named(figures: Kpis) -> dict[str, Any]:
-    return {name.replace("_", " "): value for name, value in figures.to_json().items() if value is not None}
+    return {
+        name.replace("_", " "): value for name, value in figures.to_json().items() if isinstance(value, int | float)
+    }
 
 
 def measured(
@@ -48,15 +53,17 @@ def measured(
     """What is known of each cohort on this basis; what stands on another snapshot or plan is left out."""
     found = workspace.control.status(basis, cohorts, COHORT_STAGES, now)
     current = [s for s in found if s.state not in ("never", "stale")]
-    times = run_times(instance, {s.run_id for s in current}, now)
     reports = {c: stored_report(workspace.store, c) for c in cohorts}
+    known = {s.run_id for s in current} | {r["run_id"] for r in reports.values() if "run_id" in r}
+    times = run_times(instance, known, now)
     return {c: _measured(basis, reports[c], [s for s in current if s.cohort == c], times) for c in cohorts}
 
 
 def _measured(
     basis: Basis, report: Mapping[str, Any], stages: Sequence[AssetStatus], times: Mapping[str, Interval]
 ) -> Measured:
-    sources = report.get("sources", []) if report.get("snapshot") == basis.snapshot else []
+    told = report if report.get("snapshot") == basis.snapshot else {}
+    sources, counted = told.get("sources", []), str(told.get("run_id", ""))
     # A later comparison moves nothing, so its time is none of the migration's.
     runs = {s.run_id for s in stages if s.asset not in AFTER_LOAD}
     return Measured(
@@ -64,6 +71,8 @@ def _measured(
         checks_run=sum(s.checks for s in stages),
         checks_passed=sum(s.checks - len(s.failing) for s in stages),
         runs=tuple(times[r] for r in sorted(runs) if r in times),
+        rows_at=times[counted][1] if counted in times else None,
+        checks_at=max((times[s.run_id][1] for s in stages if s.run_id in times), default=None),
     )
 
 

@@ -19,7 +19,8 @@ from typing import Any, Generic, TypeVar
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
-Say = Callable[[str], None]
+# Takes what work says of itself; it goes from process to process.
+Say = Callable[[Any], None]
 # Called once in each process beside: what does the work there. Its argument takes progress messages.
 Open = Callable[[Say], Callable[[Any], Any]]
 
@@ -87,7 +88,7 @@ def processes_beside(count: int, open_worker: Open, said: Say) -> Iterator[list[
         yield []
         return
     context = multiprocessing.get_context("spawn")
-    messages: Queue[str | None] = context.Queue()
+    messages: Queue[Any] = context.Queue()
     pools = [ProcessPoolExecutor(1, context, _begin, (open_worker, messages)) for _ in range(count)]
     numbers = [pool.submit(os.getpid) for pool in pools]
     listener = threading.Thread(target=_listen, args=(messages, said), daemon=True)
@@ -110,12 +111,12 @@ def _end(number: Future[int]) -> None:
             os.kill(number.result(), signal.SIGKILL)
 
 
-def _listen(messages: Queue[str | None], said: Say) -> None:
+def _listen(messages: Queue[Any], said: Say) -> None:
     while (message := messages.get()) is not None:
         said(message)
 
 
-def _begin(open_worker: Open, messages: Queue[str | None]) -> None:
+def _begin(open_worker: Open, messages: Queue[Any]) -> None:
     # Ctrl-C goes to the whole group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
+from migration_assets.domain.shown_money import Amount
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> dg.MarkdownMetadataValue:
-    """A markdown table; numbers get thousands separators and stand right."""
-    numeric = [bool(rows) and all(isinstance(r[i], int) for r in rows) for i in range(len(header))]
+    """A markdown table; numbers get thousands separators and stand right, as amounts do."""
+    numeric = [bool(rows) and all(isinstance(r[i], int | Amount) for r in rows) for i in range(len(header))]
     head = "| " + " | ".join(header) + " |\n|" + "|".join("---:" if n else "---" for n in numeric) + "|"
     body = "\n".join("| " + " | ".join(_cell(v) for v in row) + " |" for row in rows)
     return dg.MetadataValue.md(f"{head}\n{body}" if rows else f"{head}\n| none |" + " |" * (len(header) - 1))
@@ -37,6 +40,16 @@ def row_counts(written: Mapping[str, int], *, partitioned: bool) -> dict[str, An
     }
 
 
+def _rejections(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rules that rejected rows, those with the most first, in one line."""
+    by_rule: Counter[str] = Counter()
+    for r in rows:
+        if r["disposition"] == "rejected":
+            by_rule[r["rule"]] += r["rows"]
+    named = [f"{rule} {n:,}" for rule, n in sorted(by_rule.items(), key=lambda i: (-i[1], i[0]))]
+    return ", ".join(named) or "none was rejected"
+
+
 def stage_account(engine: DuckDBEngine, notes: Path, dispositions: Path) -> dict[str, Any]:
     """What became of the source rows, and which rules changed, defaulted or set aside how many values."""
     fate = engine.read(dispositions)
@@ -51,6 +64,7 @@ def stage_account(engine: DuckDBEngine, notes: Path, dispositions: Path) -> dict
         counts[r["disposition"]] += r["rows"]
     return {
         **{f"rows {d}": n for d, n in counts.items()},
+        "why rows were rejected": _rejections(rows),
         "what became of the rows": markdown_table(
             ("table", "disposition", "rule", "rows"),
             [(f"{r['source_system']}.{r['source_table']}", r["disposition"], r["rule"], r["rows"]) for r in rows],

@@ -64,7 +64,9 @@ def _module(name: str) -> list[str]:
 
 
 def _daemon() -> list[str]:
-    return [*_module("migration_assets.wiring.daemon"), "run", "-w", "workspace.yaml"]
+    # It takes a new code server each minute, and the one before says as a warning that nobody asks it any more.
+    quiet = ("--code-server-log-level", "error")
+    return [*_module("migration_assets.wiring.daemon"), "run", "-w", "workspace.yaml", *quiet]
 
 
 def _require_free(port: int) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from migration_assets.control import UNMERGED, Case, ReviewQueue
+from migration_assets.control import Case, ReviewQueue
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import BadInput
 from migration_assets.domain.stakes import Amounts, FourEyes
@@ -23,6 +23,7 @@ from migration_assets.stages.identities.holdings import COUNTED, Holding, holdin
 from migration_assets.stages.identities.queued import four_eyes_of
 from migration_assets.stages.identities.stakes import as_if_parted
 from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring.words import WHY
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -30,19 +31,6 @@ if TYPE_CHECKING:
     from migration_assets.control import Answer
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.wiring.workspace import Workspace
-
-# Why a machine does not decide, in words (stages.identities.decide.Reason), and why a person need not any more.
-WHY = {
-    "unsure": "alike, but not enough to be sure",
-    "told_apart": "alike, but for what tells people of one household, or companies of one group, apart",
-    "two_payers": "both have been billed",
-    "same_plan_twice": "both have an active subscription to one plan",
-    "two_tax_ids": "their verified tax numbers differ",
-    "both_loaded": "two customers of the new system already, with ids of their own",
-    "erased": "one was erased, and the other may be the same person: same leaves nothing personal of either",
-    "contradicted": "what was decided contradicts other decisions or the source",
-    UNMERGED: "they were merged, and somebody took them apart",
-}
 
 
 def queue_of(workspace: Workspace) -> ReviewQueue:

@@ -26,8 +26,9 @@ from migration_assets.control import Answer, Case, Effect, Reply
 from migration_assets.control.signature import reason_fault
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import BadInput
-from migration_assets.wiring.review import WHY, Stored, four_eyes, plain, queue_of, side_by_side
+from migration_assets.wiring.review import Stored, four_eyes, plain, queue_of, side_by_side
 from migration_assets.wiring.review_views import answer_in_words, stake_in_words
+from migration_assets.wiring.words import WHY
 
 if TYPE_CHECKING:
     from migration_assets.domain.stakes import FourEyes

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from migration_assets.domain.money import to_major
-from migration_assets.wiring.review import WHY
+from migration_assets.wiring.words import WHY
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,7 +5,7 @@ A stage's own `assets.py` gives its name, its place in the graph and a `compute`
 Annotations are real here, not text: Dagster reads those of the asset function to find its resource.
 """
 
-import logging
+import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +24,7 @@ from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
 from migration_assets.wiring.partitions import COHORTS
+from migration_assets.wiring.progress import Told, tell
 from migration_assets.wiring.stage_names import COHORT_STAGES
 from migration_assets.wiring.workspace import Workspace
 
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from migration_assets.quality.suite import Suite
 
 OWNERS = ["team:migration"]
-
-# Name of the logger that carries progress to whoever started the run.
-PROGRESS = "cutover.progress"
 
 # Failure metadata that tells the command line which exit code the error asks for.
 EXIT_CODE = "exit code"
@@ -103,8 +101,12 @@ def stage_asset(spec: StageSpec) -> dg.AssetsDefinition:
         tags={"cutover/scope": "cohort" if spec.by_cohort else "global"},
     )
     def stage(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+        partition = context.partition_key if spec.by_cohort else GLOBAL
+        began, ended = time.monotonic(), "stopped"
         try:
-            return _run(context, workspace, spec)
+            result = _run(context, workspace, spec, partition)
+            ended = _ended(result)
+            return result
         except CutoverError as e:
             # Trying again cannot help: an input or a verdict has to change first.
             raise dg.Failure(description=str(e), metadata={EXIT_CODE: e.exit_code}, allow_retries=False) from None
@@ -112,8 +114,16 @@ def stage_asset(spec: StageSpec) -> dg.AssetsDefinition:
             told = unexpected(e, workspace.environment.logs / "errors" / f"{context.run.run_id}-{spec.name}.txt")
             # Without its cause: a driver's text may quote rows, and Dagster keeps what it is given.
             raise dg.Failure(description=told) from None
+        finally:
+            tell(Told(partition, spec.name, ended, time.monotonic() - began))
 
     return stage
+
+
+def _ended(result: dg.MaterializeResult) -> str:
+    """How a stage ended, in words, as far as its checks say."""
+    bad = [r for r in result.check_results or () if not r.passed and r.severity == dg.AssetCheckSeverity.ERROR]
+    return "critical checks failed: " + ", ".join(str(r.check_name) for r in bad) if bad else "done"
 
 
 def unexpected(error: Exception, file: Path) -> str:
@@ -125,12 +135,14 @@ def unexpected(error: Exception, file: Path) -> str:
     return f"unexpected {type(error).__name__}{place}; the whole text, which may hold personal data, is in {file}"
 
 
-def _run(context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpec) -> dg.MaterializeResult:
-    partition = context.partition_key if spec.by_cohort else GLOBAL
+def _run(
+    context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpec, partition: str
+) -> dg.MaterializeResult:
     with _locked(workspace, spec, partition), workspace.engine() as engine:
         call = StageCall(
-            workspace, engine, partition, context.run.tags, _say(context, spec), context.run.run_id, context.instance
-        )
+            workspace, engine, partition, context.run.tags, _say(context, spec, partition), context.run.run_id,
+            context.instance,
+        )  # fmt: skip
         call.say("started")
         _ask_gates(call, spec)
         output = spec.compute(call)
@@ -144,7 +156,8 @@ def _run(context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpe
             standing = basis.snapshot == call.workspace.store.current_snapshot() or not call.is_global
             call.workspace.control.save_verdicts(found, current=standing)
         _tag_run(context, workspace)
-        metadata = {**output.metadata, **published, **spec.closing(call)}
+        # What is about more than this run stands first.
+        metadata = {**spec.closing(call), **output.metadata, **published}
     return dg.MaterializeResult(metadata=metadata, check_results=check_results(results))
 
 
@@ -159,12 +172,12 @@ def _locked(workspace: Workspace, spec: StageSpec, partition: str) -> Iterator[N
             yield
 
 
-def _say(context: dg.AssetExecutionContext, spec: StageSpec) -> Callable[[str], None]:
+def _say(context: dg.AssetExecutionContext, spec: StageSpec, partition: str) -> Callable[[str], None]:
     """Progress goes to the run's own log and to the terminal that started the run, if there is one."""
 
     def say(message: str) -> None:
         context.log.info(message)
-        logging.getLogger(PROGRESS).info("%s: %s", spec.name, message)
+        tell(Told(partition, spec.name, message))
 
     return say
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 GLOBAL_STAGES = (
     "golden_copy",
     "standardized_parties",
@@ -23,5 +25,14 @@ COHORT_STAGES = (
 # Those that look at what was loaded, and with the load itself: what another cohort's load may take back.
 AFTER_LOAD = ("reconciliation", "verified_billing")
 ARRIVAL = ("loaded_target", *AFTER_LOAD)
+# Stages by the job that runs them.
+STAGES_OF: Mapping[str, tuple[str, ...]] = {
+    "global_phase": GLOBAL_STAGES,
+    "cohort_phase": COHORT_STAGES,
+    "cohort_preparation": tuple(s for s in COHORT_STAGES if s not in ARRIVAL),
+    "cohort_arrival": ARRIVAL,
+    "cohort_dry_run": tuple(s for s in COHORT_STAGES if s not in AFTER_LOAD),
+    "reconcile_again": AFTER_LOAD,
+}
 # Those that make a cohort's canonical rows.
 TRANSFORMED = ("cleansed_customers", "transformed_entitlements", "transformed_billing")

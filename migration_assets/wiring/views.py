@@ -102,15 +102,39 @@ KPIS = {
 
 
 def print_kpis(out: Console, found: Mapping[str, Any]) -> None:
-    """Key figures of each cohort, and of all of them in the last row."""
-    table = Table("cohort", *KPIS, title="Key figures", title_justify="left")
-    for column in table.columns[1:]:
+    """Key figures of each cohort, and in the last row of all that are shown; when each was counted, and who is not
+    among them."""
+    table = Table("cohort", *KPIS, "counted (UTC)", title="Key figures", title_justify="left")
+    for column in table.columns[1:-1]:
         column.justify = "right"
-    for name, figures in {**found["cohorts"], "[bold]all[/]": found["overall"]}.items():
-        table.add_row(name, *("-" if figures[k] is None else f"{figures[k]:,}" for k in KPIS.values()))
+    table.columns[-1].no_wrap = True
+    for name, figures in {**found["cohorts"], f"[bold]all {len(found['cohorts'])}[/]": found["overall"]}.items():
+        cells = ("-" if figures[k] is None else f"{figures[k]:,}" for k in KPIS.values())
+        table.add_row(name, *cells, _counted(figures))
     out.print(table)
+    for sentence in kpis_in_words(found):
+        out.print(sentence)
     if found["overall"]["rows_rejected"]:
         out.print("`cutover rejected` says why rows were rejected and what helps; with --rows, which.")
+
+
+def _counted(figures: Mapping[str, Any]) -> str:
+    """When, to the minute; from and until in two lines where these are not the same."""
+    told = (figures["counted_from"], figures["counted_until"])
+    return "\n".join(dict.fromkeys(at[:16].replace("T", " ") for at in told if at))
+
+
+def kpis_in_words(found: Mapping[str, Any]) -> list[str]:
+    """What the last row adds up that was not counted together, and what it leaves out."""
+    cohorts = found["cohorts"]
+    older = [n for n, f in cohorts.items() if f["counted_from"] != f["counted_until"]]
+    unknown = [n for n, f in cohorts.items() if f["counted_until"] is None]
+    told = {
+        "Rows are of an earlier run than checks, because the last one did not come to the reconciliation": older,
+        "Nothing was counted yet": unknown,
+        "Not among them, because they are not part of this": found["left_out"],
+    }
+    return [f"[yellow]{words}:[/] {escape(', '.join(names))}." for words, names in told.items() if names]
 
 
 def print_failed_hint(out: Console, figures: Mapping[str, Any]) -> None:

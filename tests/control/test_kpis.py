@@ -23,7 +23,7 @@ def test_the_figures_of_one_cohort() -> None:
     assert kpis([PILOT]).to_json() == {
         "rows_read": 200, "rows_loaded": 180, "rows_rejected": 5, "records_per_minute": 90.0,
         "error_rate_percent": 2.5, "checks_run": 40, "checks_passed": 39, "validation_success_percent": 97.5,
-        "duration_seconds": 120.0,
+        "duration_seconds": 120.0, "counted_from": None, "counted_until": None,
     }  # fmt: skip
 
 
@@ -43,3 +43,10 @@ def test_a_rate_of_nothing_is_not_known() -> None:
 def test_time_between_runs_is_no_time_of_theirs() -> None:
     assert covered([between(10, 12), between(0, 3), between(1, 2), between(2, 4)]) == timedelta(minutes=6)
     assert covered([]) == timedelta()
+
+
+def test_figures_say_from_when_to_when_they_were_counted() -> None:
+    earlier = Measured(rows_at=BEGUN, checks_at=BEGUN + timedelta(hours=3))
+    found = kpis([earlier, Measured(rows_at=BEGUN + timedelta(hours=1)), Measured()]).to_json()
+    assert found["counted_from"] == "2026-01-01T12:00:00+00:00"
+    assert found["counted_until"] == "2026-01-01T15:00:00+00:00"

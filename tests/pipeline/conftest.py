@@ -1,4 +1,8 @@
-"""The migrations that the tests of this folder look at; each is run once a session, because one costs a minute."""
+"""The migrations that the tests of this folder look at; each costs a minute.
+
+Acme's is run once a session. The small one is run for each file of tests that asks for it: they change its plan, its
+source and its target, and none may depend on what another has left behind.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +48,12 @@ def acme_run(acme: World) -> Summary:
     return acme.migrate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def telco_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_telco(tmp_path_factory.mktemp("telco") / "customers.csv", telco_rows())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def small(server: str, telco_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The telco plan, under the name `small`, on 60 made-up customers; nothing has run."""
     root = make_root(tmp_path_factory.mktemp("small"))
@@ -58,7 +62,7 @@ def small(server: str, telco_csv: Path, tmp_path_factory: pytest.TempPathFactory
         yield world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def small_dry_run(small: World) -> tuple[Summary, int]:
     """A dry run on a target that has never held a row, and how many rows its tables and record held afterwards."""
     done = small.migrate(dry_run="true")
@@ -68,6 +72,6 @@ def small_dry_run(small: World) -> tuple[Summary, int]:
     return done, sum(count for ((count,),) in held)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def small_run(small: World, small_dry_run: tuple[Summary, int]) -> Summary:
     return small.migrate()

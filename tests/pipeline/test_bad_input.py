@@ -1,7 +1,4 @@
-"""Bad input ends with exit code 2, a message that names the thing and a remedy, and nothing is lost or half done.
-
-Shares its migration with test_run_small, which changes the plan at its end and is collected after this.
-"""
+"""Bad input ends with exit code 2, a message that names the thing and a remedy, and nothing is lost or half done."""
 
 from __future__ import annotations
 

@@ -184,6 +184,10 @@ def _put_back(small: World) -> None:
         small.target(f"drop table public.saved_{table}")
 
 
+# What is said of it: no code is quoted, because what stands where one belongs may be somebody's name.
+UNKNOWN = "subscription.plan_code: 2 with 1 different value"
+
+
 @pytest.fixture(scope="module")
 def unknown_code(small: World, small_run: Summary, telco_csv: Path) -> Summary:
     """A new snapshot, in which two customers of `base_01` have a contract that no code list knows."""
@@ -204,7 +208,7 @@ def test_an_unknown_code_stops_its_cohort_and_no_other(small: World, unknown_cod
     assert unknown_code.exit_code == 1
 
 
-def test_history_shows_the_failure_for_that_cohort_alone_with_value_and_count(
+def test_history_shows_the_failure_for_that_cohort_alone_with_field_and_count(
     small: World, unknown_code: Summary
 ) -> None:
     for named in unknown_code.cohorts["base_01"].failed_checks:
@@ -219,7 +223,7 @@ def test_history_shows_the_failure_for_that_cohort_alone_with_value_and_count(
     said = " ".join(
         v.detail for v in small.workspace.control.verdicts("base_01", "transformed_entitlements") if not v.passed
     )
-    assert "Three year" in said and "2" in said, said
+    assert UNKNOWN in said and "Three year" not in said, said
 
 
 def _last_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey, cohort: str) -> Any:
@@ -279,7 +283,7 @@ def test_graphql_shows_the_history_by_cohort_and_refuses_the_load_with_the_reaso
 def test_status_says_why_the_cohort_stopped(small: World, unknown_code: Summary, server: str, telco_csv: Path) -> None:
     answer = command(small.workspace.root, server, "status", "--plan", "small", "--json", TELCO_CSV=str(telco_csv))
     assert answer.exit_code == 1
-    assert "Three year" in answer.out
+    assert UNKNOWN in answer.out and "Three year" not in answer.out
 
 
 def test_mapping_mistakes_are_caught_by_the_control_totals_though_every_stage_agrees_with_itself(

@@ -73,9 +73,11 @@ FAMILY_SHARE = 0.9
 
 
 def form_of(value: ir.StringValue) -> ir.StringValue:
-    """The form of a text: a key of FAMILY, or `blank`, or `placeholder` (a word that stands for no value)."""
+    """The form of a text: a key of FAMILY, or `blank`, or `placeholder` (a word that stands for no value). What is
+    missing has none."""
     numeric = ibis.cases(*((_is(value, p), form) for form, p in _NUMERIC_FORMS.items()), else_="text")
     return ibis.cases(
+        (value.isnull(), ibis.null("string")),
         (value.re_search(f"^{WHITE}*$"), "blank"),
         (_is(value, _PLACEHOLDER), "placeholder"),
         (value.re_search(_NUMERIC), numeric),

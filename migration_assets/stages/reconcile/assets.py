@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow as pa
 
-from migration_assets.domain.money import exponent_of, written
+from migration_assets.domain.money import exponent_of
+from migration_assets.domain.shown_money import named_amount
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.schema import role_names
 from migration_assets.stages.reconcile.balance import balance
@@ -18,12 +19,14 @@ from migration_assets.stages.reconcile.changes import changed_values
 from migration_assets.stages.reconcile.controls import run_controls
 from migration_assets.stages.reconcile.money import Tie
 from migration_assets.stages.reconcile.report import (
+    IN_WORDS,
     CohortReport,
     cohort_json,
     discrepancy_csv,
     discrepancy_html,
     ranked,
     spot_check_html,
+    tie_amounts,
 )
 from migration_assets.stages.reconcile.rows import compare_rows
 from migration_assets.stages.reconcile.sides import read_both
@@ -54,6 +57,9 @@ _CONTROLS = {
 }
 # The report and the terminal list this many; the CSV among the reports holds all of them.
 _LISTED = 500
+_CONTROL_HEADS = (
+    "measure", "of", "currency", "source", "rejected", "excluded", "waived", "target", "difference", "unreadable",
+)  # fmt: skip
 # Counts of rows by the rule that had its way with them; no values.
 ByRule = dict[str, list[dict[str, Any]]]
 
@@ -89,7 +95,7 @@ def _reconcile(call: StageCall) -> StageOutput:
         ties=_controls(call, raw, fates),
         spot=spot_check(call.engine, call.plan, sides, rows.differences, raw, seed, call.plan.file.spot_check),
     )
-    lines = ranked(call.engine, found)
+    lines = ranked(call.engine, found, call.plan.file.currency_exponents)
     by_rule = {"reasons": _reasons(call, fates), "changes": changed_values(call.engine, _told(call, "notes"))}
     call.write_text("report.json", json.dumps(_report_json(call, found, lines, by_rule), indent=1))
     files = _tables(call, found)
@@ -183,6 +189,17 @@ def _allowed_empty(found: CohortReport) -> set[str]:
     return {"differences", "unexplained", *(() if _sums(found) else {"money"})}
 
 
+def _largest(lines: Sequence[Mapping[str, Any]], exponents: Mapping[str, int]) -> str:
+    """The first of the ranked lines in words, by its money where it has any."""
+    if not lines:
+        return "none"
+    first = lines[0]
+    place = f"{first['kind']}: {first['table']} {first['surrogate'] or first['key']} {first['column']}".strip()
+    if first["amount_minor"] is None:
+        return f"{place}, no money"
+    return f"{place}, {named_amount(first['amount_minor'], first['currency'], exponents)}"
+
+
 def _about(call: StageCall) -> dict[str, str]:
     return {"plan": call.plan.file.title, "snapshot": call.snapshot, "as of": call.as_of.isoformat()}
 
@@ -193,28 +210,22 @@ def _sums(found: CohortReport) -> list[Tie]:
 
 
 def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]], by_rule: ByRule) -> dict[str, Any]:
-    page = call.report("discrepancies.html", discrepancy_html(_about(call), found, lines, by_rule["reasons"]))
-    call.report("discrepancies.csv", discrepancy_csv(lines))
+    exponents = call.plan.file.currency_exponents
+    html = discrepancy_html(_about(call), found, lines, by_rule["reasons"], exponents)
+    page = call.report("discrepancies.html", html)
+    call.report("discrepancies.csv", discrepancy_csv(lines, exponents))
     cards = call.report("spot_check.html", spot_check_html(call.partition, found.spot)) if found.spot else None
     targets = [(t.table, t.expected, t.found, t.missing, t.extra, t.changed) for t in found.rows.tables]
-    money = [
-        (
-            t.measure,
-            t.currency,
-            *(written(getattr(t, a)) for a in ("source", "rejected", "excluded", "target", "difference")),
-            t.unreadable,
-        )
-        for t in found.ties
-    ]
+    controls = [(t.measure, IN_WORDS[t.kind], t.currency, *tie_amounts(t, exponents), t.unreadable) for t in found.ties]
     return {
         "adds up": found.ok,
         "unexplained": found.unexplained,
         "rows compared": sum(t.expected for t in found.rows.tables),
         "differences": len(lines),
+        "largest difference": _largest(lines, exponents),
+        "control totals that are off": sum(not t.ok for t in found.ties),
         "targets": markdown_table(("table", "expected", "found", "missing", "extra", "changed"), targets),
-        "control totals": markdown_table(
-            ("measure", "currency", "source", "rejected", "excluded", "target", "difference", "unreadable"), money
-        ),
+        "control totals": markdown_table(_CONTROL_HEADS, controls),
         "not loaded as themselves": markdown_table(
             ("table", "disposition", "rule", "rows"),
             [(r["table"], r["disposition"], r["rule"], r["rows"]) for r in by_rule["reasons"]],

@@ -14,8 +14,8 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
+from migration_assets.domain.money import NO_OVERRIDES, written
+from migration_assets.domain.shown_money import Amount, in_major, named_amount, shown_amount
 from migration_assets.stages.reconcile.balance import Balance
 from migration_assets.stages.reconcile.money import Tie
 from migration_assets.stages.reconcile.rows import DIFFERENCES, RowsResult
@@ -122,23 +122,39 @@ def whole(amount: Decimal) -> int | str:
     return int(amount) if amount == amount.to_integral_value() else format(amount.normalize(), "f")
 
 
-def ranked(engine: DuckDBEngine, report: CohortReport) -> list[dict[str, Any]]:
-    """Every difference (rows.DIFFERENCES), most money first; amounts of different currencies are never added."""
-    lines = report.rows.differences
-    amount = lines.amount_minor.fill_null(-1)
-    ordered = lines.mutate(_amount=amount).order_by([ibis.desc("_amount"), "table", "key", "column"])
-    lines_by_rank: list[dict[str, Any]] = engine.arrow(ordered.select(*DIFFERENCES.names)).to_pylist()
-    return lines_by_rank
+def ranked(
+    engine: DuckDBEngine, report: CohortReport, exponents: Mapping[str, int] = NO_OVERRIDES
+) -> list[dict[str, Any]]:
+    """Every difference (rows.DIFFERENCES), most money first, each currency by its own major units; amounts of different
+    currencies are never added. `exponents`: named overrides of the plan."""
+    ordered = report.rows.differences.order_by(["table", "key", "column"]).select(*DIFFERENCES.names)
+    lines: list[dict[str, Any]] = engine.arrow(ordered).to_pylist()
+    return sorted(lines, key=lambda line: _rank(line, exponents))
 
 
-def discrepancy_csv(lines: Iterable[dict[str, Any]]) -> str:
-    """The exact list as CSV, one line per missing or extra row and per changed field."""
+def _rank(line: Mapping[str, Any], exponents: Mapping[str, int]) -> Decimal:
+    """Of a code that is no currency the minor units count: nobody knows that it is less."""
+    minor = line["amount_minor"]
+    if minor is None:
+        return Decimal(1)
+    major = in_major(minor, line["currency"], exponents)
+    return -(Decimal(minor) if major is None else major)
+
+
+def discrepancy_csv(lines: Iterable[dict[str, Any]], exponents: Mapping[str, int] = NO_OVERRIDES) -> str:
+    """The exact list as CSV, one line per missing or extra row and per changed field; `amount`: in major units with its
+    currency."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=["rank", *DIFFERENCES.names], lineterminator="\n")
+    writer = csv.DictWriter(out, fieldnames=["rank", *DIFFERENCES.names, "amount"], lineterminator="\n")
     writer.writeheader()
     for rank, line in enumerate(lines, start=1):
-        writer.writerow({"rank": rank, **line})
+        writer.writerow({"rank": rank, **line, "amount": _stake(line, exponents)})
     return out.getvalue()
+
+
+def _stake(line: Mapping[str, Any], exponents: Mapping[str, int]) -> str:
+    minor = line["amount_minor"]
+    return "" if minor is None else named_amount(minor, line["currency"], exponents)
 
 
 # --- for people --------------------------------------------------------------------------------------------------
@@ -149,21 +165,23 @@ def discrepancy_html(
     report: CohortReport,
     lines: Sequence[dict[str, Any]],
     reasons: Sequence[dict[str, Any]] = (),
+    exponents: Mapping[str, int] = NO_OVERRIDES,
 ) -> str:
     """A page to work through: what ties, what does not, and which rows, by money. No values of rows.
 
-    `about`: what it is of (plan, snapshot, T); `reasons`: rows not loaded as themselves, by table and rule.
+    `about`: what it is of (plan, snapshot, T); `reasons`: rows not loaded as themselves, by table and rule;
+    `exponents`: named overrides of the plan.
     """
     said = ", ".join(f"{name} <code>{escape(value)}</code>" for name, value in about.items())
     verdict = '<span class="ok">ties out</span>' if report.ok else f'<span class="no">{report.unexplained} open</span>'
     return _page(
         f"Reconciliation of {report.cohort}",
         f"<p>{said}: {verdict}.</p>",
-        _lines(lines),
+        _lines(lines, exponents),
         _sources(report),
         _reasons(reasons),
         _targets(report),
-        _ties(report),
+        _ties(report, exponents),
     )
 
 
@@ -187,37 +205,53 @@ def _targets(report: CohortReport) -> str:
     return "<h2>Every target row</h2>" + _table(heads, rows, lambda row: any(row[3:]))
 
 
-def _ties(report: CohortReport) -> str:
+def tie_amounts(tie: Tie, exponents: Mapping[str, int]) -> tuple[Amount, ...]:
+    """What a control counted, for people: source, rejected, excluded, waived, target and difference. Money is in major
+    units of the control's currency; rows and days are numbers."""
+    amounts = (tie.source, tie.rejected, tie.excluded, tie.waived, tie.target, tie.difference)
+    # A control that saw no row has no currency, and nothing to show in one.
+    money = tie.kind == "sum" and bool(tie.currency)
+    return tuple(shown_amount(a, tie.currency, exponents) if money else Amount(written(a)) for a in amounts)
+
+
+# What a control adds up.
+IN_WORDS = {"count": "rows", "sum": "money", "day_sum": "days"}
+
+
+def _ties(report: CohortReport, exponents: Mapping[str, int]) -> str:
     heads = (
-        "control", "kind", "currency", "source", "rejected", "excluded", "waived", "target", "difference", "unreadable",
+        "control", "of", "currency", "source", "rejected", "excluded", "waived", "target", "difference", "unreadable",
         "source rows", "target rows",
     )  # fmt: skip
     rows = [
         (
             t.measure,
-            t.kind,
+            IN_WORDS[t.kind],
             t.currency,
-            *(whole(a) for a in (t.source, t.rejected, t.excluded, t.waived, t.target, t.difference)),
+            *tie_amounts(t, exponents),
             t.unreadable,
             t.source_rows,
             t.target_rows,
         )
         for t in report.ties
     ]
-    return "<h2>Control totals</h2>" + _table(heads, rows, lambda row: row[8] != 0 or row[9] != 0)
+    off = {(t.measure, t.currency) for t in report.ties if not t.ok}
+    words = "<p>Money is in major units of its currency.</p>"
+    return "<h2>Control totals</h2>" + words + _table(heads, rows, lambda row: (row[0], row[2]) in off)
 
 
-def _lines(lines: Sequence[dict[str, Any]]) -> str:
+def _lines(lines: Sequence[dict[str, Any]], exponents: Mapping[str, int]) -> str:
     if not lines:
         return "<h2>Differences</h2><p>None.</p>"
-    heads = ("#", "table", "target id", "column", "what", "source row", "currency", "minor units at stake")
+    heads = ("#", "table", "target id", "column", "what", "source row", "money at stake")
+    told = ("table", "key", "column", "kind", "surrogate")
     rows = [
-        (n, *("" if line[c] is None else line[c] for c in ("table", "key", "column", "kind", "surrogate", "currency",
-                                                           "amount_minor")))
+        (n, *("" if line[c] is None else line[c] for c in told), Amount(_stake(line, exponents)))
         for n, line in enumerate(lines[:_SHOWN], start=1)
-    ]  # fmt: skip
+    ]
     more = f"<p>{len(lines) - _SHOWN} more in the CSV file.</p>" if len(lines) > _SHOWN else ""
-    return f"<h2>Differences ({len(lines)})</h2>" + _table(heads, rows, lambda _: False) + more
+    words = "<p>The most money first, each currency by its own major units; rows without money last.</p>"
+    return f"<h2>Differences ({len(lines)})</h2>" + words + _table(heads, rows, lambda _: False) + more
 
 
 def spot_check_html(cohort: str, spot: SpotCheck) -> str:
@@ -262,11 +296,11 @@ def _page(title: str, *parts: str) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]], bad: Any) -> str:
     rows = list(rows)
-    numbers = [bool(rows) and all(isinstance(r[i], int) for r in rows) for i in range(len(heads))]
+    numbers = [bool(rows) and all(isinstance(r[i], int | Amount) for r in rows) for i in range(len(heads))]
     head = "".join(f"<th{_right(n)}>{escape(h)}</th>" for h, n in zip(heads, numbers, strict=True))
     lines = []
     for row in rows:
-        cells = "".join(f"<td{_right(isinstance(v, int))}>{_cell(v)}</td>" for v in row)
+        cells = "".join(f"<td{_right(isinstance(v, int | Amount))}>{_cell(v)}</td>" for v in row)
         lines.append(f"<tr{' class=bad' if bad(row) else ''}>{cells}</tr>")
     return f'<div class="wide"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
 

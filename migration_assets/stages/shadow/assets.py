@@ -11,6 +11,7 @@ import dagster as dg
 
 from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
+from migration_assets.domain.shown_money import named_amount
 from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
 from migration_assets.stages.shadow.back_tested.issued import last_issued
 from migration_assets.stages.shadow.back_tested.report import (
@@ -23,6 +24,7 @@ from migration_assets.stages.shadow.back_tested.report import (
 from migration_assets.stages.shadow.back_tested.told import contracts_of
 from migration_assets.stages.shadow.forecast import origins
 from migration_assets.stages.shadow.target.read_back import read_back
+from migration_assets.wiring.bill_totals import bills_of_all
 from migration_assets.wiring.both_sides import (
     Compared,
     Held,
@@ -37,6 +39,7 @@ from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.stage_names import TRANSFORMED
+from migration_assets.wiring.words import NOT_MADE_AGAIN, several
 from migration_assets.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -61,6 +64,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             suite=workspace.suites["shadow_billing"],
             deps=[dg.AssetKey("transformed_entitlements"), dg.AssetKey("transformed_billing")],
             gates=["transformed_entitlements", "transformed_billing"],
+            closing=partial(bills_of_all, stage="shadow_billing"),
         ),
         StageSpec(
             name="verified_billing",
@@ -72,6 +76,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             suite=workspace.suites["verified_billing"],
             deps=[dg.AssetKey("reconciliation")],
             gates=["reconciliation"],
+            closing=partial(bills_of_all, stage="verified_billing"),
         ),
     ]
 
@@ -110,19 +115,24 @@ def _verify(call: StageCall) -> StageOutput:
 
 def _metadata(call: StageCall, found: Found, compared: Compared) -> dict[str, object]:
     told = "declared" if call.plan.billing else "the plan has no billing.yaml: nothing is proved about bills"
-    listed = call.report("back_test.csv", not_reproduced_csv(found, call.plan.file.currency_exponents))
+    exponents = call.plan.file.currency_exponents
+    listed = call.report("back_test.csv", not_reproduced_csv(found, exponents))
     return {
+        **shown(call, compared),
         "old rules": told,
         "invoices made again": accuracy(found),
         "rules that would fit better": markdown_table(
             ("rule", "more invoices reproduced"), [(s.rule, s.more) for s in found.suggestions]
         ),
         "what differs": markdown_table(
-            ("reasons", "lines", "currency", "invoices", "difference, minor units"), what_differs(found)
+            ("reasons", "lines", "invoices", "difference"),
+            [
+                (several(NOT_MADE_AGAIN, why), lines, invoices, named_amount(minor, currency, exponents))
+                for why, lines, currency, invoices, minor in what_differs(found)
+            ],
         ),
         "invoices not made again": dg.MetadataValue.path(str(listed)),
         "contracts that cannot be read": markdown_table(("why", "contracts"), sorted(found.unreadable.items())),
-        **shown(call, compared),
     }
 
 

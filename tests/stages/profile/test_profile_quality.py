@@ -135,3 +135,22 @@ def test_findings_come_with_the_largest_share_first(engine: DuckDBEngine, tmp_pa
 
 def test_every_measure_belongs_to_one_of_the_four_dimensions() -> None:
     assert set(MEASURES.values()) == set(DIMENSIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("email", [f"a{n}@b.org" for n in range(12)]),
+        ("phone", [f"+44 20 7946 {n:04}" for n in range(12)]),
+        ("v", [str(n) for n in range(12)]),
+        ("v", GOOD_DAYS[:12]),
+        ("v", [f"AB-{n}" for n in range(10, 22)]),
+        ("v", [f"00000000-0000-0000-0000-{n:012}" for n in range(12)]),
+    ],
+)
+@pytest.mark.parametrize(("nothing", "measure"), [(None, "missing"), ("", "blank"), ("n/a", "placeholder")])
+def test_a_cell_that_holds_nothing_is_counted_once_as_what_it_is(
+    engine: DuckDBEngine, tmp_path: Path, name: str, good: list[str], nothing: str | None, measure: str
+) -> None:
+    found = findings(engine, tmp_path, **{name: [*good, nothing, nothing]})
+    assert {(key, f["rows"]) for key, f in found.items() if key[0] == name} == {((name, measure), 2)}

@@ -26,7 +26,7 @@ from migration_assets.stages.reconcile.report import (
     ranked,
     spot_check_html,
 )
-from migration_assets.stages.reconcile.rows import RowsResult, compare_rows
+from migration_assets.stages.reconcile.rows import DIFFERENCES, RowsResult, compare_rows
 from migration_assets.stages.reconcile.sides import read_both
 from migration_assets.stages.reconcile.spot_check import spot_check
 
@@ -121,7 +121,7 @@ def test_the_list_is_ranked_by_money_and_holds_no_values(
     lines = ranked(engine, found)
     table = list(csv.DictReader(io.StringIO(discrepancy_csv(lines))))
     assert [r["amount_minor"] for r in table] == ["6000", "5000", "4000", "3000", "2000", "1000", *[""] * 6]
-    assert (table[0]["rank"], table[0]["surrogate"], table[0]["currency"]) == ("1", "erp.contracts#6", "EUR")
+    assert (table[0]["rank"], table[0]["surrogate"], table[0]["amount"]) == ("1", "erp.contracts#6", "60.00 EUR")
     page = discrepancy_html({"snapshot": "snap"}, found, lines)
     assert "Wanda" not in page and "Ärger" not in page and "erp.contracts#6" in page
     # Twelve changed fields in twelve rows, and the control that sees the money double.
@@ -160,3 +160,36 @@ def test_the_spot_check_shows_whoever_a_differing_row_leads_to_first(
     assert found is not None and (found.customers, found.suspects, found.differing) == (3, 1, 1)
     assert found.cards[0].customer == f"crm.accounts#{number}"
     assert {card.customer for card in found.cards[1:]} == names
+
+
+def test_money_at_stake_is_ranked_and_written_by_the_major_units_of_each_currency(engine: DuckDBEngine) -> None:
+    stakes = {
+        "k1": ("JPY", 90_000),
+        "k2": ("KWD", 900_000),
+        "k3": ("EUR", 500_000),
+        "k4": (None, None),
+        "k5": ("ZZ", 7),
+    }
+    rows = [
+        {"table": "invoices", "key": key, "column": "", "kind": "missing", "surrogate": f"erp.invoices#{key}",
+         "currency": currency, "amount_minor": minor}
+        for key, (currency, minor) in stakes.items()
+    ]  # fmt: skip
+    nothing = engine.table(pa.table({"x": pa.array([], pa.int64())}))
+    ties = tuple(
+        Tie("billed", "sum", c, Decimal(n), *[Decimal(0)] * 4, source_rows=1, target_rows=0, unreadable=0)
+        for c, n in (("EUR", 123_456), ("KWD", 1_234))
+    )
+    counted = Tie("contracts", "count", "", *[Decimal(0)] * 5, source_rows=0, target_rows=0, unreadable=0)
+    differing = engine.table(pa.Table.from_pylist(rows, DIFFERENCES.to_pyarrow()))
+    whole = CohortReport("pilot", RowsResult((), differing), Balance((), nothing), (*ties, counted))
+    lines = ranked(engine, whole)
+    assert [line["key"] for line in lines] == ["k1", "k3", "k2", "k5", "k4"]
+    page = discrepancy_html({}, whole, lines)
+    for said in ("90,000 JPY", "5,000.00 EUR", "900.000 KWD", "7 minor units ZZ"):
+        assert f'<td class="n">{said}</td>' in page
+    assert '<td>EUR</td><td class="n">1,234.56</td>' in page and '<td>KWD</td><td class="n">1.234</td>' in page
+    assert "<tr class=bad><td>billed</td><td>money</td><td>EUR</td>" in page
+    assert "<tr><td>contracts</td><td>rows</td>" in page
+    amounts = [row["amount"] for row in csv.DictReader(io.StringIO(discrepancy_csv(lines)))]
+    assert amounts == ["90,000 JPY", "5,000.00 EUR", "900.000 KWD", "7 minor units ZZ", ""]
