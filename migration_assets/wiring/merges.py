@@ -73,6 +73,12 @@ def merges_of(workspace: Workspace, *, by: str | None, limit: int | None) -> dic
     }
 
 
+def ties_of(stored: Stored, members: Sequence[str]) -> list[dict[str, Any]]:
+    """What tied the rows of one customer together, and who decided it where a person did."""
+    tied = stored.rows("customer_identities", "ties", "a", members)
+    return _told(members, tied, queue_of(stored.workspace).cases(everything=True))
+
+
 def _refuse_unknown(by: str | None, ties: ir.Table, identity: Identity, stored: Stored) -> None:
     if by is None:
         return
