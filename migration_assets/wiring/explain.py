@@ -88,7 +88,9 @@ def _account(
 
 
 def _stages(workspace: Workspace, cohort: str | None) -> list[dict[str, Any]]:
-    if cohort is None:
+    """Where the customer's cohort stands; nothing while the plan is another than the last run's."""
+    record = workspace.control.current_record(workspace.plan.name)
+    if cohort is None or record is None or record.plan_digest != workspace.plan.digest:
         return []
     return [
         {"stage": s.asset, "state": s.state, "at": s.at and s.at.isoformat(), "changed": s.changed}

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from migration_assets.domain.errors import StageRefused
-from migration_assets.stages.certificate.markup import moment, number, row, section, table, text
+from migration_assets.stages.certificate.amounts import moment
+from migration_assets.stages.certificate.markup import number, row, section, table, text
 from migration_assets.stages.certificate.page import page
 from migration_assets.wiring.review_views import decider_in_words, tie_in_words
 
@@ -15,7 +16,11 @@ def explained_page(found: Mapping[str, Any]) -> str:
     """HTML of what `explain.explained` found; StageRefused where there is no account to show."""
     if found["account"] is None:
         raise StageRefused(f"there is no account to write: {found['why_no_account']}")
-    return page(found["account"], [section("Who it is", _who(found)), section("In the target now", _loaded(found))])
+    return page(
+        found["account"],
+        who=section("Who it is", _who(found)),
+        ending=section("In the target now", _loaded(found)),
+    )
 
 
 def _who(found: Mapping[str, Any]) -> str:
@@ -51,7 +56,7 @@ def _loaded(found: Mapping[str, Any]) -> str:
         )
         for r in target["rows"]
     ]
-    tables = [row(text(t["table"]), number(f"{t['rows']:,}")) for t in target["tables"]]
+    tables = " ".join(f"<span>{text(t['table'])} <b>{t['rows']:,}</b></span>" for t in target["tables"])
     loads = [
         row(
             number(text(w["load"])),
@@ -63,7 +68,7 @@ def _loaded(found: Mapping[str, Any]) -> str:
     ]
     return (
         table(("row", "id in the target", "", "load", "at"), known, numbers=frozenset({3}))
-        + table(("table", "rows that lead to this customer"), tables, numbers=frozenset({1}))
+        + f"<h3>Rows that lead to this customer</h3><p class='chips'>{tables}</p>"
         + f"<h3>Loads of cohort {text(found['cohort'])}</h3>"
         + table(("load", "at", "snapshot", "inserted", "updated", "deleted"), loads, numbers=frozenset({0, 3, 4, 5}))
     )

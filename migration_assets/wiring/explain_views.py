@@ -9,11 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from migration_assets.stages.certificate.amounts import amount_of, answer_in_words, signed_amount_of
+from migration_assets.stages.certificate.amounts import (
+    amount_of,
+    answer_in_words,
+    moment,
+    signed_amount_of,
+    when_in_words,
+)
 from migration_assets.stages.certificate.bill_tables import runs_of
 from migration_assets.stages.certificate.causes import IN_WORDS
-from migration_assets.stages.certificate.markup import moment
-from migration_assets.stages.certificate.page import OUTCOME
+from migration_assets.stages.certificate.page import OUTCOME, reasons
 from migration_assets.wiring.review_views import decider_in_words, tie_in_words
 
 Plain = Mapping[str, Any]
@@ -30,9 +35,11 @@ def print_explained(out: Console, found: Plain) -> None:
     else:
         title, says = OUTCOME[account["outcome"]]
         out.print(f"[bold {_COLOURS[account['outcome']]}]{title}.[/] {says}")
+        for reason in reasons(account):
+            out.print(escape(f"  {reason}"))
         for contract in account["contracts"]:
             _print_contract(out, account, contract)
-        _print_access(out, account["access"])
+        _print_access(out, account["access"], account["as_of"])
         _print_credits(out, account)
     _print_target(out, found)
 
@@ -51,11 +58,8 @@ def _print_who(out: Console, found: Plain) -> None:
 
 
 def _print_contract(out: Console, account: Plain, contract: Plain) -> None:
-    out.print(escape(f"Contract {contract['contract']}: {IN_WORDS[contract['class']]}"), style="bold")
-    if contract["cannot_be_told_before"]:
-        out.print(f"  [yellow]The old rules cannot tell its bills ahead:[/] {contract['cannot_be_told_before']}.")
-    if contract["cannot_be_billed_after"]:
-        out.print(f"  [red]The target cannot bill it:[/] {contract['cannot_be_billed_after']}.")
+    kind = IN_WORDS[contract["class"]] if contract["bills"] else "no bill to come"
+    out.print(escape(f"Contract {contract['contract']}: {kind}"), style="bold")
     for r in contract["rows_left_out"]:
         out.print(escape(f"  Row {r['row']} was left out: {r['rule']} {r['reason']}".rstrip() + "."))
     for i in contract["issued"]:
@@ -97,7 +101,7 @@ def _print_bills(out: Console, account: Plain, bills: Sequence[Plain]) -> None:
 
 
 def _starts(bill: Plain) -> str:
-    return moment((bill["after"] or bill["before"])["starts_at"])[:10]
+    return str((bill["after"] or bill["before"])["from"])
 
 
 def _line(account: Plain, pair: Plain, currency: str) -> list[str]:
@@ -141,22 +145,23 @@ def _difference(account: Plain, minor: int, currency: str) -> str:
     return signed_amount_of(minor, currency, account["exponents"]) if minor else "-"
 
 
-def _print_access(out: Console, access: Plain) -> None:
+def _print_access(out: Console, access: Plain, as_of: str) -> None:
     if access["cannot_be_told_before"]:
         out.print(f"[yellow]What may be done before cannot be told:[/] {access['cannot_be_told_before']}.")
         return
     table = Table("feature", "region", "before", "after", "", title="What may be done", title_justify="left")
     for f in access["features"]:
-        sides = ["\n".join(_span(s, f["unit"]) for s in f[side]) or "nothing" for side in _SIDES]
+        sides = [
+            "\n".join(_span(s, f["unit"], as_of, access["until"]) for s in f[side]) or "nothing" for side in _SIDES
+        ]
         apart = [f"[red]{d['kind']}[/] {escape(d['status'])}" for d in f["differences"]]
         table.add_row(escape(f["feature"]), escape(f["region"]), *sides, "\n".join(apart) or "[green]equal[/]")
     if access["features"]:
         out.print(table)
 
 
-def _span(span: Plain, unit: str | None) -> str:
-    until = f"until {moment(span['ends_at'])}" if span["ends_at"] else "without end"
-    return escape(f"{answer_in_words(span, unit)}, {until}")
+def _span(span: Plain, unit: str | None, first: str, last: str) -> str:
+    return escape(answer_in_words(span, unit) + when_in_words(span, first, last))
 
 
 def _print_credits(out: Console, account: Plain) -> None:

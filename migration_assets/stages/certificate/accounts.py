@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from migration_assets.domain.calendar import is_zone
 from migration_assets.stages.certificate.bills import as_bills, bill_pairs, both_sides
 from migration_assets.stages.certificate.cohort_rows import left_out_parts
 from migration_assets.stages.certificate.content import Known, content_of
@@ -87,6 +88,7 @@ class Accounts:
             forecast={c: rows[0] for c, rows in self._by_contract(found.forecast, named, "contract_id").items()},
             issued=self._by_contract(found.back_test, named, "period_from", "invoice_id"),
             left_out=self.left_out,
+            zones=self._zones(named),
             products=self._products(named),
             units={f.code: f.unit for f in self.plan.catalog.features},
             credits=self.credits,
@@ -110,6 +112,12 @@ class Accounts:
         for row in self.engine.arrow(table.semi_join(named, "contract_id").order_by(list(order))).to_pylist():
             found.setdefault(row["contract_id"], []).append(row)
         return found
+
+    def _zones(self, named: ir.Table) -> dict[str, str]:
+        """Whose clocks a contract goes by, as the old system says; none where that is no zone."""
+        contracts = self.rows.records["contracts"].semi_join(named, "contract_id").select("contract_id", "zone")
+        told = self.engine.arrow(contracts).to_pylist()
+        return {r["contract_id"]: r["zone"] for r in told if is_zone(r["zone"] or "")}
 
     def _products(self, named: ir.Table) -> dict[str, str]:
         """What the target sells with an item, by the old system's id of it; where it has no such row, the old name."""

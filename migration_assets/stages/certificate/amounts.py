@@ -1,4 +1,4 @@
-"""Amounts of a certificate for people: major units with the digits of their currency, and limits with their unit."""
+"""Amounts, answers and times of a certificate in words: major units with the digits of their currency."""
 
 from __future__ import annotations
 
@@ -28,6 +28,21 @@ def answer_in_words(answer: Mapping[str, Any] | None, unit: str | None) -> str:
         return "allowed" if unit is None else "without limit"
     past = {"block": "", "none": "", "bill": ", more is billed", "grace": ", more in grace"}[answer["overage"]]
     return f"up to {_in_thousands(answer['limit'])} {unit or ''}".rstrip() + past
+
+
+def when_in_words(span: Mapping[str, Any], first: str, last: str) -> str:
+    """When a span begins and ends, within `first` and `last`: nothing where it is all of it."""
+    begins = "" if span["starts_at"] == first else f" from {moment(span['starts_at'])}"
+    ends = "" if span["ends_at"] in (None, last) else f" until {moment(span['ends_at'])}"
+    return begins + ends
+
+
+def moment(instant: str | None) -> str:
+    """An instant in UTC, its time left out at midnight; `-` for none."""
+    if instant is None:
+        return "-"
+    day, _, time = instant.rstrip("Z").partition("T")
+    return day if time.startswith("00:00:00") else f"{day} {time[:5]}"
 
 
 def _in_thousands(number: str) -> str:

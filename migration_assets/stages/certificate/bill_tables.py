@@ -10,8 +10,8 @@ from itertools import groupby
 from typing import Any
 
 from migration_assets.stages.certificate.amounts import amount_of, signed_amount_of
-from migration_assets.stages.certificate.causes import IN_WORDS
-from migration_assets.stages.certificate.markup import cell, moment, number, row, table, text
+from migration_assets.stages.certificate.causes import CLASSES, IN_WORDS
+from migration_assets.stages.certificate.markup import cell, number, row, table, text
 
 Plain = Mapping[str, Any]
 _SIDES = ("before", "after")
@@ -19,21 +19,50 @@ _MONEY = frozenset({3, 4, 5, 6, 7})
 
 
 def money_table(content: Plain) -> str:
-    """What all bills come to, by currency."""
+    """What all bills come to, by currency, and what each cause makes of the difference."""
+    if not content["money"]:
+        return "<p class='quiet'>There is no bill to come on either side.</p>"
     rows = []
     for m in content["money"]:
         amounts = (cell(content, m[f"{n}_minor"], m["currency"]) for n in _SIDES)
         difference = _difference(content, m["difference_minor"], m["currency"])
         rows.append(row(number(f"{m['bills']:,}"), *amounts, difference))
+    whole = table(("bills to come", "before", "after", "difference"), rows, numbers=frozenset(range(4)))
+    return whole + _causes_table(content)
+
+
+def _causes_table(content: Plain) -> str:
+    rows = [
+        row(
+            f'<span class="tag k-{kind}">{text(IN_WORDS[kind])}</span>', text(cause), text(signer),
+            number(f"{bills:,}"), number(f"{signed_amount_of(minor, currency, content['exponents'])} {text(currency)}"),
+        )
+        for (currency, kind, cause, signer), (bills, minor) in causes_of(content).items()
+    ]  # fmt: skip
     if not rows:
-        return "<p class='quiet'>There is no bill to come on either side.</p>"
-    return table(("bills to come", "before", "after", "difference"), rows, numbers=frozenset(range(4)))
+        return ""
+    heads = ("what differs", "by", "signed by", "bills", "difference")
+    return f"<h3>Where the difference comes from</h3>{table(heads, rows, numbers=frozenset({3, 4}))}"
+
+
+def causes_of(content: Plain) -> dict[tuple[str, str, str, str], tuple[int, int]]:
+    """Currency, class, cause and signer -> bills, and what they differ by: together the whole difference."""
+    found: dict[tuple[str, str, str, str], tuple[int, int]] = {}
+    for bill in (b for c in content["contracts"] for b in c["bills"]):
+        for d in bill["due_to"]:
+            key = (bill["currency"], d["class"], d["cause"], d["signed"]["by"] if d["signed"] else "")
+            bills, minor = found.get(key, (0, 0))
+            found[key] = (bills + 1, minor + d["difference_minor"])
+    return dict(sorted(found.items(), key=lambda i: (i[0][0], -CLASSES.index(i[0][1]), i[0][2:])))
 
 
 def contract_section(content: Plain, contract: Plain) -> str:
     """One contract: what is wrong with it, its last invoices, its bills to come."""
     kind = contract["class"]
-    head = f'<h2>Contract {text(contract["contract"])} <span class="tag k-{kind}">{text(IN_WORDS[kind])}</span></h2>'
+    zone = f'<span class="quiet zone">{text(contract["zone"])}</span>'
+    head = (
+        f'<h2>Contract {text(contract["contract"])} <span class="tag k-{kind}">{text(IN_WORDS[kind])}</span>{zone}</h2>'
+    )
     runs = "".join(_run(content, bills) for bills in runs_of(contract["bills"]))
     bills = f"<h3>Next bills</h3>{runs}" if runs else "<p class='quiet'>No bill is to come on either side.</p>"
     return f"<section>{head}{''.join(_notes(contract))}{_issued(content, contract['issued'])}{bills}</section>"
@@ -78,7 +107,7 @@ def runs_of(bills: Iterable[Plain]) -> list[list[Plain]]:
 
 def _says(bill: Plain) -> object:
     """What a bill says, but for its own dates."""
-    sides = [bill[side] and {k: v for k, v in bill[side].items() if not k.endswith("_at")} for side in _SIDES]
+    sides = [bill[side] and {k: v for k, v in bill[side].items() if k.endswith("_minor")} for side in _SIDES]
     lines = [(p["kind"], p["item"], *(_line_says(bill, p, side) for side in _SIDES)) for p in bill["lines"]]
     moved = bill["before"] and bill["after"] and bill["before"]["starts_at"] != bill["after"]["starts_at"]
     return (bill["currency"], bill["class"], sides, lines, bill["due_to"], bill["credit_difference_minor"], moved)
@@ -113,7 +142,7 @@ def _when(bills: Sequence[Plain]) -> str:
 
 
 def _dates(bill: Plain) -> str:
-    starts = [moment(bill[side]["starts_at"]) for side in _SIDES if bill[side]]
+    starts = [text(bill[side]["from"]) for side in _SIDES if bill[side]]
     if bill["before"] is None or bill["after"] is None:
         return f"{starts[0]} (billed by the {'target' if bill['before'] is None else 'old system'} only)"
     return starts[0] if starts[0] == starts[1] else f"{starts[0]}, in the target {starts[1]}"
@@ -140,7 +169,7 @@ def _line(content: Plain, bill: Plain, pair: Plain, currency: str) -> str:
 def _covers(bill: Plain, pair: Plain, side: str) -> str:
     if _whole(bill, pair, side):
         return "its period"
-    return f"{moment(pair[side]['starts_at'])} to {moment(pair[side]['ends_at'])}"
+    return f"{text(pair[side]['from'])} until {text(pair[side]['until'])}"
 
 
 def _totals(content: Plain, bill: Plain, currency: str) -> Iterator[str]:
@@ -152,7 +181,7 @@ def _totals(content: Plain, bill: Plain, currency: str) -> Iterator[str]:
         ]
 
     net = amounts("net_minor", "tax_minor")
-    yield row("before and after tax", "", "", *net, number(""), kind="sum")
+    yield row("sum of the lines", "", "", *net, number(""), kind="sum")
     total = ((bill[side] or {"total_minor": None})["total_minor"] for side in _SIDES)
     wide = [_wide(content, t, currency) for t in total]
     yield row("total", "", "", *wide, _difference(content, bill["difference_minor"], currency), kind="sum")

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from migration_assets.domain.bill_parity import REJECTED
+from migration_assets.domain.calendar import zone_of
 from migration_assets.domain.money import written
 from migration_assets.stages.certificate.causes import worst
 from migration_assets.stages.certificate.credits import Credits, Drawn, drawn
@@ -19,6 +20,7 @@ from migration_assets.stages.shadow.signed import SIGNED, UNSIGNED
 if TYPE_CHECKING:
     from migration_assets.domain.bill import Bill, Line
     from migration_assets.domain.bill_parity import LinePair
+    from migration_assets.domain.calendar import Period
     from migration_assets.stages.certificate.bills import BillPair, Due
     from migration_assets.stages.certificate.grants import Grants
 
@@ -38,13 +40,14 @@ _OF_ACCESS: dict[str, Outcome] = {SIGNED: "signed", REJECTED: "rejected", UNSIGN
 
 @dataclass(frozen=True)
 class Known:
-    """All that is known of the customers at hand: by contract `bills`, `forecast`, `issued` (invoices made again) and
-    `left_out`; by item `products`; by feature `units` (None: a switch)."""
+    """All that is known of the customers at hand: by contract `bills`, `forecast`, `issued` (invoices made again),
+    `left_out` and `zones`; by item `products`; by feature `units` (None: a switch)."""
 
     bills: Mapping[str, Sequence[BillPair]]
     forecast: Mapping[str, Row]
     issued: Mapping[str, Sequence[Row]]
     left_out: Mapping[str, Sequence[Row]]
+    zones: Mapping[str, str]
     products: Mapping[str, str]
     units: Mapping[str, str | None]
     credits: Credits
@@ -77,10 +80,12 @@ def _sides(pairs: Iterable[BillPair]) -> tuple[list[Bill], list[Bill]]:
 
 def _contract(known: Known, contract: str, taken: Drawn) -> Plain:
     forecast = known.forecast.get(contract, {})
-    bills = [_bill(p, known.products, taken) for p in known.bills.get(contract, ())]
+    zone = known.zones.get(contract, "UTC")
+    bills = [_bill(p, known.products, taken, zone) for p in known.bills.get(contract, ())]
     return {
         "contract": contract,
         "currency": forecast.get("currency"),
+        "zone": zone,
         "class": worst(b["class"] for b in bills),
         "old_rules_make_its_invoices": forecast.get("proved"),
         "cannot_be_told_before": forecast.get("legacy_reason"),
@@ -104,7 +109,7 @@ def _issued(row: Row) -> Plain:
     }
 
 
-def _bill(pair: BillPair, products: Mapping[str, str], taken: Drawn) -> Plain:
+def _bill(pair: BillPair, products: Mapping[str, str], taken: Drawn, zone: str) -> Plain:
     key = (pair.contract_id, pair.cycle)
     # Less credit on a bill is more to pay.
     credit = -taken.apart.get(key, 0)
@@ -113,21 +118,20 @@ def _bill(pair: BillPair, products: Mapping[str, str], taken: Drawn) -> Plain:
         "cycle": pair.cycle,
         "currency": shown.currency if shown else None,
         "class": worst([pair.kind, "unexplained" if credit else "equal"]),
-        "before": _side(pair.before, taken.before.get(key, 0)),
-        "after": _side(pair.after, taken.after.get(key, 0)),
+        "before": _side(pair.before, taken.before.get(key, 0), zone),
+        "after": _side(pair.after, taken.after.get(key, 0), zone),
         "difference_minor": pair.difference_minor,
         "credit_difference_minor": credit,
         "due_to": [_due(d) for d in pair.due_to],
-        "lines": [_line_pair(p, products) for p in pair.lines],
+        "lines": [_line_pair(p, products, zone) for p in pair.lines],
     }
 
 
-def _side(bill: Bill | None, credit: int) -> Plain | None:
+def _side(bill: Bill | None, credit: int, zone: str) -> Plain | None:
     if bill is None:
         return None
-    covers = {"starts_at": _instant(bill.covers.starts_at), "ends_at": _instant(bill.covers.ends_at)}
     total = bill.total_minor
-    return covers | {
+    return _covers(bill.covers, zone) | {
         "net_minor": bill.subtotal_minor,
         "tax_minor": bill.tax_minor,
         "total_minor": total,
@@ -153,26 +157,33 @@ def _due(due: Due) -> Plain:
     }
 
 
-def _line_pair(pair: LinePair, products: Mapping[str, str]) -> Plain:
+def _covers(period: Period, zone: str) -> Plain:
+    """The instants, and what the contract's own clocks show then: a day where it begins."""
+    instants = {"starts_at": period.starts_at, "ends_at": period.ends_at}
+    local = {n: _local(m, zone) for n, m in zip(("from", "until"), instants.values(), strict=True)}
+    return {n: _instant(m) for n, m in instants.items()} | local
+
+
+def _local(moment: datetime, zone: str) -> str:
+    local = moment.astimezone(zone_of(zone))
+    return f"{local:%Y-%m-%d}" if not (local.hour or local.minute or local.second) else f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def _line_pair(pair: LinePair, products: Mapping[str, str], zone: str) -> Plain:
     return {
         "kind": pair.kind,
         "item": pair.item_id or None,
         "product": products.get(pair.item_id),
         "same": pair.same,
-        "before": _line(pair.before),
-        "after": _line(pair.after),
+        "before": _line(pair.before, zone),
+        "after": _line(pair.after, zone),
     }
 
 
-def _line(line: Line | None) -> Plain | None:
+def _line(line: Line | None, zone: str) -> Plain | None:
     if line is None:
         return None
-    return {
-        "starts_at": _instant(line.covers.starts_at),
-        "ends_at": _instant(line.covers.ends_at),
-        "amount_minor": line.amount_minor,
-        "tax_minor": line.tax_minor,
-    }
+    return _covers(line.covers, zone) | {"amount_minor": line.amount_minor, "tax_minor": line.tax_minor}
 
 
 # --- credits and access --------------------------------------------------------------------------------------------

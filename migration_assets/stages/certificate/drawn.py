@@ -87,7 +87,7 @@ def _circles(content: Plain, bills: list[Plain], x: Callable[[datetime], float])
     free = 0.0
     for bill in bills:
         side = bill["after"] or bill["before"]
-        if side is None:
+        if side is None or side["starts_at"] > content["access"]["until"]:
             continue
         at, total = x(_instant(side["starts_at"])), (side["total_minor"], bill["currency"])
         yield f'<circle class="k-{bill["class"]}" cx="{at:.1f}" cy="11" r="5"/>'

@@ -14,14 +14,6 @@ def text(value: object) -> str:
     return escape(str(value))
 
 
-def moment(instant: str | None) -> str:
-    """An instant in UTC, its time left out at midnight."""
-    if instant is None:
-        return "-"
-    day, _, time = escape(instant).rstrip("Z").partition("T")
-    return day if time.startswith("00:00:00") else f"{day} {time[:5]}"
-
-
 def table(headings: Iterable[str], rows: Iterable[str], *, numbers: frozenset[int] = frozenset()) -> str:
     """A table of rows. `numbers`: places of columns that hold numbers."""
     told = "".join(f'<th class="n">{h}</th>' if i in numbers else f"<th>{h}</th>" for i, h in enumerate(headings))

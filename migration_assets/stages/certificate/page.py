@@ -6,20 +6,20 @@ The page is made from the content alone, so that whoever has the content can mak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-from migration_assets.stages.certificate.amounts import answer_in_words
+from migration_assets.stages.certificate.amounts import answer_in_words, moment, when_in_words
 from migration_assets.stages.certificate.bill_tables import contract_section, money_table
 from migration_assets.stages.certificate.causes import CLASSES, IN_WORDS
 from migration_assets.stages.certificate.drawn import timeline
-from migration_assets.stages.certificate.markup import cell, moment, row, table, text
+from migration_assets.stages.certificate.markup import cell, row, table, text
+from migration_assets.stages.shadow.signed import SIGNED
 
 Plain = Mapping[str, Any]
-
 OUTCOME: dict[str, tuple[str, str]] = {
     "equal": ("Nothing differs", "Every bill and every entitlement is the same on both sides, to the minor unit."),
     "signed": ("Differs only as signed for", "What differs is explained, and a named person has signed for it."),
@@ -32,8 +32,8 @@ OUTCOME: dict[str, tuple[str, str]] = {
 }
 
 
-def page(content: Plain, more: Sequence[str] = ()) -> str:
-    """The HTML page of a content. `more`: further sections, made with `markup`."""
+def page(content: Plain, who: str = "", ending: str = "") -> str:
+    """The HTML page of a content. `who`, `ending`: further sections, made with `markup`."""
     title, says = OUTCOME[content["outcome"]]
     template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
     return template.substitute(
@@ -46,14 +46,44 @@ def page(content: Plain, more: Sequence[str] = ()) -> str:
         money=money_table(content),
         timeline=timeline(content),
         legend=_legend(),
-        more="".join(more),
+        why="".join(f"<li>{text(r)}</li>" for r in reasons(content)),
+        who=who,
+        ending=ending,
         contracts="".join(contract_section(content, c) for c in content["contracts"])
         or "<section><p>There is no contract.</p></section>",
-        access=_access(content["access"]),
+        access=_access(content["access"], content["as_of"]),
         credits=_credits(content),
         rules=_rules(content["rules"]),
         digest=text(content.get("digest", "none: this page is no certificate")),
     )
+
+
+def reasons(content: Plain) -> list[str]:
+    """Why an account needs a look, a sentence for each thing; none where nothing does."""
+    found = []
+    for c in content["contracts"]:
+        of = f"Contract {c['contract']}"
+        if c["cannot_be_billed_after"]:
+            found.append(f"{of}: the target cannot bill it ({c['cannot_be_billed_after']}).")
+        if c["cannot_be_told_before"]:
+            found.append(f"{of}: the old rules cannot tell its bills ahead ({c['cannot_be_told_before']}).")
+        if c["old_rules_make_its_invoices"] is False:
+            found.append(f"{of}: the old rules do not make its last invoices.")
+        for kind in ("unexplained", "unsigned", "rejected"):
+            if bills := sum(b["class"] == kind for b in c["bills"]):
+                found.append(f"{of}: {bills} bills to come differ, {IN_WORDS[kind]}.")
+    access = content["access"]
+    if access["cannot_be_told_before"]:
+        found.append(f"The old system does not tell what may be done ({access['cannot_be_told_before']}).")
+    apart = {
+        f"{f['feature']} {'anywhere' if f['region'] == '*' else f['region']}: {d['kind']}, {d['status']}"
+        for f in access["features"]
+        for d in f["differences"]
+        if d["status"] != SIGNED
+    }
+    found += [f"What may be done, {words}." for words in sorted(apart)]
+    found += [f"Credit {c['credit']} cannot be read." for c in content["credits"] if c["unreadable_before"]]
+    return found
 
 
 def _name(customer: Plain) -> str:
@@ -73,7 +103,7 @@ def _facts(content: Plain) -> str:
         ("T", moment(content["as_of"])),
         ("plan", f"{content['plan']} {content['plan_digest'][:16]}"),
     )
-    return "".join(f"<span>{name} <b>{text(value)}</b></span>" for name, value in facts)
+    return " ".join(f"<span>{name} <b>{text(value)}</b></span>" for name, value in facts)
 
 
 def _legend() -> str:
@@ -85,14 +115,17 @@ def _legend() -> str:
     return f"{bills}{access}<span>squares: invoices issued; circles: bills to come; frames: access that differs</span>"
 
 
-def _access(access: Plain) -> str:
+def _access(access: Plain, as_of: str) -> str:
     if access["cannot_be_told_before"]:
         return f"<p class='warn'>The old system's records do not tell: {text(access['cannot_be_told_before'])}.</p>"
     if not access["features"]:
         return "<p class='quiet'>Nothing is granted on either side.</p>"
     rows = []
     for f in access["features"]:
-        sides = ["<br>".join(_span(s, f["unit"]) for s in f[side]) or "nothing" for side in ("before", "after")]
+        sides = [
+            "<br>".join(_span(s, f["unit"], as_of, access["until"]) for s in f[side]) or "nothing"
+            for side in ("before", "after")
+        ]
         apart = "<br>".join(_apart(d, f["unit"]) for d in f["differences"])
         where = "anywhere" if f["region"] == "*" else f["region"]
         verdict = apart or '<span class="tag k-equal">equal</span>'
@@ -100,9 +133,8 @@ def _access(access: Plain) -> str:
     return table(("feature", "region", "before", "after", ""), rows)
 
 
-def _span(span: Plain, unit: str | None) -> str:
-    until = f"until {moment(span['ends_at'])}" if span["ends_at"] else "without end"
-    return f"{text(answer_in_words(span, unit))} <span class='quiet'>from {moment(span['starts_at'])} {until}</span>"
+def _span(span: Plain, unit: str | None, first: str, last: str) -> str:
+    return f"{text(answer_in_words(span, unit))}<span class='quiet'>{text(when_in_words(span, first, last))}</span>"
 
 
 def _apart(d: Plain, unit: str | None) -> str:

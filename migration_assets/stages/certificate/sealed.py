@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from migration_assets.stages.certificate.amounts import amount_of
+from migration_assets.domain.money import to_major
 from migration_assets.stages.certificate.causes import CLASSES
 
 Plain = dict[str, Any]
@@ -90,7 +90,7 @@ def _of_currency(content: Mapping[str, Any], money: Mapping[str, Any]) -> dict[s
         "currency": currency,
         "contracts": len({contract for contract, _ in bills}),
         "bills": money["bills"],
-        **{n: amount_of(minor, currency, content["exponents"]) for n, minor in amounts.items()},
+        **{n: f"{to_major(minor, currency, content['exponents']):f}" for n, minor in amounts.items()},
         "difference_minor": money["difference_minor"],
         **{f"bills_{k}": sum(b["class"] == k for _, b in bills) for k in CLASSES},
         "signed_by": "; ".join(signers),
