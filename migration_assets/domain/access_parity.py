@@ -2,7 +2,7 @@
 
 Spans are cut where either side changes, so that nothing is sampled; neighbouring pieces that differ in the same way are
 one difference. A loss is less than before, a gain more; a change of policy past the limit, or between forbidden and not
-mentioned, is neither and is still a difference.
+mentioned, is neither and is still a difference. What would happen past a limit is none where both allow all or nothing.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _compared(feature: str, region: str, before: Sequence[Span], after: Sequence
     found: list[AccessDifference] = []
     for start, end in pairwise(cuts):
         was, now = _at(before, start), _at(after, start)
-        if was == now:
+        if _alike(was, now):
             continue
         last = found[-1] if found else None
         if last is not None and last.ends_at == start and (last.before, last.after) == (was, now):
@@ -77,6 +77,14 @@ def _compared(feature: str, region: str, before: Sequence[Span], after: Sequence
         else:
             found.append(AccessDifference(feature, region, start, end, kind_of(was, now), was, now))
     return [replace(d, ends_at=None) if d.ends_at == _WITHOUT_END else d for d in found]
+
+
+def _alike(was: Answer | None, now: Answer | None) -> bool:
+    """Whether two answers come to the same: where all or nothing is allowed, nobody gets past a limit."""
+    if was is None or now is None:
+        return was is now
+    limited = was.allowed and was.limit is not None
+    return (was.allowed, was.limit) == (now.allowed, now.limit) and (not limited or was.overage == now.overage)
 
 
 def _at(spans: Sequence[Span], instant: datetime) -> Answer | None:

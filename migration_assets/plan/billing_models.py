@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from migration_assets.domain.bill_parity import UNEXPLAINED
 from migration_assets.domain.money import InvoiceRounding
 from migration_assets.domain.predicates import Predicate
+from migration_assets.plan.access_models import AcceptedAccess
 from migration_assets.plan.billing_records import RecordName
 from migration_assets.plan.frozen import Model
 
@@ -187,7 +188,8 @@ class Billing(Model):
     """billing.yaml, which a plan need not have: without it nothing is proved about bills.
 
     `signed_by`, `signed_on`: who in finance says that the old system bills so. `target`: without it the old system's
-    rules are held against its invoices, and nothing is said of bills to come. `accepted`: differences that were signed.
+    rules are held against its invoices, and nothing is said of bills to come. `accepted`, `accepted_access`: what was
+    signed for, of bills and of what customers may do.
     """
 
     signed_by: str
@@ -195,3 +197,4 @@ class Billing(Model):
     legacy: LegacyBilling
     target: TargetBilling | None = None
     accepted: tuple[AcceptedDifference, ...] = ()
+    accepted_access: tuple[AcceptedAccess, ...] = ()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from migration_assets.domain.errors import Fault, PlanFaults
+from migration_assets.plan.checks.access import access_faults
 from migration_assets.plan.checks.billing import billing_faults
 from migration_assets.plan.checks.catalog import catalog_faults
 from migration_assets.plan.checks.codes import code_faults
@@ -47,6 +48,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     exclusion_faults,
     enrichment_faults,
     billing_faults,
+    access_faults,
     target_faults,
 )
 

@@ -155,6 +155,27 @@ def test_past_due_keeps_access_up_to_the_last_day_of_grace() -> None:
     assert (loss.kind, loss.starts_at, loss.ends_at) == ("loss", day("2026-01-20"), day("2026-01-21"))
 
 
+def test_an_override_for_everywhere_keeps_the_policy_of_where_the_customer_is_served() -> None:
+    """Where nothing is beneath it, too; one for a country that nothing is granted in stops at its limit."""
+    sold = held(Sold(date(2025, 1, 1), zone="UTC", parts=(Part("pro", "1"),)))
+    grants = [limited("pro", "seats", 10, overage="bill")]
+    everywhere = old.Override("1", "seats", None, Fraction(50), "UTC", date(2025, 6, 1), None)
+    of_france = old.Override("2", "seats", "FR", Fraction(80), "UTC", date(2025, 6, 1), None)
+    said = {s.region: s.answer for s in old_access(sold, grants=grants, overrides=[everywhere, of_france])}
+    fifty = Answer(allowed=True, limit=Fraction(50), overage="bill")
+    assert said == {"*": fifty, "DE": fifty, "FR": Answer(allowed=True, limit=Fraction(80), overage="block")}
+
+
+def test_past_what_is_not_limited_or_not_allowed_no_policy_counts() -> None:
+    def told(policy: str, allowed: bool, limit: int | None) -> list[Span]:
+        units = None if limit is None else Fraction(limit)
+        return [Span("seats", "DE", SINCE, UNTIL, Answer(allowed, units, policy))]  # type: ignore[arg-type]
+
+    for allowed, limit, kinds in ((True, None, []), (False, 0, []), (True, 10, ["change"])):
+        found = access_differences(told("bill", allowed, limit), told("block", allowed, limit))
+        assert [d.kind for d in found] == kinds
+
+
 def test_a_pause_takes_access_from_its_first_day_and_gives_it_back_on_the_day_of_return() -> None:
     sold = Sold(
         date(2025, 1, 1),

@@ -26,6 +26,14 @@ PAGE = (REPOSITORY / "docs" / "billing.md").read_text(encoding="utf-8")
 BOTH = {"value": "1", "column": "quantity"}
 NONE = {"column": "used", "none": ["0"]}
 WORD = {"column": "limit_value", "none": ["unlimited"]}
+SIGNED = {
+    "feature": "seats",
+    "kind": "loss",
+    "at_most_customers": 3,
+    "reason": "agreed",
+    "signed_by": "RevOps",
+    "signed_on": "2026-06-01",
+}
 Edit = Callable[[dict[str, Any]], object]
 
 
@@ -77,6 +85,11 @@ def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -
         (lambda t: t["target"]["rules"].update(proration="months"), "target.rules.proration", "seconds"),
         (lambda t: t["accepted"][0].update(cause="luck"), "accepted.0.cause", "proration"),
         (lambda t: t["accepted"][0].update(cause="unexplained"), "accepted.0", "named contracts"),
+        (lambda t: t.update(accepted_access=[SIGNED | {"feature": "seat"}]), "accepted_access.0.feature", "seats"),
+        (lambda t: t.update(accepted_access=[SIGNED | {"regions": ["*", "UK"]}]), "accepted_access.0.regions", "3166"),
+        (lambda t: t.update(accepted_access=[SIGNED | {"expires_on": "2026-06-01"}]), "0.expires_on", "later day"),
+        (lambda t: t.update(accepted_access=[SIGNED | {"at_most_customers": 0}]), "0.at_most_customers", "1"),
+        (lambda t: t["legacy"]["reads"]["overrides"].update(table="erp.plans"), "reads.overrides.table", "`owner`"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, edit: Edit, field: str, says: str) -> None:

@@ -6,7 +6,8 @@ covers it grants what its product grants, times its quantity where the grant is 
 add up; where one allows and another forbids, the add-on speaks before the plan. Contracts add up too, and one without a
 country serves everywhere. An override for the customer replaces all that, one for the country before one for
 everywhere, and of two the one that came later; it keeps the policy past the limit of what it replaces, the plan's
-before an add-on's.
+before an add-on's. One for everywhere that replaces nothing in a country keeps what holds where the customer is served:
+what is counted is counted once.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def access(
 
         def answer_at(instant: datetime, feature: str = feature, region: str = region) -> Answer | None:
             beneath = list(_granted(held, grants, rules, feature, region, instant))
-            return _overridden(overrides, feature, region, instant, beneath) or _together(beneath)
+            served = list(_granted(held, grants, rules, feature, None, instant))
+            return _overridden(overrides, feature, region, instant, beneath, served) or _together(beneath)
 
         found += spans_of(feature, region, later, answer_at, until)
     return tuple(found)
@@ -94,11 +96,13 @@ def _subjects(held: Sequence[Held], overrides: Sequence[Override], grants: Seque
 
 
 def _granted(
-    held: Sequence[Held], grants: Sequence[Grant], rules: Rules, feature: str, region: str, instant: datetime
+    held: Sequence[Held], grants: Sequence[Grant], rules: Rules, feature: str, region: str | None, instant: datetime
 ) -> Iterator[_Granted]:
+    """What is granted in a region; None: in any."""
     for each in held:
         contract, day = each.contract, local_day(instant, each.contract.zone)
-        if (contract.service_country or ANYWHERE) not in (region, ANYWHERE) or not gives_access(each, day):
+        reaches = region is None or (contract.service_country or ANYWHERE) in (region, ANYWHERE)
+        if not reaches or not gives_access(each, day):
             continue
         for item in items_on(contract, rules, day):
             if covers(item, day):
@@ -156,16 +160,22 @@ def _policy(granted: Sequence[_Granted]) -> Overage:
 
 
 def _overridden(
-    overrides: Sequence[Override], feature: str, region: str, instant: datetime, beneath: Sequence[_Granted]
+    overrides: Sequence[Override],
+    feature: str,
+    region: str,
+    instant: datetime,
+    beneath: Sequence[_Granted],
+    served: Sequence[_Granted],
 ) -> Answer | None:
     standing = [e for e in overrides if e.feature == feature and _reaches(e, region, instant)]
     if not standing:
         return None
     wins = max(standing, key=lambda e: (e.country is not None, midnight(e.first_day, e.zone), e.override_id))
+    replaced = beneath or (served if wins.country is None else ())
     return Answer(
         allowed=wins.limit != 0,
         limit=wins.limit,
-        overage=_policy(beneath) if beneath else "block",
+        overage=_policy(replaced) if replaced else "block",
     )
 
 

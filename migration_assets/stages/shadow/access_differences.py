@@ -37,8 +37,7 @@ def access_differences(engine: DuckDBEngine, before: Access, after: ir.Table) ->
         old, new = _unlike(engine, *sides)
         pieces = engine.cached(_pieces(engine, [old, new]))
         both = _beside(_beside(pieces, old, "before"), new, "after")
-        apart = ibis.or_(*(~both[b].identical_to(both[a]) for b, a in zip(_BEFORE, _AFTER, strict=True)))
-        found = joined(engine.cached(both.filter(apart)), SUBJECT, (*_BEFORE, *_AFTER))
+        found = joined(engine.cached(both.filter(_apart(both))), SUBJECT, (*_BEFORE, *_AFTER))
         ends = (found["ends_at"] == _NEVER).ifelse(ibis.null(_INSTANT), found["ends_at"])
         made = engine.cached(found.mutate(ends_at=ends, kind=_kind(found)))
         lasting.append(made)
@@ -74,6 +73,13 @@ def _beside(pieces: ir.Table, spans: ir.Table, side: str) -> ir.Table:
     lies = [pieces[c] == told[f"_{c}"] for c in SUBJECT]
     lies += [told["_starts_at"] <= pieces["starts_at"], pieces["starts_at"] < told["_ends_at"]]
     return pieces.left_join(told, lies).drop(*own)
+
+
+def _apart(both: ir.Table) -> ir.BooleanValue:
+    """Whether the answers differ; where all or nothing is allowed on both sides, nobody gets past a limit."""
+    allowed, limit, overage = (both[b].identical_to(both[a]) for b, a in zip(_BEFORE, _AFTER, strict=True))
+    limited = (both["before_allowed"] & both["before_limit_units"].notnull()).fill_null(False)
+    return ~(allowed & limit & (overage | ~limited))
 
 
 def _kind(found: ir.Table) -> ir.StringValue:

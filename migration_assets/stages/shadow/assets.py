@@ -12,6 +12,13 @@ import dagster as dg
 
 from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
+from migration_assets.stages.shadow.access_comparison import (
+    AccessComparison,
+    Granting,
+    access_compared,
+    no_access_compared,
+)
+from migration_assets.stages.shadow.access_listing import access_csv
 from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
 from migration_assets.stages.shadow.back_tested.issued import last_issued
 from migration_assets.stages.shadow.back_tested.report import (
@@ -26,7 +33,10 @@ from migration_assets.stages.shadow.comparison import Comparison, Sides, compare
 from migration_assets.stages.shadow.forecast import origins
 from migration_assets.stages.shadow.legacy.reading import read_records
 from migration_assets.stages.shadow.listing import differences_csv
-from migration_assets.stages.shadow.target.holding import held_rows
+from migration_assets.stages.shadow.target.holding import canonical, held_rows
+from migration_assets.stages.shadow.whose import by_customer
+from migration_assets.stages.shadow.worth import yearly
+from migration_assets.wiring.access_views import access_shown
 from migration_assets.wiring.bill_views import bills_shown
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
@@ -43,6 +53,7 @@ if TYPE_CHECKING:
 Records = Mapping["RecordName", "ir.Table"]
 _NOTHING = Found((), (), {})
 _A_YEAR = timedelta(days=366)
+_TABLES = ("back_test", "better_rules", "forecast", "bill_differences", "access", "access_differences")
 # Dispositions of rows that do not become rows of the target.
 _LEFT = ("rejected", "excluded")
 
@@ -67,25 +78,31 @@ def _shadow(call: StageCall) -> StageOutput:
     billing = call.plan.billing
     records = {} if billing is None else read_records(call.engine, billing.legacy, lambda table: _raw(call, table))
     found, billed = (_NOTHING, False) if billing is None else _back_test(call, billing, records)
-    compared_bills = _compare(call, billing, records, found)
-    files = {t: call.file("shadow_billing", t) for t in ("back_test", "better_rules", "forecast", "bill_differences")}
+    bills = _compare(call, billing, records, found)
+    access = _access(call, billing, records, bills)
+    files = {t: call.file("shadow_billing", t) for t in _TABLES}
     call.engine.write(call.engine.table(verdict_table(found)), files["back_test"], order_by=["invoice_id"])
     call.engine.write(call.engine.table(suggestion_table(found)), files["better_rules"])
-    call.engine.write(compared_bills.forecast, files["forecast"], order_by=["contract_id"])
+    call.engine.write(bills.forecast, files["forecast"], order_by=["contract_id"])
     order = ["contract_id", "cycle", "cause"]
-    call.engine.write(compared_bills.differences, files["bill_differences"], order_by=order)
-    empty = {"better_rules", "bill_differences"} | (set() if billed else {"back_test"})
-    if not call.engine.count(compared_bills.forecast):
-        empty.add("forecast")
-    return StageOutput(files, _metadata(call, found, compared_bills), may_be_empty=empty)
+    call.engine.write(bills.differences, files["bill_differences"], order_by=order)
+    call.engine.write(access.customers, files["access"], order_by=["customer_id"])
+    order = ["customer_id", "feature", "region", "starts_at", "status"]
+    call.engine.write(access.differences, files["access_differences"], order_by=order)
+    empty = {"better_rules", "bill_differences", "access_differences"} | (set() if billed else {"back_test"})
+    empty |= {
+        t for t, rows in (("forecast", bills.forecast), ("access", access.customers)) if not call.engine.count(rows)
+    }
+    return StageOutput(files, _metadata(call, found, bills, access), may_be_empty=empty)
 
 
-def _metadata(call: StageCall, found: Found, bills: Comparison) -> dict[str, object]:
+def _metadata(call: StageCall, found: Found, bills: Comparison, access: AccessComparison) -> dict[str, object]:
     billing = call.plan.billing
     told = "the plan has no billing.yaml: nothing is proved about bills" if billing is None else "declared"
     exponents = call.plan.file.currency_exponents
     listed = call.report("back_test.csv", not_reproduced_csv(found, exponents))
     differ = call.report("bill_differences.csv", differences_csv(call.engine, bills.differences, exponents))
+    changed = call.report("access_differences.csv", access_csv(call.engine, access.differences))
     return {
         "old rules": told,
         "invoices made again": accuracy(found),
@@ -99,6 +116,8 @@ def _metadata(call: StageCall, found: Found, bills: Comparison) -> dict[str, obj
         "contracts that cannot be read": markdown_table(("why", "contracts"), sorted(found.unreadable.items())),
         **bills_shown(call.engine, bills, exponents),
         "bills that differ": dg.MetadataValue.path(str(differ)),
+        **access_shown(call.engine, access, exponents),
+        "access that differs": dg.MetadataValue.path(str(changed)),
     }
 
 
@@ -134,6 +153,20 @@ def _compare(call: StageCall, billing: Billing | None, records: Records, found: 
         proved[own] = proved.get(own, True) and verdict.reproduced
     exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
     return compared(call.engine, billing, billing.target, sides, call.as_of, exponents, proved)
+
+
+def _access(call: StageCall, billing: Billing | None, records: Records, bills: Comparison) -> AccessComparison:
+    """What customers may do on both sides; nothing where the plan names no feature of the old system."""
+    if billing is None or not billing.legacy.features:
+        return no_access_compared(call.engine)
+    call.say("comparing what customers may do")
+    identities = call.global_rows("customer_identities", "identities")
+    owned = by_customer(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), records, identities)
+    made = {e: call.rows("transformed_entitlements", e) for e in call.entities("transformed_entitlements")}
+    entitlement, subscription = (canonical(call.engine, e, made.get(e)) for e in ("entitlement", "subscription"))
+    sides = Granting(owned, entitlement, subscription, _rejected(call))
+    worth = yearly(call.engine, bills.forecast, owned["contracts"])
+    return access_compared(call.engine, billing, sides, worth, call.as_of)
 
 
 def _rejected(call: StageCall) -> ir.Table:

@@ -18,6 +18,7 @@ from migration_assets.domain.legacy import terms as old
 from migration_assets.domain.target import terms as new
 from migration_assets.stages.shadow.exchange import exchanged
 from migration_assets.stages.shadow.forecast import Origins, new_bills, old_bills
+from migration_assets.stages.shadow.kept import rejected_rows, without
 from migration_assets.stages.shadow.parity import bill_differences, differing, of
 from migration_assets.stages.shadow.runs import Bills, tables_of
 from migration_assets.stages.shadow.signed import STATUSES, judged
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 Exponents = Callable[[str], int]
 Records = Mapping["RecordName", "ir.Table"]
-# Records that become rows of the target, so that their rows may be rejected; the rest is set-up of the old system.
-_MOVED: tuple[RecordName, ...] = ("contracts", "items", "discounts", "changes", "usage", "overrides")
 
 
 @dataclass(frozen=True)
@@ -143,16 +142,10 @@ def _without_rejected(
     engine: DuckDBEngine, billing: Billing, sides: Sides, few: ir.Table, as_of: datetime, exponents: Exponents
 ) -> Bills | None:
     """The old system's bills of some contracts without rows that were rejected; None where none was."""
-    kept: dict[RecordName, ir.Table] = {}
-    for record in _MOVED:
-        if record in sides.records:
-            table = billing.legacy.reads[record].table
-            gone = engine.cached(sides.rejected.filter(sides.rejected["table"] == table).select("row"))
-            if engine.count(gone):
-                kept[record] = sides.records[record].anti_join(gone, "row")
-    if not kept:
+    gone = rejected_rows(engine, billing.legacy, sides.records, sides.rejected)
+    if not gone:
         return None
-    records = {**sides.records, **kept}
+    records = without(sides.records, gone)
     ids = few.rename(contract_id="subscription_id")
     records["contracts"] = engine.cached(records["contracts"].semi_join(ids, "contract_id"))
     return Bills(*engine.aside(lambda: tables_of(old_bills(engine, billing.legacy, records, as_of, exponents))))

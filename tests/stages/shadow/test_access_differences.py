@@ -33,6 +33,7 @@ ANSWERS = (
     Answer(True, Fraction(10), "block"),
     Answer(True, Fraction(11), "bill"),
     Answer(True, Fraction("10.0000000001"), "bill"),
+    Answer(True, None, "block"),
 )
 _INSTANT = pa.timestamp("us", tz="UTC")
 _SPANS = pa.schema(

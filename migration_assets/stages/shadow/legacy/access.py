@@ -73,8 +73,18 @@ def _spans(engine: DuckDBEngine, granted: ir.Table, overrides: ir.Table, elsewhe
     disputed = engine.cached(each.filter(~each["settled"]).select(*SUBJECT))
     order = ibis.window(order_by=["contract_id", "item_id", "overage"])
     weighed = engine.cached(granted.semi_join(disputed, SUBJECT).mutate(place=ibis.row_number().over(order)))
-    answers = answered(engine, *(_reached(engine, rows, elsewhere) for rows in (weighed, overrides)))
+    reaching = _reached(engine, overrides, elsewhere)
+    here = _reached(engine, weighed, elsewhere).mutate(here=ibis.literal(True))
+    answers = answered(engine, engine.union([here, _served(weighed, reaching)]), reaching)
     return [each, engine.cached(answers)]
+
+
+def _served(granted: ir.Table, overrides: ir.Table) -> ir.Table:
+    """What is granted in other countries, beside each override for everywhere: not `here`."""
+    subjects = overrides.filter(overrides["everywhere"]).select(*SUBJECT).distinct()
+    named = granted.filter(granted["region"] != ANYWHERE).rename(granted_in="region")
+    met = named.join(subjects, ["customer_id", "feature"])
+    return met.filter(met["granted_in"] != met["region"]).select(*granted.columns, here=ibis.literal(False))
 
 
 def _reached(engine: DuckDBEngine, rows: ir.Table, elsewhere: ir.Table) -> ir.Table:
@@ -122,7 +132,7 @@ def _named(rows: ir.Table) -> ir.Table:
 
 def _ranked(engine: DuckDBEngine, overrides: ir.Table, window: Window, instants: ir.Table) -> ir.Table:
     """Overrides of the window, each with its rank: one for a country before any for everywhere, then by when they begin
-    and by id. Kept in the engine: the subject's columns, rank, limit, starts_at, ends_at."""
+    and by id. Kept in the engine: the subject's columns, rank, everywhere, limit, starts_at, ends_at."""
     dated = overrides.mutate(
         from_day=window.begins(overrides["first_day"]),
         until_day=window.ends(day_after(overrides["last_day"])),
@@ -134,7 +144,9 @@ def _ranked(engine: DuckDBEngine, overrides: ir.Table, window: Window, instants:
     met = met.join(began, [met["told_in"] == began["zone"], met["begun_on"] == began["day"]])
     order = [met["region"] != ANYWHERE, met["instant"], met["first_day"], met["override_id"]]
     rank = ibis.row_number().over(ibis.window(order_by=order))
-    return engine.cached(met.select(*SUBJECT, "starts_at", "ends_at", rank=rank, limit=met["limit"].cast(LIMIT)))
+    everywhere = met["region"] == ANYWHERE
+    limit = met["limit"].cast(LIMIT)
+    return engine.cached(met.select(*SUBJECT, "starts_at", "ends_at", rank=rank, everywhere=everywhere, limit=limit))
 
 
 def _later(spells: ir.Table, unread_products: ir.Table) -> list[ir.Table]:

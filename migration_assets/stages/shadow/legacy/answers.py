@@ -2,7 +2,8 @@
 
 Grants of one contract add up; where one allows and another forbids, the add-on speaks before the plan. Contracts add
 up too. An override replaces all that, one for the country before one for everywhere, and of two the one that came
-later; it keeps the policy past the limit of what it replaces. Not here: who has which grants and overrides.
+later; it keeps the policy past the limit of what it replaces, and one for everywhere that replaces nothing in a country
+what holds where the customer is served. Not here: who has which grants and overrides.
 """
 
 from __future__ import annotations
@@ -26,16 +27,20 @@ def answered(engine: DuckDBEngine, granted: ir.Table, overrides: ir.Table) -> ir
     """Spans of subjects, as `spans` has them.
 
     `granted`: the subject's columns, contract_id, add_on, place (order among grants of a customer), limit, overage,
-    starts_at, ends_at. `overrides`: the subject's columns, rank (the highest of those in force speaks), limit,
-    starts_at, ends_at.
+    starts_at, ends_at, here: False of what is granted elsewhere, whose policy an override for everywhere may keep.
+    `overrides`: the subject's columns, rank (the highest of those in force speaks), everywhere, limit, starts_at,
+    ends_at.
     """
     subjects = granted.select(*SUBJECT).union(overrides.select(*SUBJECT), distinct=True)
     subjects = engine.cached(subjects.mutate(subject=ibis.row_number().over(ibis.window())))
     granted = engine.cached(granted.mutate(policy=_policy(granted)).join(subjects, SUBJECT).drop(*SUBJECT))
     overrides = engine.cached(overrides.join(subjects, SUBJECT).drop(*SUBJECT))
     pieces = engine.cached(_pieces(engine, [granted, overrides]))
-    told = pieces.left_join(_together(_during(granted, pieces)), _AT).drop("subject_right", "at_right")
-    told = told.left_join(_speaking(overrides, pieces), _AT).drop("subject_right", "at_right")
+    during = _during(granted, pieces)
+    served = during.group_by(*_AT).aggregate(served=during["policy"].min())
+    told = pieces
+    for part in (_together(during.filter(during["here"])), _speaking(overrides, pieces), served):
+        told = told.left_join(part, _AT).drop("subject_right", "at_right")
     answers = _answers(told.filter(told["allowed"].notnull() | told["rank"].notnull()))
     return joined(engine.cached(answers), ["subject"], ANSWER).join(subjects, "subject").select(*SPAN)
 
@@ -86,10 +91,10 @@ def _together(granted: ir.Table) -> ir.Table:
 
 
 def _speaking(overrides: ir.Table, pieces: ir.Table) -> ir.Table:
-    """The override that speaks in each piece: subject, at, rank, limit."""
+    """The override that speaks in each piece: subject, at, rank, everywhere, limit."""
     met = _during(overrides, pieces)
     best = met.group_by(*_AT).aggregate(rank=met["rank"].max())
-    return best.join(overrides.select("subject", "rank", "limit").distinct(), ["subject", "rank"])
+    return best.join(overrides.select("subject", "rank", "everywhere", "limit").distinct(), ["subject", "rank"])
 
 
 def _answers(told: ir.Table) -> ir.Table:
@@ -97,7 +102,8 @@ def _answers(told: ir.Table) -> ir.Table:
     overridden = told["rank"].notnull()
     exact = ibis.null(LIMIT)
     granted = told["allowed"].ifelse(told["unlimited"].ifelse(exact, told["total"]), ibis.literal(0).cast(LIMIT))
-    known = overridden.ifelse(told["beneath"], told["policy"])
+    elsewhere = told["everywhere"].fill_null(False).ifelse(told["served"], ibis.null("int64"))
+    known = overridden.ifelse(told["beneath"].coalesce(elsewhere), told["policy"])
     return told.select(
         "subject",
         starts_at="at",

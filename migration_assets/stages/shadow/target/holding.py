@@ -47,7 +47,7 @@ _EXACT = frozenset({"unit_price", "percent", "new_unit_price"})
 
 def held_rows(engine: DuckDBEngine, plan: Plan, rows: Rows) -> TargetRows:
     """`rows`: canonical rows by entity, or None where there is none of it; the catalog and tax.csv of the plan."""
-    found = {e: _rows(engine, e, rows(e)) for e in (*_READ, "usage_balance", "entitlement")}
+    found = {e: canonical(engine, e, rows(e)) for e in (*_READ, "usage_balance", "entitlement")}
     used = metered(
         engine,
         found["subscription"],
@@ -64,8 +64,8 @@ def held_rows(engine: DuckDBEngine, plan: Plan, rows: Rows) -> TargetRows:
     )
 
 
-def _rows(engine: DuckDBEngine, entity: str, rows: ir.Table | None) -> ir.Table:
-    """The rows; none where the plan makes none."""
+def canonical(engine: DuckDBEngine, entity: str, rows: ir.Table | None) -> ir.Table:
+    """Rows of an entity; none where the plan makes none."""
     return engine.table(schema_of(ENTITIES[entity].fields).to_pyarrow().empty_table()) if rows is None else rows
 
 

@@ -1,0 +1,32 @@
+"""What customers may lose or gain, because somebody who may decide so has signed for it: part of billing.yaml."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from migration_assets.plan.frozen import Model
+
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class AcceptedAccess(Model):
+    """What customers may do that differs from what they could, as signed for.
+
+    `feature`: the target's code. `kind`: a `loss`, a `gain`, or a `change` that is neither, such as of what happens
+    past the limit. `regions`: countries, or `*` for anywhere; none: all. `customers`: canonical keys as reports list
+    them; none: all. `at_most_customers`: of one cohort; where more are hit, what was signed for is not what happens,
+    and none of it counts. `expires_on`: the first day on which it counts no more; none: for good.
+    """
+
+    feature: _Text
+    kind: Literal["loss", "gain", "change"]
+    regions: tuple[_Text, ...] = ()
+    customers: tuple[_Text, ...] = ()
+    at_most_customers: Annotated[int, Field(ge=1)]
+    reason: _Text
+    signed_by: _Text
+    signed_on: date
+    expires_on: date | None = None
