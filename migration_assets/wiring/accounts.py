@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from migration_assets.wiring.workspace import Workspace
 
 STAGE = "shadow_billing"
+# Tables of the stage, in the order of `Found`.
+_FOUND = ("forecast", "bill_differences", "back_test", "access", "access_differences")
 _LEFT = ("rejected", "excluded")
 
 
@@ -118,7 +120,7 @@ def _rows(
         made,
         engine.cached(left.select("source_id", "rule", "reason", table=place, row="source_row")),
         workspace.rows(engine, "customer_identities", GLOBAL, "identities"),
-        Found(*(kept(STAGE, name) for name in ("forecast", "bill_differences", "back_test"))),
+        Found(*(kept(STAGE, name) for name in _FOUND)),
     )
 
 

@@ -148,14 +148,14 @@ def _difference(account: Plain, minor: int, currency: str) -> str:
 def _print_access(out: Console, access: Plain, as_of: str) -> None:
     if access["cannot_be_told_before"]:
         out.print(f"[yellow]What may be done before cannot be told:[/] {access['cannot_be_told_before']}.")
-        return
+    same = "not compared" if access["cannot_be_told_before"] else "[green]equal[/]"
     table = Table("feature", "region", "before", "after", "", title="What may be done", title_justify="left")
     for f in access["features"]:
         sides = [
             "\n".join(_span(s, f["unit"], as_of, access["until"]) for s in f[side]) or "nothing" for side in _SIDES
         ]
         apart = [f"[red]{d['kind']}[/] {escape(d['status'])}" for d in f["differences"]]
-        table.add_row(escape(f["feature"]), escape(f["region"]), *sides, "\n".join(apart) or "[green]equal[/]")
+        table.add_row(escape(f["feature"]), escape(f["region"]), *sides, "\n".join(apart) or same)
     if access["features"]:
         out.print(table)
 

@@ -36,6 +36,8 @@ class Found:
     forecast: ir.Table
     differences: ir.Table
     back_test: ir.Table
+    access: ir.Table
+    access_differences: ir.Table
 
 
 @dataclass(frozen=True)

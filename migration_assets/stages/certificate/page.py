@@ -116,10 +116,11 @@ def _legend() -> str:
 
 
 def _access(access: Plain, as_of: str) -> str:
-    if access["cannot_be_told_before"]:
-        return f"<p class='warn'>The old system's records do not tell: {text(access['cannot_be_told_before'])}.</p>"
+    why = access["cannot_be_told_before"]
+    said = f"<p class='warn'>The old system does not tell what may be done: {text(why)}.</p>" if why else ""
     if not access["features"]:
-        return "<p class='quiet'>Nothing is granted on either side.</p>"
+        return said or "<p class='quiet'>Nothing that is compared is granted on either side.</p>"
+    same = "<span class='quiet'>not compared</span>" if why else '<span class="tag k-equal">equal</span>'
     rows = []
     for f in access["features"]:
         sides = [
@@ -128,9 +129,9 @@ def _access(access: Plain, as_of: str) -> str:
         ]
         apart = "<br>".join(_apart(d, f["unit"]) for d in f["differences"])
         where = "anywhere" if f["region"] == "*" else f["region"]
-        verdict = apart or '<span class="tag k-equal">equal</span>'
-        rows.append(row(text(f["feature"]), text(where), *sides, verdict))
-    return table(("feature", "region", "before", "after", ""), rows)
+        rows.append(row(text(f["feature"]), text(where), *sides, apart or same))
+    until = f"<p class='quiet'>From T until {moment(access['until'])}, where nothing else is said.</p>"
+    return said + table(("feature", "region", "before", "after", ""), rows) + until
 
 
 def _span(span: Plain, unit: str | None, first: str, last: str) -> str:
