@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from migration_assets.session import Place, actor, json_option, opened, plan_option
 
 
+def _loaded_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    says = "Tell the target's side from the rows that it holds now, not from those that would be loaded."
+    return click.option("--loaded", is_flag=True, help=says)(command)
+
+
 @click.command()
 @plan_option
 @click.argument("customer")
+@_loaded_option
 @click.option(
     "--to",
     "file",
@@ -27,7 +35,7 @@ from migration_assets.session import Place, actor, json_option, opened, plan_opt
 )
 @json_option
 @click.pass_obj
-def explain(place: Place, plan: str | None, customer: str, file: Path | None, as_json: bool) -> None:
+def explain(place: Place, plan: str | None, customer: str, loaded: bool, file: Path | None, as_json: bool) -> None:
     """One customer, before and after: who they are made of, the next bills and what may be done on both sides, why they
     differ and who signed, what the target holds; that you looked is logged. CUSTOMER is the key of any of its rows
     (`crm.accounts:12`), a row as the UI shows it (`crm.accounts#206`), or its id in the target."""
@@ -35,7 +43,7 @@ def explain(place: Place, plan: str | None, customer: str, file: Path | None, as
     from migration_assets.wiring.explain_views import print_explained
 
     with opened(place.root, plan) as (workspace, _):
-        found = explained(workspace, customer, actor())
+        found = explained(workspace, customer, actor(), loaded=loaded)
     if file is not None:
         from migration_assets.connectors.private_files import write_private
         from migration_assets.wiring.explain_page import explained_page
@@ -66,15 +74,16 @@ def certificate() -> None:
     required=True,
     help="A new folder to write them to; only you can read it.",
 )
+@_loaded_option
 @json_option
 @click.pass_obj
-def certificate_build(place: Place, plan: str | None, cohort: str, folder: Path, as_json: bool) -> None:
+def certificate_build(place: Place, plan: str | None, cohort: str, folder: Path, loaded: bool, as_json: bool) -> None:
     """Write a page and its data for each customer, and summary.csv with a digest of each."""
     from migration_assets.wiring.certificates import build
     from migration_assets.wiring.explain_views import print_built
 
     with opened(place.root, plan) as (workspace, _):
-        made = build(workspace, cohort, folder, actor())
+        made = build(workspace, cohort, folder, actor(), loaded=loaded)
     if as_json:
         click.echo(json.dumps({"ok": True} | made, indent=2))
     else:

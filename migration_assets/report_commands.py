@@ -9,7 +9,7 @@ import json
 
 import click
 
-from migration_assets.session import Place, json_option, opened, plan_option
+from migration_assets.session import Place, json_option, limit_option, opened, plan_option
 
 
 @click.command()
@@ -17,7 +17,7 @@ from migration_assets.session import Place, json_option, opened, plan_option
 @click.option("--cohort", default=None, help="Only this cohort.")
 @click.option("--reason", default=None, help="Only rows left out for this reason, such as `orphan`.")
 @click.option("--rows", is_flag=True, help="Also the rows themselves, by their key in the source.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many rows at most.")
+@limit_option("rows")
 @json_option
 @click.pass_obj
 def rejected(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migration_assets.session import Place, actor, json_option, opened, plan_option
+from migration_assets.session import Place, actor, json_option, limit_option, opened, plan_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +54,7 @@ def review_list(place: Place, plan: str | None, everything: bool, as_json: bool)
     default=None,
     help="Only those tied by this: a key or link of the plan, or link, key, likeness, decision, target.",
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most.")
+@limit_option("customers")
 @json_option
 @click.pass_obj
 def review_merges(place: Place, plan: str | None, by: str | None, limit: int, as_json: bool) -> None:

@@ -44,6 +44,12 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="JSON alone on stdout.")(command)
 
 
+def limit_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--limit`, where a list may be long. What is left out is counted beside it; the engine counts to 64 bits."""
+    kind = click.IntRange(1, 2**63 - 1)
+    return click.option("--limit", type=kind, default=50, show_default=True, help=f"How many {what} at most.")
+
+
 def actor() -> str:
     """Who works here: the name of the process's account, or its number where it has none. What the environment says
     counts for nothing: one person would be two."""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -24,6 +25,8 @@ from migration_assets.domain.errors import BadInput
         (["reconcile", "extra", "--json"], "unexpected extra argument"),
         (["nothing", "--json"], "No such command"),
         (["review", "unmerge", "crm.a:1", "--json"], "--reason"),
+        (["review", "merges", "--json", "--limit", "0"], "0 is not in the range"),
+        (["rejected", "--json", "--limit", str(10**30)], "is not in the range"),
     ],
 )
 def test_a_wrong_command_line_is_json_where_json_was_asked_for(arguments: list[str], said: str) -> None:
@@ -31,6 +34,12 @@ def test_a_wrong_command_line_is_json_where_json_was_asked_for(arguments: list[s
     assert done.exit_code == 2
     answer = json.loads(done.stdout)
     assert answer["ok"] is False and said in answer["error"] and "--help" in answer["remedy"]
+
+
+@pytest.mark.parametrize("command", [main.commands["rejected"], main.commands["review"].commands["merges"]])  # type: ignore[attr-defined]
+def test_a_list_may_be_asked_for_whole_however_long_it_is(command: click.Command) -> None:
+    (limit,) = [p for p in command.params if p.name == "limit"]
+    assert limit.type_cast_value(click.Context(command), "1000000") == 1_000_000
 
 
 def test_without_json_it_is_text() -> None:

@@ -26,7 +26,10 @@ _FORMULA_LIKE = ("=", "+", "-", "@", "\t", "\r")
 # What XML cannot hold; Excel would call the file damaged.
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LONGEST, _MOST_BYTES = 32_767, 200_000_000
-_WIDEST = 40
+# In characters. What stays in sight has to leave room for the rest on a small screen.
+_NARROWEST, _WIDEST = 10, 32
+# Colours of cells that people are to fill in, and of those that stand out.
+_TO_FILL_IN, _STANDS_OUT = "E2F0D9", "FFF2CC"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,12 @@ class SheetRow:
     number: int
     cells: Mapping[str, str]
     formulas: Collection[str] = ()
+
+    def place(self, name: str) -> str:
+        """Where the value of a column stands, as whoever has the sheet open finds it: `row 2, column D (answer)`."""
+        from openpyxl.utils import get_column_letter
+
+        return f"row {self.number}, column {get_column_letter([*self.cells].index(name) + 1)} ({name})"
 
 
 @dataclass(frozen=True)
@@ -70,10 +79,13 @@ def write_sheet(
     free: Collection[str],
     hidden: Collection[str] = (),
     kept: Iterable[Sequence[str]] = (),
+    staying: int = 1,
+    marked: Iterable[Collection[str]] = (),
 ) -> None:
     """Write a new workbook that only its owner can read. `choices`: columns with a drop-down; only those and the `free`
-    ones can be typed into. BadInput when the file is there already, since it may hold answers, and for a name that is
-    none of a workbook."""
+    ones can be typed into. `staying`: how many of the first columns stay in sight when one scrolls to the right;
+    `marked`: for each row the columns that stand out. BadInput when the file is there already, since it may hold
+    answers, and for a name that is none of a workbook."""
     from openpyxl import Workbook
 
     require_workbook(path)
@@ -82,12 +94,13 @@ def write_sheet(
     sheet.title = _ROWS
     _fill(sheet, [columns, *([row.get(c, "") for c in columns] for row in rows)])
     for place, name in enumerate(columns, start=1):
-        _size(sheet, place, name, hidden=name in hidden)
+        _size(sheet, place, typed=name in free, hidden=name in hidden)
         if name in choices:
             _offer(sheet, place, choices[name])
         if name in choices or name in free:
             _unlock(sheet, place)
-    sheet.freeze_panes = "B2"
+    _mark(sheet, columns, marked)
+    sheet.freeze_panes = sheet.cell(2, staying + 1)
     sheet.protection.sheet = True
     memory: Any = book.create_sheet(_KEPT)
     memory.sheet_state = "veryHidden"
@@ -95,12 +108,37 @@ def write_sheet(
     _save(book, path)
 
 
-def _size(sheet: Any, place: int, name: str, *, hidden: bool) -> None:
+def _size(sheet: Any, place: int, *, typed: bool, hidden: bool) -> None:
+    """As wide as its longest line, up to a limit from which on lines are broken."""
+    from openpyxl.styles import Alignment
     from openpyxl.utils import get_column_letter
 
     column = sheet.column_dimensions[get_column_letter(place)]
     column.hidden = hidden
-    column.width = min(max(len(name) + 4, 12), _WIDEST)
+    cells = [cell for (cell,) in sheet.iter_rows(min_col=place, max_col=place)]
+    longest = max(len(line) for cell in cells for line in str(cell.value or "").split("\n"))
+    column.width = _WIDEST if typed else min(max(longest + 2, _NARROWEST), _WIDEST)
+    laid = Alignment(vertical="top", wrap_text=True)
+    for cell in cells:
+        cell.alignment = laid
+
+
+def _mark(sheet: Any, columns: Sequence[str], marked: Iterable[Collection[str]]) -> None:
+    """The row of names in bold, and what is to stand out in the rows below."""
+    from openpyxl.styles import Font
+
+    bold, filled = Font(bold=True), _filled(_STANDS_OUT)
+    for cell in sheet[1]:
+        cell.font = bold
+    for number, names in enumerate(marked, start=2):
+        for name in names:
+            sheet.cell(number, columns.index(name) + 1).fill = filled
+
+
+def _filled(colour: str) -> Any:
+    from openpyxl.styles import PatternFill
+
+    return PatternFill("solid", start_color=colour)
 
 
 def _offer(sheet: Any, place: int, values: Sequence[str]) -> None:
@@ -109,7 +147,10 @@ def _offer(sheet: Any, place: int, values: Sequence[str]) -> None:
     from openpyxl.worksheet.datavalidation import DataValidation
 
     letter = get_column_letter(place)
-    listed = DataValidation(type="list", formula1=f'"{",".join(values)}"', allow_blank=True)
+    listed = DataValidation(
+        type="list", formula1=f'"{",".join(values)}"', allow_blank=True, showErrorMessage=True,
+        errorTitle="Not an answer", error=f"Choose {' or '.join(values)}, or leave it empty.",
+    )  # fmt: skip
     listed.add(f"{letter}2:{letter}{max(sheet.max_row, 2)}")
     sheet.add_data_validation(listed)
 
@@ -117,8 +158,10 @@ def _offer(sheet: Any, place: int, values: Sequence[str]) -> None:
 def _unlock(sheet: Any, place: int) -> None:
     from openpyxl.styles import Protection
 
+    filled = _filled(_TO_FILL_IN)
     for (cell,) in sheet.iter_rows(min_row=2, min_col=place, max_col=place):
         cell.protection = Protection(locked=False)
+        cell.fill = filled
 
 
 def _save(book: Any, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from migration_assets.control.signature import same_person
 from migration_assets.domain.errors import BadInput
 
 # `same` and `apart` tie or part two customers from the next run on; `open` takes an answer back.
@@ -42,18 +43,19 @@ def outcome_of(
 
 
 def _to_proposal(answer: Answer, by: str, decided: Answer | None, proposed: Answer, proposed_by: str) -> Outcome:
-    if by == proposed_by and (answer == "open" or answer == decided):
+    mine = same_person(by, proposed_by)
+    if mine and (answer == "open" or answer == decided):
         # Their own: `open` takes it back, also where it was `open` itself, and so does what is in force anyway.
         return Outcome("withdrawn", by)
     if answer == proposed:
         return Outcome("decided", proposed_by, _somebody_else(by, proposed_by))
     if answer == "open":
         return Outcome("withdrawn", by)
-    return Outcome("proposed", by) if by == proposed_by else Outcome("reopened", by)
+    return Outcome("proposed", by) if mine else Outcome("reopened", by)
 
 
 def _somebody_else(by: str, proposed_by: str) -> str:
-    if by == proposed_by:
+    if same_person(by, proposed_by):
         raise BadInput(
             f"{by} has given this answer already, and this plan asks for four eyes",
             "Have a second person answer it: `cutover review list` shows what waits for one.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from migration_assets.control.records import (
     Verdict,
     Waiver,
 )
+from migration_assets.control.signature import reason_given
 from migration_assets.control.standing import covered, judged, status_of
 from migration_assets.control.tables import AUDIT_LOG, COHORT, MIGRATION_RECORD, VERDICT, WAIVER
 from migration_assets.domain.errors import Misconfigured, StageRefused
@@ -198,7 +199,8 @@ class ControlDatabase:
     # --- waivers ---------------------------------------------------------------------------------------------------
 
     def sign_waiver(self, waiver: Waiver) -> None:
-        """Record a waiver and its entry in the audit log, together."""
+        """Record a waiver and its entry in the audit log, together. BadInput without a proper reason (signature)."""
+        waiver = replace(waiver, reason=reason_given(waiver.reason))
         detail = {
             "owner": waiver.owner,
             "reason": waiver.reason,

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from migration_assets.control.answers import Answer, Effect, Outcome, outcome_of
+from migration_assets.control.signature import reason_given
 from migration_assets.control.tables import REVIEW_CASE, REVIEW_DECISION
 from migration_assets.domain.errors import BadInput
 from migration_assets.domain.stakes import Amounts, FourEyes, needs_two
@@ -28,6 +29,8 @@ UNMERGED = "unmerged"
 # What a run finds of a case anew each time.
 _FOUND = ("rule", "probability", "reason", "snapshot", "last_seen", "open", "stakes", "rank")
 _LOCK = 7_301_007
+# The largest number that the database can give a case.
+_LAST_CASE = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,8 @@ class ReviewQueue:
     def decide(self, case_id: int, answer: Answer, *, by: str, reason: str, now: datetime) -> Case:
         """Answer a case, with an entry in the audit log. What was answered before stays as history.
 
-        BadInput without a reason, when the queue never had the case, or when a second person has to agree (answers).
+        BadInput without a proper reason (signature), when the queue never had the case, or when a second person has to
+        agree (answers).
         """
         self.decide_all([Reply(case_id, answer, reason)], by=by, now=now)
         return self.case(case_id)
@@ -151,6 +155,7 @@ class ReviewQueue:
         A case that is there already has from now on what is at stake now. Where four eyes are asked for one of the
         pairs, they are for all. BadInput as in `decide`.
         """
+        reason = reason_given(reason)
         with self._control.begun(_LOCK) as connection:
             rows = [self._row(d, snapshot, now) | {"open": False} for d in pairs]
             if rows:
@@ -214,7 +219,7 @@ class ReviewQueue:
         return [_as_case(row) for row in connection.execute(query).mappings()]
 
     def _one(self, connection: sa.Connection, case_id: int) -> Case:
-        found = self._found(connection, case_id)
+        found = self._found(connection, case_id) if 0 < case_id <= _LAST_CASE else []
         if not found:
             raise BadInput(f"the queue has no case {case_id}", "`cutover review list --all` shows those there are.")
         return found[0]
@@ -222,8 +227,7 @@ class ReviewQueue:
     def _answered(
         self, connection: sa.Connection, case: Case, reply: Reply, by: str, now: datetime, *, two: bool
     ) -> Effect:
-        if not reply.reason.strip():
-            raise BadInput("a decision needs a reason", "Say with --reason why they are, or are not, one customer.")
+        reason = reason_given(reply.reason)
         done = outcome_of(
             reply.answer, by, decided=case.answer, proposed=case.proposed, proposed_by=case.proposed_by, two=two
         )
@@ -234,12 +238,12 @@ class ReviewQueue:
         connection.execute(sa.update(REVIEW_DECISION).where(gone).values(current=False))
         connection.execute(
             sa.insert(REVIEW_DECISION).values(
-                plan=self._plan, a=case.a, b=case.b, answer=reply.answer, reason=reply.reason, decided_at=now,
+                plan=self._plan, a=case.a, b=case.b, answer=reply.answer, reason=reason, decided_at=now,
                 decided_by=done.by, seconded_by=done.seconded_by, effective=stands,
                 current=done.effect in ("decided", "proposed"),
             )
         )  # fmt: skip
-        detail = {"answer": reply.answer, "before": case.answer or "", "reason": reply.reason, **_first(case, done)}
+        detail = {"answer": reply.answer, "before": case.answer or "", "reason": reason, **_first(case, done)}
         action, subject = f"review_{done.effect}", f"case {case.case_id}"
         self._control.audit_within(connection, by, action, subject, detail, now=now)
         return done.effect

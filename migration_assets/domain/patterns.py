@@ -65,3 +65,16 @@ def unnamed(pattern: str) -> tuple[str, dict[str, int]]:
     if len(named) != count:
         raise ValueError("has (?P<name> where it begins no group: write the parenthesis as \\(")
     return plain, dict(named)
+
+
+def with_one_group(pattern: str, number: int) -> str:
+    """A pattern as of `unnamed` in which this one of its groups keeps what it finds, and none of the others.
+
+    What the group finds is the same, and it is group 1: some engines give no more than the first nine of a pattern.
+    """
+    count, made = 0, []
+    for token in _TOKEN.finditer(pattern):
+        keeps = token[0] == "(" and not pattern.startswith("?", token.end())
+        count += keeps
+        made.append("(?:" if keeps and count != number else token[0])
+    return "".join(made)

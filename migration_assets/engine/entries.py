@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from migration_assets.domain.patterns import with_one_group
 from migration_assets.engine.rules.outcome import present_or_null, stripped
 
 if TYPE_CHECKING:
@@ -56,10 +57,13 @@ def _cut_up(text: ir.StringValue, separator: str) -> ir.ArrayValue:
 def _read(rows: ir.Table, pattern: str, groups: Mapping[str, int]) -> ir.Table:
     import ibis
 
-    whole = rf"\A(?:{pattern})\z"
-    judged = rows.mutate(**{FITS: rows[ENTRY].re_search(whole)})
+    judged = rows.mutate(**{FITS: rows[ENTRY].re_search(_whole(pattern))})
     found = {
-        name: judged[FITS].ifelse(present_or_null(judged[ENTRY].re_extract(whole, number)), ibis.null("string"))
+        name: present_or_null(judged[ENTRY].re_extract(_whole(with_one_group(pattern, number)), 1))
         for name, number in groups.items()
     }
-    return judged.mutate(**found)
+    return judged.mutate(**{name: judged[FITS].ifelse(text, ibis.null("string")) for name, text in found.items()})
+
+
+def _whole(pattern: str) -> str:
+    return rf"\A(?:{pattern})\z"

@@ -6,17 +6,16 @@ itself: what a contract cost is told twice, once by the mapping and once here.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from migration_assets.domain.bill_parity import UNEXPLAINED
 from migration_assets.domain.money import InvoiceRounding
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.access_models import AcceptedAccess
 from migration_assets.plan.billing_records import RecordName
-from migration_assets.plan.frozen import Model
+from migration_assets.plan.frozen import Day, Model
 
 # Rules in which two systems may differ, by the target's names for them, and what no rule explains.
 Cause = Literal["pause", "price_decimals", "proration", "rounding", "round_at", "tax_at", "unexplained"]
@@ -34,7 +33,7 @@ class ReadColumn(Model):
     value: str | None = None
     codes: dict[str, str] | None = None
     none: tuple[str, ...] = ()
-    exclusive: bool = False
+    exclusive: StrictBool = False
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> ReadColumn:
@@ -90,7 +89,7 @@ class LegacyRules(Model):
     rounded_at: Literal["line", "invoice"]
     taxed_at: Literal["line", "invoice"]
     pause: Literal["extends", "skips"]
-    uplift_decimals: Annotated[int, Field(ge=0, le=10)] = 4
+    uplift_decimals: Annotated[StrictInt, Field(ge=0, le=10)] = 4
 
 
 class LegacyFeature(Model):
@@ -140,7 +139,7 @@ class TargetRules(Model):
     round_at: Literal["line", "invoice"]
     tax_at: Literal["line", "invoice"]
     pause: Literal["extend", "skip"]
-    price_decimals: Annotated[int, Field(ge=0, le=10)] = 4
+    price_decimals: Annotated[StrictInt, Field(ge=0, le=10)] = 4
 
 
 class TaxRow(Model):
@@ -149,7 +148,7 @@ class TaxRow(Model):
     a country without a row has none, which stops its bills (I18)."""
 
     country: str
-    valid_from: date
+    valid_from: Day
     percent: str
     row: int = 0
 
@@ -171,11 +170,11 @@ class AcceptedDifference(Model):
 
     cause: Cause
     contracts: tuple[str, ...] = ()
-    at_most_minor: Annotated[int, Field(ge=0)]
+    at_most_minor: Annotated[StrictInt, Field(ge=0)]
     reason: str
     signed_by: str
-    signed_on: date
-    expires_on: date | None = None
+    signed_on: Day
+    expires_on: Day | None = None
 
     @model_validator(mode="after")
     def _names_whose(self) -> AcceptedDifference:
@@ -193,7 +192,7 @@ class Billing(Model):
     """
 
     signed_by: str
-    signed_on: date
+    signed_on: Day
     legacy: LegacyBilling
     target: TargetBilling | None = None
     accepted: tuple[AcceptedDifference, ...] = ()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.frozen import Model, Name, Sentence
+from migration_assets.plan.frozen import Model, Name, Number, Sentence
 
 
 class EnrichmentRule(Model):
@@ -30,7 +30,7 @@ class EnrichmentRule(Model):
     where: tuple[Predicate, ...] = ()
     arguments: dict[str, Any] = Field(default_factory=dict)
     source: Sentence
-    confidence: Annotated[float, Field(gt=0, le=1)]
+    confidence: Annotated[Number, Field(gt=0, le=1)]
     lawful_basis: Literal["consent", "contract", "legitimate_interest", "legal_obligation"]
     purpose: Literal["marketing", "product_news", "profiling", "research"] | None = None
     reason: Annotated[str, Field(min_length=8)]

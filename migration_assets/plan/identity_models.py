@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.frozen import Model, Name, Sentence
+from migration_assets.plan.frozen import Day, Model, Name, Number, Sentence
 
 
 class IdentityKey(Model):
-    """Rows of one entity that agree on all these canonical fields (none of them missing) are one identity."""
+    """Rows of one entity that agree on all these canonical fields (none of them missing) are one identity.
+
+    `shared_by_at_most`: values that more rows of one system share are nobody's own, such as a made-up number or the
+    mailbox of a shop. They tie nobody: each of these rows stands alone, unless something else ties it. How many are set
+    aside is told with `customer_identities`, and its table `crowds` names them.
+    """
 
     name: Name
     entity: Literal["customer", "contact"]
     fields: Annotated[tuple[str, ...], Field(min_length=1)]
+    shared_by_at_most: Annotated[StrictInt, Field(ge=2, le=10**9)] = 100
     reason: str
 
 
@@ -35,8 +40,8 @@ class Matching(Model):
     merged by machine, unless both were billed, both have the same plan, or have different verified tax numbers; those,
     and pairs from `review_from`, wait for a person. Below, they are two customers."""
 
-    merge_at: Annotated[float, Field(gt=0.5, le=1)] = 0.99
-    review_from: Annotated[float, Field(ge=0.1, lt=1)] = 0.5
+    merge_at: Annotated[Number, Field(gt=0.5, le=1)] = 0.99
+    review_from: Annotated[Number, Field(ge=0.1, lt=1)] = 0.5
 
     @model_validator(mode="after")
     def _in_order(self) -> Matching:
@@ -61,7 +66,7 @@ class SurvivorRule(Model):
     fields: Annotated[tuple[str, ...], Field(min_length=1)]
     strategy: Literal["priority", "most_recent", "most_complete", "longest", "weighted_average", "manual"]
     systems: tuple[str, ...] = ()
-    weights: dict[str, Annotated[int, Field(ge=1, le=1000)]] = Field(default_factory=dict)
+    weights: dict[str, Annotated[StrictInt, Field(ge=1, le=1000)]] = Field(default_factory=dict)
     reason: Annotated[str, Field(min_length=8)]
 
     @model_validator(mode="after")
@@ -77,7 +82,7 @@ class Review(Model):
     from nothing. `compare_in`: the currency in which stakes are compared, by the latest rate of `exchange_rate` up to
     T, so that cases can be put in order; without it each counts by its own major units. Stakes are never added up."""
 
-    four_eyes: bool | dict[str, Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]] = False
+    four_eyes: StrictBool | dict[str, Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]] = False
     compare_in: str | None = None
 
 
@@ -114,5 +119,5 @@ class SurvivorDecision(Model):
     value_from: Annotated[str, Field(min_length=1)]
     reason: Sentence
     approved_by: Sentence
-    approved_on: date
+    approved_on: Day
     row: int = 0

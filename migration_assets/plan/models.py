@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import Sensitivity, Stage
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.billing_models import Billing, TaxRow
 from migration_assets.plan.enrichment_models import EnrichmentRule
-from migration_assets.plan.frozen import Column, Model, Name, OwnDatabase, Sentence
+from migration_assets.plan.frozen import CellFlag, Column, Instant, Model, Name, OwnDatabase, Sentence
 from migration_assets.plan.identity_models import Identity, SurvivorDecision
 from migration_assets.plan.source_models import Exclusion, SourceSystem, SourceTable
 
@@ -46,24 +46,16 @@ class PlanFile(Model):
     uuid: UUID
     title: str
     description: str = ""
-    rehearsal: bool = False
+    rehearsal: StrictBool = False
     strategy: Literal["big_bang", "phased"] = "phased"
-    as_of: AwareDatetime | None = None
+    as_of: Instant | None = None
     owner: str
     sources: Annotated[dict[Name, SourceSystem], Field(min_length=1)]
     target: Target
     exclusions: tuple[Exclusion, ...] = ()
     identity: Identity = Identity()
-    currency_exponents: dict[str, int] = Field(default_factory=dict)
-    spot_check: Annotated[int, Field(ge=1)] = 50
-
-    @field_validator("as_of", mode="before")
-    @classmethod
-    def _as_of_is_written_out(cls, value: object) -> object:
-        # A bare number would be taken for seconds since 1970: 20260101 is a day in August 1970.
-        if isinstance(value, int | float):
-            raise ValueError("must be an instant with its offset, such as 2026-01-01T00:00:00Z")
-        return value
+    currency_exponents: dict[str, StrictInt] = Field(default_factory=dict)
+    spot_check: Annotated[StrictInt, Field(ge=1)] = 50
 
 
 # --- mapping -----------------------------------------------------------------------------------------------------
@@ -157,7 +149,7 @@ class PlanOffer(Model):
     product: str
     name: str
     interval: Literal["month", "quarter", "year"]
-    retired: bool = False
+    retired: StrictBool = False
 
 
 class Price(Model):
@@ -198,7 +190,7 @@ class GeoRow(Model):
 
     product: str
     region: str
-    allowed: bool
+    allowed: CellFlag
     reason: str
     row: int = 0
 
@@ -215,11 +207,11 @@ class CohortRule(Model):
     """
 
     name: Name
-    wave: Annotated[int, Field(ge=0, le=10_000)]
+    wave: Annotated[StrictInt, Field(ge=0, le=10_000)]
     customers: tuple[str, ...] = ()
     where: tuple[Predicate, ...] = ()
-    buckets: Annotated[int, Field(ge=0, le=500)] = 0
-    limit: Annotated[int, Field(ge=0, le=10**9)] = 0
+    buckets: Annotated[StrictInt, Field(ge=0, le=500)] = 0
+    limit: Annotated[StrictInt, Field(ge=0, le=10**9)] = 0
     description: str = ""
 
     @model_validator(mode="after")
@@ -289,7 +281,7 @@ class Compare(Model):
 
     left: str
     op: Literal["lt", "le", "gt", "ge", "eq", "ne"]
-    right: str | int
+    right: str | StrictInt
 
 
 class TargetTable(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
 from migration_assets.domain.patterns import LONGEST, unnamed
 from migration_assets.domain.predicates import Predicate
@@ -27,7 +27,7 @@ class Split(Model):
     column: Column
     separator: Annotated[str, Field(min_length=1, max_length=20)]
     pattern: Annotated[str, Field(min_length=3, max_length=LONGEST)] | None = None
-    newest_first: bool = False
+    newest_first: StrictBool = False
     carry: tuple[Column, ...] = ()
 
     @field_validator("separator")
@@ -76,7 +76,7 @@ class SourceTable(Model):
     updated_at: str | None = None
     secret: tuple[Column, ...] = ()
     personal: tuple[Column, ...] = ()
-    may_be_empty: bool = False
+    may_be_empty: StrictBool = False
     description: str = ""
 
 
@@ -114,7 +114,7 @@ class Stale(Model):
     """
 
     column: Column
-    months: Annotated[int, Field(ge=1, le=1200)]
+    months: Annotated[StrictInt, Field(ge=1, le=1200)]
 
 
 class Redundant(Model):

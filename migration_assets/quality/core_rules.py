@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
 from migration_assets.quality import sql
 from migration_assets.quality.rule_type import Column, Columns, RuleType, Scope
 
 # Longer lists go to `one_of`: an IN list of thousands takes minutes on DuckDB.
 _LONGEST_SET = 100
-_Set = Annotated[tuple[str | int, ...], Field(min_length=1, max_length=_LONGEST_SET)]
+_Set = Annotated[tuple[str | StrictInt | StrictBool, ...], Field(min_length=1, max_length=_LONGEST_SET)]
 
 
 class CoreRule(RuleType):
@@ -148,8 +148,8 @@ class NotMatches(_RegexRule):
 
 
 class _Bounds(CoreRule):
-    min_value: int | None = None
-    max_value: int | None = None
+    min_value: StrictInt | None = None
+    max_value: StrictInt | None = None
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> _Bounds:
@@ -200,7 +200,7 @@ class PairGreater(CoreRule):
     expectation: ClassVar[str | None] = "ExpectColumnPairValuesAToBeGreaterThanB"
     column_A: Column  # noqa: N815 - the expectation's own argument name
     column_B: Column  # noqa: N815 - the expectation's own argument name
-    or_equal: bool = False
+    or_equal: StrictBool = False
 
     def arguments(self) -> dict[str, Any]:
         return {**super().arguments(), "ignore_row_if": "either_value_is_missing"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from migration_assets.quality import sql
 from migration_assets.quality.rule_type import Column, Columns, RuleType, Scope, Table, merged
@@ -27,7 +27,7 @@ class EntriesWhole(RuleType):
     entry: Column
     position: Column
     separator: Annotated[str, Field(min_length=1)]
-    newest_first: bool = False
+    newest_first: StrictBool = False
 
     def columns(self) -> tuple[str, ...]:
         return (*self.keys, self.text)

@@ -26,7 +26,6 @@ STRUCTURAL = frozenset(
     }
 )
 _UUID = "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"
-_LONGEST_TEXT = 40
 
 Execute = Callable[[str], list[tuple[Any, ...]]]
 
@@ -65,15 +64,6 @@ def numbered(view: str, types: Mapping[str, str]) -> str:
     if "_row" in types or all(c in types for c in _PROVENANCE):
         return view
     return f"(select *, row_number() over () as {_ORDINAL} from {view})"
-
-
-def shown(text: str) -> str:
-    """A code value that may stand in a log or on a page: escaped, cut, and hidden when it looks like personal data."""
-    if "@" in text or sum(c.isdigit() for c in text) > 6:
-        return "(not shown)"
-    plain = "".join(c if c.isalnum() or c in " -_./+" else c.encode("unicode_escape").decode() for c in text)
-    plain = "".join(c if c.isalnum() or c in " -_./+\\" else f"\\x{ord(c):02x}" for c in plain)
-    return plain if len(plain) <= _LONGEST_TEXT else plain[:_LONGEST_TEXT] + "..."
 
 
 def _key(rule: Rule, scope: Scope, found: tuple[str, ...]) -> str | None:
@@ -121,7 +111,7 @@ def _amounts(execute: Execute) -> dict[str, int]:
 
 def _explained(execute: Execute, rule: Rule, scope: Scope) -> str:
     query, sums = rule.built.breakdown(scope), rule.built.figures(scope)
-    parts = [_part(str(label), text, int(n)) for label, text, n in execute(query) if n] if query else []
+    parts = [_part(str(label), values, int(n)) for label, values, n in execute(query) if n] if query else []
     return "; ".join([*parts, *_figures(execute(sums) if sums else ())])
 
 
@@ -132,12 +122,10 @@ def _figures(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
         yield f"{code if len(code) == 3 and code.isalpha() else '???'} {said}"
 
 
-def _part(label: str, text: Any, count: int) -> str:
-    if text is None:
+def _part(label: str, values: int | None, count: int) -> str:
+    if values is None:
         return f"{label}: {count}"
     entity, _, name = label.partition(".")
-    fields = {f.name: f for f in ENTITIES[entity].fields} if entity in ENTITIES else {}
-    if name not in fields:
-        return f"(not shown): {count}"  # both label and text are data then
-    hidden = fields[name].sensitivity in ("personal", "secret")
-    return f"{label} {'(not shown)' if hidden else repr(shown(str(text)))}: {count}"
+    known = entity in ENTITIES and name in {f.name for f in ENTITIES[entity].fields}
+    # A label that is no field of ours is data.
+    return f"{label if known else '(not shown)'}: {count} with {values} different value{'s' * (values != 1)}"

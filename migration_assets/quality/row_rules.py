@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from migration_assets.domain.money import EXPONENTS
 from migration_assets.domain.standards import country_codes
@@ -101,7 +101,7 @@ class OneOf(RuleType):
     """Every value is in a list of any length; missing values pass. Compared as text."""
 
     column: Column
-    value_set: Annotated[tuple[str | int, ...], Field(min_length=1, alias="values")]
+    value_set: Annotated[tuple[str | StrictInt | StrictBool, ...], Field(min_length=1, alias="values")]
 
     def columns(self) -> tuple[str, ...]:
         return (self.column,)
@@ -171,7 +171,7 @@ class NotBefore(RuleType):
 
     column: Column
     reference: Column
-    strict: bool = False
+    strict: StrictBool = False
     where: Where = ()
 
     def columns(self) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ class Compare(RuleType):
     left: Column
     op: Literal["lt", "le", "gt", "ge", "eq", "ne"]
     right_column: Column | None = None
-    right_value: int | None = None
+    right_value: StrictInt | None = None
     where: Where = ()
 
     @model_validator(mode="after")

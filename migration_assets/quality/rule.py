@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE
@@ -48,7 +48,7 @@ class Rule(RuleModel):
     type: str
     kwargs: dict[str, Any] = Field(default_factory=dict)
     severity: Severity
-    pii: bool = False
+    pii: StrictBool = False
     key: tuple[Column, ...] = ()
     money: MoneyAtStake | None = None
     not_for: tuple[Table, ...] = ()

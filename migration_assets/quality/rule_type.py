@@ -79,9 +79,9 @@ class RuleType(BaseModel):
         return None
 
     def breakdown(self, scope: Scope) -> str | None:
-        """A SELECT of (label, text, rows) that explains a failure further, or None.
+        """A SELECT of (label, values, rows) that explains a failure further, or None.
 
-        `label` is a structural name, `text` a value out of a code list (shown escaped and cut) or null.
+        `label` is a structural name, `values` how many different values the rows have there, or null.
         """
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from migration_assets.domain.money import EXPONENTS
 from migration_assets.quality import sql
@@ -49,10 +49,10 @@ class CurrencyExponent(RuleType):
     currency: Column
     quantity: Column | None = None
     discount_percent: Column | None = None
-    exponents: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[int, Field(ge=0, le=8)]] = Field(
+    exponents: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[StrictInt, Field(ge=0, le=8)]] = Field(
         default_factory=dict
     )
-    tolerance: Annotated[int, Field(ge=0)] = 0
+    tolerance: Annotated[StrictInt, Field(ge=0)] = 0
     where: Where = ()
 
     def columns(self) -> tuple[str, ...]:
@@ -80,7 +80,8 @@ class CurrencyExponent(RuleType):
 
 
 class CodesKnown(RuleType):
-    """No note says that a code stands in no code list. The failure names field, code and count."""
+    """No note says that a code stands in no code list. The failure names fields and counts, and never a code: what
+    stands where a code belongs may be anybody's name."""
 
     def columns(self) -> tuple[str, ...]:
         return ("entity", "field", "reason", "old_value")
@@ -90,12 +91,15 @@ class CodesKnown(RuleType):
 
     def breakdown(self, scope: Scope) -> str | None:
         return (
-            f"select entity || '.' || field, old_value, count(*) from {scope.main} b "
-            "where b.reason = 'unknown_code' group by all order by 3 desc, 1, 2 limit 20"
+            f"select entity || '.' || field, count(distinct old_value), count(*) from {scope.main} b "
+            "where b.reason = 'unknown_code' group by all order by 3 desc, 1 limit 20"
         )
 
     def says(self) -> str:
-        return "hold a code that its code list does not have"
+        return (
+            "hold a code that its code list does not have; `cutover rejected --reason unknown_code --rows` names those "
+            "that were rejected for it"
+        )
 
 
 class ShareAtMost(RuleType):
@@ -103,7 +107,7 @@ class ShareAtMost(RuleType):
 
     action: Literal["cleaned", "defaulted", "set_aside", "rejected"]
     of: Table
-    percent: Annotated[int, Field(ge=0, le=100)]
+    percent: Annotated[StrictInt, Field(ge=0, le=100)]
     reason: str | None = None
 
     def columns(self) -> tuple[str, ...]:
@@ -132,7 +136,7 @@ class RowShareAtMost(RuleType):
 
     part: Column
     whole: Column
-    percent: Annotated[int, Field(ge=0, le=100)]
+    percent: Annotated[StrictInt, Field(ge=0, le=100)]
 
     def columns(self) -> tuple[str, ...]:
         return (self.part, self.whole)

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 500
 
 
-def build(workspace: Workspace, cohort: str, folder: Path, actor: str) -> dict[str, Any]:
+def build(workspace: Workspace, cohort: str, folder: Path, actor: str, *, loaded: bool = False) -> dict[str, Any]:
     """A certificate for each customer of a cohort, and one for contracts that are nobody's; a list of them all.
+    `loaded`: the target's side from the rows that it holds now.
 
     Returns how many there are by outcome, and the digest of the list, which is in the audit log too. BadInput for a
     cohort that there is not, or a folder that is not empty; StageRefused when its bills have not been compared
@@ -49,9 +50,10 @@ def build(workspace: Workspace, cohort: str, folder: Path, actor: str) -> dict[s
     outcomes: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
     with workspace.engine() as engine:
-        accounts = open_accounts(workspace, engine, cohort)
+        accounts = open_accounts(workspace, engine, cohort, loaded=loaded)
+        heading = {"format": FORMAT, **heading_of(workspace, cohort, loaded=loaded)}
         make_folder(folder)
-        for content in _contents(workspace, engine, accounts, cohort):
+        for content in _contents(workspace, engine, accounts, heading):
             shown = page(content)
             write_private(folder / f"{file_name(content)}.json", as_text(content))
             write_private(folder / f"{file_name(content)}.html", shown)
@@ -60,15 +62,22 @@ def build(workspace: Workspace, cohort: str, folder: Path, actor: str) -> dict[s
     told = summary(rows)
     write_private(folder / LIST, told)
     made = {"cohort": cohort, "certificates": sum(outcomes.values()), "outcomes": dict(sorted(outcomes.items()))}
-    made |= {"snapshot": record.snapshot, "plan_digest": record.plan_digest, "list_digest": text_digest(told)}
+    made |= {
+        "snapshot": record.snapshot,
+        "plan_digest": record.plan_digest,
+        "list_digest": text_digest(told),
+        "loaded": loaded,
+    }
     workspace.control.audit(actor, "certificates_built", cohort, made, now=datetime.now(UTC))
     return {**made, "folder": str(folder)}
 
 
-def _contents(workspace: Workspace, engine: DuckDBEngine, accounts: Accounts, cohort: str) -> Iterator[dict[str, Any]]:
+def _contents(
+    workspace: Workspace, engine: DuckDBEngine, accounts: Accounts, heading: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     """Sealed contents, in the order of customers' keys. StageRefused where a contract would be on none."""
     _refuse_gaps(accounts)
-    stored, heading = Stored(workspace, engine), heading_of(workspace, cohort)
+    stored = Stored(workspace, engine)
     everybody = accounts.customers()
     for first in range(0, len(everybody), _AT_ONCE):
         some = everybody[first : first + _AT_ONCE]
@@ -78,7 +87,7 @@ def _contents(workspace: Workspace, engine: DuckDBEngine, accounts: Accounts, co
             members = [{"key": k, "row": places.get(k)} for k in groups.get(key, [])] if key else []
             named = {"key": key, "row": places.get(key) if key else None, "members": members}
             exponents = exponents_of(workspace, told)
-            yield sealed({"format": FORMAT, **heading, "customer": named, **told, "exponents": exponents})
+            yield sealed({**heading, "customer": named, **told, "exponents": exponents})
 
 
 def _refuse_gaps(accounts: Accounts) -> None:

@@ -18,7 +18,7 @@ from migration_assets.plan.wording import shown
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.stage import EXIT_CODE, PROGRESS
-from migration_assets.wiring.stage_names import COHORT_STAGES
+from migration_assets.wiring.stage_names import ARRIVAL, COHORT_STAGES
 from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from migration_assets.wiring.workspace import Workspace
 
 Report = Callable[[str], None]
-# What a load says of its cohort, and what is withdrawn when another cohort hands it rows.
-_ARRIVED = ("loaded_target", "reconciliation")
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -182,7 +180,7 @@ class Runner:
         for _ in range(2):
             passed = [name for name, r in results.items() if r.ok]
             # Whoever hands rows over withdraws what the receiver was found to be.
-            received = {s.cohort for s in self._standings(passed) if s.asset in _ARRIVED and s.state == "never"}
+            received = {s.cohort for s in self._standings(passed) if s.asset in ARRIVAL and s.state == "never"}
             if not received:
                 return
             again = self._in_lanes([_runs("cohort_arrival", [n for n in passed if n in received], tags)], report)

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from migration_assets.wiring.workspace import Workspace
 
 
-def explained(workspace: Workspace, name: str, actor: str) -> dict[str, Any]:
+def explained(workspace: Workspace, name: str, actor: str, *, loaded: bool = False) -> dict[str, Any]:
     """All there is to tell of a customer, whom `name` names as in `cutover review`.
 
     `customer`: key, row, name and status as they would be loaded; members and what ties them. `account`: bills, access
     and credits with their causes (stages.certificate.content), or None with `why_no_account`. `stages`: where the
-    cohort stands. `target`: what the target holds. BadInput when the last run knows no such customer.
+    cohort stands. `target`: what the target holds. `loaded`: bills and access of the target from that, too.
+    BadInput when the last run knows no such customer.
     """
     with workspace.engine() as engine:
         stored = Stored(workspace, engine)
@@ -41,7 +42,7 @@ def explained(workspace: Workspace, name: str, actor: str) -> dict[str, Any]:
             **_as_loaded(stored, cohort, members[0]),
         }
         ties = ties_of(stored, members)
-        account, why = _account(workspace, stored, cohort, customer)
+        account, why = _account(workspace, stored, cohort, customer, loaded)
     subject = places.get(members[0]) or "customer"
     workspace.control.audit(actor, "customer_explained", subject, {"cohort": cohort or ""}, now=datetime.now(UTC))
     return {
@@ -71,7 +72,7 @@ def _as_loaded(stored: Stored, cohort: str | None, founder: str) -> dict[str, An
 
 
 def _account(
-    workspace: Workspace, stored: Stored, cohort: str | None, customer: dict[str, Any]
+    workspace: Workspace, stored: Stored, cohort: str | None, customer: dict[str, Any], loaded: bool
 ) -> tuple[dict[str, Any] | None, str | None]:
     """The account, or why there is none."""
     if workspace.plan.billing is None:
@@ -79,12 +80,12 @@ def _account(
     if cohort is None:
         return None, "the customer is in no cohort"
     try:
-        accounts = open_accounts(workspace, stored.engine, cohort, customer["key"])
+        accounts = open_accounts(workspace, stored.engine, cohort, customer["key"], loaded=loaded)
         ((_, told),) = accounts.told([customer["key"]])
     except StageRefused as e:
         return None, f"{e.message}. {e.remedy}"
     exponents = {"exponents": exponents_of(workspace, told)}
-    return {**heading_of(workspace, cohort), "customer": customer, **told, **exponents}, None
+    return {**heading_of(workspace, cohort, loaded=loaded), "customer": customer, **told, **exponents}, None
 
 
 def _stages(workspace: Workspace, cohort: str | None) -> list[dict[str, Any]]:

@@ -26,11 +26,12 @@ _LISTED = 40
 def identities_shown(
     engine: DuckDBEngine, tables: Mapping[str, ir.Table], *, plan: str, snapshot: str
 ) -> dict[str, Any]:
-    """Metadata of `customer_identities`. `tables`: identities, doubts, ties, evidence, stakes, and the standardized
-    customer; they are of this plan and snapshot."""
+    """Metadata of `customer_identities`. `tables`: identities, doubts, ties, evidence, stakes, crowds, and the
+    standardized customer; they are of this plan and snapshot."""
     return {
         **_sizes(engine, tables["identities"]),
         **_waiting(engine, tables["doubts"]),
+        **_crowds(engine, tables["crowds"]),
         **_merges(engine, tables["ties"], tables["customer"], f"@{snapshot} --plan plans/{plan} --dry-run"),
         **_weights(engine, tables),
     }
@@ -58,11 +59,24 @@ def _waiting(engine: DuckDBEngine, doubts: ir.Table) -> dict[str, Any]:
     }
 
 
+def _crowds(engine: DuckDBEngine, crowds: ir.Table) -> dict[str, Any]:
+    """Keys that do not count where too many share a value: how many values and rows, and how many share one at most."""
+    values = crowds.group_by(["rule", "crowd"]).aggregate(rows=crowds.count()).group_by("rule")
+    counted = values.aggregate(values=lambda t: t.count(), rows=lambda t: t.rows.sum(), most=lambda t: t.rows.max())
+    listed = [tuple(r.values()) for r in engine.arrow(counted.order_by("rule")).to_pylist()]
+    return {
+        "rows with a value that too many share": sum(rows for _, _, rows, _ in listed),
+        "keys that do not count for them": markdown_table(("key", "values", "rows", "rows of the largest"), listed),
+    }
+
+
 def _merges(engine: DuckDBEngine, ties: ir.Table, customers: ir.Table, of: str) -> dict[str, Any]:
     counted = ties.group_by(["kind", "rule"]).aggregate(pairs=ties.count()).order_by(["kind", "rule"])
     by_rule = [(r["kind"], r["rule"], r["pairs"]) for r in engine.arrow(counted).to_pylist()]
-    made = ties.filter(ties["kind"] != "link").order_by(["probability", "a", "b"]).limit(_LISTED)
+    by_evidence = ties.filter(ties["kind"] != "link")
+    made = by_evidence.order_by(["probability", "a", "b"]).limit(_LISTED)
     named = _named(engine.arrow(made).to_pylist(), engine, customers)
+    all_of = "`cutover review merges --limit N` lists the customers of all"
     listed = [
         (a, b, r["kind"], r["rule"], f"{r['probability']:.4f}", f"`cutover review unmerge {a}{of}`")
         for a, b, r in named
@@ -71,6 +85,7 @@ def _merges(engine: DuckDBEngine, ties: ir.Table, customers: ir.Table, of: str) 
     return {
         "what tied rows together": markdown_table(("kind", "rule", "pairs"), by_rule),
         "merges, the least sure first": markdown_table(heads, listed),
+        "merges that are listed": f"{len(listed):,} of {engine.count(by_evidence):,}; {all_of}",
     }
 
 

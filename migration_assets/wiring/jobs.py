@@ -10,7 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from migration_assets.domain.errors import CutoverError
 from migration_assets.wiring.partitions import COHORTS
-from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
+from migration_assets.wiring.stage_names import AFTER_LOAD, ARRIVAL, COHORT_STAGES, GLOBAL_STAGES
 
 if TYPE_CHECKING:
     from migration_assets.wiring.workspace import Workspace
@@ -26,23 +26,19 @@ def global_phase() -> UnresolvedAssetJobDefinition:
 
 
 def cohort_phase() -> UnresolvedAssetJobDefinition:
-    """Profile to reconciliation for one cohort."""
+    """Profile to verified bills for one cohort."""
     return dg.define_asset_job(
         "cohort_phase",
         selection=dg.AssetSelection.assets(*COHORT_STAGES),
-        description="One cohort from its profile to its reconciliation; backfill it to move many.",
+        description="One cohort from its profile to its verified bills; backfill it to move many.",
     )
-
-
-# The stages that write to the target, and what looks at it afterwards.
-_ARRIVAL = ("loaded_target", "reconciliation")
 
 
 def cohort_preparation() -> UnresolvedAssetJobDefinition:
     """First half of a big bang: nothing is loaded yet."""
     return dg.define_asset_job(
         "cohort_preparation",
-        selection=dg.AssetSelection.assets(*(s for s in COHORT_STAGES if s not in _ARRIVAL)),
+        selection=dg.AssetSelection.assets(*(s for s in COHORT_STAGES if s not in ARRIVAL)),
         description="One cohort up to the point where it could be loaded; in a big bang every cohort gets here first.",
     )
 
@@ -51,16 +47,16 @@ def cohort_arrival() -> UnresolvedAssetJobDefinition:
     """Second half of a big bang."""
     return dg.define_asset_job(
         "cohort_arrival",
-        selection=dg.AssetSelection.assets(*_ARRIVAL),
-        description="One prepared cohort into the target, and its reconciliation.",
+        selection=dg.AssetSelection.assets(*ARRIVAL),
+        description="One prepared cohort into the target, and what looks at it there.",
     )
 
 
 def cohort_dry_run() -> UnresolvedAssetJobDefinition:
-    """What a dry run does for one cohort: nothing arrives, so there is nothing to reconcile."""
+    """What a dry run does for one cohort: nothing arrives, so there is nothing to look at."""
     return dg.define_asset_job(
         "cohort_dry_run",
-        selection=dg.AssetSelection.assets(*(s for s in COHORT_STAGES if s != "reconciliation")),
+        selection=dg.AssetSelection.assets(*(s for s in COHORT_STAGES if s not in AFTER_LOAD)),
         description="One cohort from its profile to a load that is rolled back (run with tag cutover/dry_run: true).",
     )
 
@@ -69,8 +65,8 @@ def nightly_reconciliation(workspace: Workspace) -> dg.ScheduleDefinition:
     """Compares every loaded cohort with the target again each night (off until switched on)."""
     job = dg.define_asset_job(
         "reconcile_again",
-        selection=dg.AssetSelection.assets("reconciliation"),
-        description="Source and target compared again, now.",
+        selection=dg.AssetSelection.assets(*AFTER_LOAD),
+        description="Source and target compared again, now: rows, totals, bills and access.",
     )
 
     @dg.schedule(job=job, cron_schedule="0 2 * * *", name="nightly_reconciliation", execution_timezone="UTC")

@@ -10,7 +10,7 @@ import dagster as dg
 
 from migration_assets.control.kpis import Interval, Kpis, Measured, kpis
 from migration_assets.wiring.reports import stored_report
-from migration_assets.wiring.stage_names import COHORT_STAGES
+from migration_assets.wiring.stage_names import AFTER_LOAD, COHORT_STAGES
 
 if TYPE_CHECKING:
     from migration_assets.control import AssetStatus, Basis
@@ -58,7 +58,7 @@ def _measured(
 ) -> Measured:
     sources = report.get("sources", []) if report.get("snapshot") == basis.snapshot else []
     # A later comparison moves nothing, so its time is none of the migration's.
-    runs = {s.run_id for s in stages if s.asset != "reconciliation"}
+    runs = {s.run_id for s in stages if s.asset not in AFTER_LOAD}
     return Measured(
         **{f"rows_{n}": sum(s[n] for s in sources) for n in ("read", "loaded", "rejected")},
         checks_run=sum(s.checks for s in stages),

@@ -17,7 +17,7 @@ from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResul
 from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.whereabouts import SOURCE, Whereabouts
 from migration_assets.wiring.metadata import markdown_table
-from migration_assets.wiring.stage_names import TRANSFORMED
+from migration_assets.wiring.stage_names import ARRIVAL, TRANSFORMED
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -48,7 +48,7 @@ def load_rows(
     if not result.dry_run:
         if result.receivers:
             # What they were found to be was before this; `--resume` takes them, and so does the run itself.
-            call.workspace.control.withdraw_verdicts(("loaded_target", "reconciliation"), result.receivers)
+            call.workspace.control.withdraw_verdicts(ARRIVAL, result.receivers)
             call.say(f"rows were handed to {', '.join(result.receivers)}, to be loaded after this")
         detail = {
             "rows_written": result.rows_written,

@@ -54,11 +54,15 @@ def merges_of(workspace: Workspace, *, by: str | None, limit: int | None) -> dic
         keys = [key for rows in members.values() for key in rows]
         tied = stored.rows("customer_identities", "ties", "a", keys)
         places = surrogates(stored, keys)
-    ids, cases = _ids(workspace, keys), queue_of(workspace).cases(everything=True)
+    ids = _ids(workspace, keys)
     of_row = {key: founder for founder, rows in members.items() for key in rows}
     of_customer: dict[str, list[dict[str, Any]]] = {founder: [] for founder in members}
-    for tie in tied:
+    for tie in sorted(tied, key=lambda t: (t["a"], t["b"], t["rule"])):
         of_customer[of_row[tie["a"]]].append(tie)
+    cases: dict[str, list[Case]] = {founder: [] for founder in members}
+    for case in queue_of(workspace).cases(everything=True):
+        if case.answer == "same" and case.a in of_row and of_row[case.a] == of_row.get(case.b):
+            cases[of_row[case.a]].append(case)
     return {
         "total": found.total,
         "merges": [
@@ -66,7 +70,7 @@ def merges_of(workspace: Workspace, *, by: str | None, limit: int | None) -> dic
                 "customer": founder,
                 "target_id": next((ids[key] for key in rows if key in ids), None),
                 "members": [{"key": key, "row": places.get(key)} for key in rows],
-                "ties": _told(rows, of_customer[founder], cases),
+                "ties": _told(rows, of_customer[founder], cases[founder]),
             }
             for founder, rows in members.items()
         ],
@@ -76,7 +80,9 @@ def merges_of(workspace: Workspace, *, by: str | None, limit: int | None) -> dic
 def ties_of(stored: Stored, members: Sequence[str]) -> list[dict[str, Any]]:
     """What tied the rows of one customer together, and who decided it where a person did."""
     tied = stored.rows("customer_identities", "ties", "a", members)
-    return _told(members, tied, queue_of(stored.workspace).cases(everything=True))
+    cases = queue_of(stored.workspace).cases(everything=True)
+    theirs = [c for c in cases if c.answer == "same" and {c.a, c.b} <= set(members)]
+    return _told(members, sorted(tied, key=lambda t: (t["a"], t["b"], t["rule"])), theirs)
 
 
 def _refuse_unknown(by: str | None, ties: ir.Table, identity: Identity, stored: Stored) -> None:
@@ -120,15 +126,14 @@ def _ids(workspace: Workspace, keys: Iterable[str]) -> dict[str, str]:
 
 
 def _told(members: Sequence[str], ties: Sequence[Mapping[str, Any]], cases: Iterable[Case]) -> list[dict[str, Any]]:
-    """The ties of one customer as plain data. A decision names the cases that it rests on: an answer may have been
-    about other rows than those tied, which links of the source make one with them."""
+    """The ties of one customer as plain data. A decision names those of its `cases` (answered `same`) that it rests on:
+    an answer may have been about other rows than those tied, which links of the source make one with them."""
     place = {key: i for i, key in enumerate(members)}
     links = [(place[t["a"]], place[t["b"]]) for t in ties if t["kind"] == "link"]
     group = dict(zip(members, components(len(members), links), strict=True))
     decided: dict[frozenset[int], list[dict[str, Any]]] = {}
     for case in cases:
-        if case.answer == "same" and case.a in group and case.b in group:
-            decided.setdefault(frozenset((group[case.a], group[case.b])), []).append(_by(case))
+        decided.setdefault(frozenset((group[case.a], group[case.b])), []).append(_by(case))
     told = []
     for t in ties:
         tie = {name: t[name] for name in ("a", "b", "kind", "rule", "probability")}

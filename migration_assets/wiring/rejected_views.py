@@ -48,4 +48,8 @@ def _print_rows(out: Console, found: Mapping[str, Any]) -> None:
         table.add_row(*(escape(r[name] or "") for name in names))
     out.print(table)
     if found["total"] > len(found["rows"]):
-        out.print(f"{len(found['rows']):,} of {found['total']:,} rows are shown; --limit N shows more.")
+        shown, total = len(found["rows"]), found["total"]
+        out.print(
+            f"{shown:,} of {total:,} rows are shown, {total - shown:,} more are not: --limit {total} shows all, "
+            "--cohort K and --reason R fewer."
+        )

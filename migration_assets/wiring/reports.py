@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from migration_assets.stages.reconcile.silence import silent_controls
+from migration_assets.wiring.stage_names import AFTER_LOAD
 
 if TYPE_CHECKING:
     from migration_assets.stages.store import Store
@@ -35,7 +36,7 @@ def reports_of(workspace: Workspace, results: Mapping[str, PhaseResult]) -> dict
 
 
 def _no_report(result: PhaseResult, report: Mapping[str, Any]) -> str | None:
-    if result.reason is not None or result.stopped_at not in (None, "reconciliation"):
+    if result.reason is not None or result.stopped_at not in (None, *AFTER_LOAD):
         return result.reason or f"stopped at {result.stopped_at}"
     if not report or report.get("run_id") != result.run_id:
         return "the reconciliation left no report of this run; run `cutover reconcile` again"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from migration_assets.control import UNMERGED, Case, ReviewQueue
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import BadInput
@@ -109,11 +111,14 @@ class Stored:
         return self.engine.read(file) if file.exists() else None
 
     def rows(self, asset: str, name: str, column: str, values: Iterable[Any]) -> list[dict[str, Any]]:
-        """Those of its rows that have one of these values there."""
+        """Those of its rows that have one of these values there, in no order."""
         table = self.table(asset, name)
         if table is None:
             return []
-        found: list[dict[str, Any]] = self.engine.arrow(table.filter(table[column].isin(sorted(values)))).to_pylist()
+        # A list within the query would take a second for each 7,000 values.
+        kind = table.schema()[column].to_pyarrow()
+        asked = self.engine.table(pa.table({column: pa.array(sorted(set(values)), kind)}))
+        found: list[dict[str, Any]] = self.engine.arrow(table.semi_join(asked, column)).to_pylist()
         return found
 
     def customers(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -14,8 +14,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from migration_assets.connectors.answer_sheet import Sheet, SheetRow, read_sheet, require_workbook, write_sheet
+from migration_assets.connectors.answer_sheet import (
+    Sheet,
+    SheetRow,
+    as_cell,
+    read_sheet,
+    require_workbook,
+    write_sheet,
+)
 from migration_assets.control import Answer, Case, Effect, Reply
+from migration_assets.control.signature import reason_fault
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import BadInput
 from migration_assets.wiring.review import WHY, Stored, four_eyes, plain, queue_of, side_by_side
@@ -27,10 +35,12 @@ if TYPE_CHECKING:
 
 _FIELDS = tuple(f.name for f in ENTITIES["customer"].fields if f.type != "key")
 ANSWERS = ("same", "apart")
+# What stays in sight: the case, what it is about, and what is to be answered. Then both customers, field by field.
+_STAYING = ("case", "why", "stake", "answer", "reason")
+_TYPED = ("answer", "reason")
 COLUMNS = (
-    "case", "stake", "evidence", "probability", "why", "so far", "a", "b",
-    *(f"{name} {side}" for name in _FIELDS for side in ("a", "b")),
-    "answer", "reason", "fingerprint",
+    *_STAYING, "so far", "a", "b", *(f"{name} {side}" for name in _FIELDS for side in ("a", "b")),
+    "evidence", "probability", "fingerprint",
 )  # fmt: skip
 # What a row says of which case it is; the rest of it is for reading only.
 _KEY = ("case", "a", "b", "fingerprint")
@@ -51,24 +61,42 @@ def export(workspace: Workspace, file: Path, actor: str) -> dict[str, Any]:
     # Before there is a file: nobody may have looked without its being known.
     detail = {"cases": len(rows)}
     workspace.control.audit(actor, "review_exported", workspace.plan.name, detail, now=datetime.now(UTC))
-    empty = [c for c in COLUMNS if c not in ("answer", "reason") and not any(row.get(c) for row in rows)]
     write_sheet(
-        file, COLUMNS, rows, choices={"answer": ANSWERS}, free=("reason",), hidden=("fingerprint", *empty), kept=kept
-    )
+        file, COLUMNS, rows, choices={"answer": ANSWERS}, free=("reason",), hidden=("fingerprint", *_empty(rows)),
+        kept=kept, staying=len(_STAYING), marked=[_differing(row) for row in rows],
+    )  # fmt: skip
     return {"file": str(file), "cases": len(rows)}
+
+
+def _empty(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Columns with nothing in them, but for those to be filled in; of a field both sides or none."""
+    used = {name for row in rows for name in row if row[name]}
+    fields = {f"{name} {side}" for name in _FIELDS for side in "ab" if used & {f"{name} a", f"{name} b"}}
+    return [c for c in COLUMNS if c not in used | fields | {*_TYPED}]
+
+
+def _differing(row: Mapping[str, str]) -> list[str]:
+    """Columns of fields in which the two customers are not alike."""
+    differ = (name for name in _FIELDS if row.get(f"{name} a", "") != row.get(f"{name} b", ""))
+    return [f"{name} {side}" for name in differ for side in "ab"]
 
 
 def import_(workspace: Workspace, file: Path, actor: str) -> dict[str, Any]:
     """Take over the answers of a sheet, all or none, as those of whoever imports it.
 
     BadInput, with every row and what is wrong with it, when the sheet is not as it went out (another plan or snapshot,
-    edited keys, rows missing, added or twice), when a case has changed since, or an answer cannot be taken.
+    edited cells, rows missing, added or twice), when a case has changed since, or an answer cannot be taken.
     """
     sheet, queue = read_sheet(file, COLUMNS), queue_of(workspace)
     went_out = _went_out(workspace, sheet)
     cases = {str(c.case_id): c for c in queue.cases()}
-    now = {row["case"]: row["fingerprint"] for row in _rows_of(workspace, list(cases.values()))}
-    problems = [*_changed(sheet.rows, went_out), *_stale(sheet.rows, went_out, now), *_unanswerable(sheet.rows)]
+    now = {row["case"]: row for row in _rows_of(workspace, list(cases.values()))}
+    problems = [
+        *_added_or_missing(sheet.rows, went_out),
+        *_edited(sheet.rows, went_out, now),
+        *_stale(sheet.rows, went_out, now),
+        *_unanswerable(sheet.rows),
+    ]
     if problems:
         _refuse(problems)
     answered = [row for row in sheet.rows if _answer(row)]
@@ -92,7 +120,7 @@ def _row(workspace: Workspace, case: Case, customers: Mapping[str, dict[str, Any
     shown = plain(case, eyes)
     row = {
         "case": str(case.case_id),
-        "stake": ", ".join(stake_in_words(shown["stakes"], workspace.plan.file.currency_exponents)),
+        "stake": "\n".join(stake_in_words(shown["stakes"], workspace.plan.file.currency_exponents)),
         "evidence": case.rule,
         "probability": f"{case.probability:.4f}",
         "why": WHY[case.reason],
@@ -129,7 +157,7 @@ def _went_out(workspace: Workspace, sheet: Sheet) -> dict[str, tuple[str, ...]]:
     return {row[0]: tuple(row[: len(_KEY)]) for row in rows}
 
 
-def _changed(rows: Sequence[SheetRow], went_out: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+def _added_or_missing(rows: Sequence[SheetRow], went_out: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     """Rows that are not those that went out."""
     first: dict[str, int] = {}
     for row in rows:
@@ -138,15 +166,31 @@ def _changed(rows: Sequence[SheetRow], went_out: Mapping[str, tuple[str, ...]]) 
             yield f"row {row.number}: no such case went out: the row was added, or its case number edited"
         elif case in first:
             yield f"row {row.number}: case {case} stands in row {first[case]} already"
-        elif tuple(row.cells[name] for name in _KEY) != went_out[case]:
-            yield f"row {row.number}: the keys of case {case} are not those that went out"
         first.setdefault(case, row.number)
     for case in went_out:
         if case not in first:
             yield f"case {case} went out and its row is missing"
 
 
-def _stale(rows: Sequence[SheetRow], went_out: Mapping[str, tuple[str, ...]], now: Mapping[str, str]) -> Iterator[str]:
+def _edited(
+    rows: Sequence[SheetRow], went_out: Mapping[str, tuple[str, ...]], now: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
+    """Cells for reading only that are not as they went out. Of a case that has changed since only its keys are known
+    as they were."""
+    for row in rows:
+        case = row.cells["case"]
+        if case not in went_out:
+            continue
+        out = dict(zip(_KEY, went_out[case], strict=True))
+        if case in now and now[case]["fingerprint"] == out["fingerprint"]:
+            out |= {name: as_cell(now[case].get(name, "")) for name in COLUMNS if name not in (*_KEY, *_TYPED)}
+        for name in (c for c in COLUMNS if c in out and as_cell(row.cells[c]) != out[c]):
+            yield f"{row.place(name)}: it was edited, and is for reading only"
+
+
+def _stale(
+    rows: Sequence[SheetRow], went_out: Mapping[str, tuple[str, ...]], now: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
     """Rows about something that has changed since."""
     for row in rows:
         case = row.cells["case"]
@@ -154,21 +198,21 @@ def _stale(rows: Sequence[SheetRow], went_out: Mapping[str, tuple[str, ...]], no
             continue
         if case not in now:
             yield f"row {row.number}: case {case} does not wait any more: it was answered, or is not found any more"
-        elif now[case] != went_out[case][-1]:
+        elif now[case]["fingerprint"] != went_out[case][-1]:
             yield f"row {row.number}: what is known of case {case}, or was answered, has changed since it went out"
 
 
 def _unanswerable(rows: Sequence[SheetRow]) -> Iterator[str]:
     for row in rows:
-        formulas = sorted({"answer", "reason"} & set(row.formulas))
+        formulas = [name for name in _TYPED if name in row.formulas]
         if formulas:
-            yield f"row {row.number}: {' and '.join(formulas)} is a formula"
+            yield from (f"{row.place(name)}: it is a formula" for name in formulas)
         elif _answer(row) and _answer(row) not in ANSWERS:
-            yield f"row {row.number}: the answer is neither same nor apart nor empty"
-        elif _answer(row) and not row.cells["reason"].strip():
-            yield f"row {row.number}: an answer without a reason"
+            yield f"{row.place('answer')}: it is neither same nor apart nor empty"
+        elif _answer(row) and reason_fault(row.cells["reason"]):
+            yield f"{row.place('reason')}: {reason_fault(row.cells['reason'])}"
         elif row.cells["reason"].strip() and not _answer(row):
-            yield f"row {row.number}: a reason without an answer"
+            yield f"{row.place('reason')}: a reason without an answer"
 
 
 def _answer(row: SheetRow) -> str:
@@ -186,5 +230,5 @@ def _refuse(problems: Sequence[str]) -> None:
         told.append(f"and {len(problems) - _MOST_TOLD} more")
     raise BadInput(
         f"nothing was taken over from the sheet: {'; '.join(told)}",
-        "Put the rows right; a stale sheet has to be exported and answered again.",
+        "Put the rows right; where cells for reading only were edited, or are stale, export it again and answer that.",
     )

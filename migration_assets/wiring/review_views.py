@@ -139,7 +139,11 @@ def print_merges(out: Console, found: dict[str, Any]) -> None:
         )
     out.print(table)
     if found["total"] > len(found["merges"]):
-        out.print(f"{len(found['merges']):,} of {found['total']:,} are shown; --limit N shows more, --by RULE others.")
+        shown, total = len(found["merges"]), found["total"]
+        out.print(
+            f"{shown:,} of {total:,} are shown, {total - shown:,} more are not: --limit {total} shows all, --by RULE "
+            "those that one rule tied."
+        )
     out.print("The least sure come first. `cutover review unmerge CUSTOMER --dry-run` shows what would come apart.")
 
 
@@ -180,7 +184,9 @@ def print_export(out: Console, done: dict[str, Any]) -> None:
     if not done["cases"]:
         out.print("[green]Nothing waits for a person;[/] no file was written.")
         return
-    out.print(f"{done['cases']} cases are in {escape(done['file'])}: it holds personal data, and only you can read it.")
+    # A file may be called by bytes that are no text, which a terminal does not take.
+    name = done["file"].encode("utf-8", "replace").decode()
+    out.print(f"{done['cases']} cases are in {escape(name)}: it holds personal data, and only you can read it.")
     out.print("Fill in `answer` and `reason`, save it, then: `cutover review import FILE`.")
 
 

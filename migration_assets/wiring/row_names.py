@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from migration_assets.wiring.workspace import Workspace
 
 _PLACE = re.compile(r"(?P<system>[^.:#@]+)\.(?P<table>[^:#@]+)#(?P<row>[0-9]{1,18})(@(?P<snapshot>\S+))?")
+# Cases are counted one by one: none has a longer number.
+_MOST_DIGITS = 18
 HOW = "Give the key of a row (crm.accounts:12), its row as the UI shows it (crm.accounts#12), or an id of the target."
 
 
@@ -36,8 +38,11 @@ def customer_named(stored: Stored, name: str) -> str | None:
     """Canonical key of the customer row that a person names in any of the three ways; None where there is none. What is
     written as a key is taken for one.
 
-    BadInput for a place in a snapshot that runs do not read any more: another row stands there now.
+    BadInput for a place in a snapshot that runs do not read any more: another row stands there now; and for what is no
+    text.
     """
+    if "\x00" in name or any("\ud800" <= c <= "\udfff" for c in name):
+        raise BadInput("the name of the customer is no text: it holds NUL, or bytes that are not UTF-8", HOW)
     place = _PLACE.fullmatch(name)
     if place is not None:
         return _at(stored, place)
@@ -61,6 +66,10 @@ def case_named(workspace: Workspace, name: str) -> int:
     of the same customer. BadInput when there is none, or when it might be several.
     """
     if name.isascii() and name.isdigit():
+        if len(name) > _MOST_DIGITS:
+            raise BadInput(
+                "there is no case of so large a number", "`cutover review list --all` shows those there are."
+            )
         return int(name)
     with workspace.engine() as engine:
         stored = Stored(workspace, engine)

@@ -18,6 +18,10 @@ COHORT_STAGES = (
     "shadow_billing",
     "loaded_target",
     "reconciliation",
+    "verified_billing",
 )
+# Those that look at what was loaded, and with the load itself: what another cohort's load may take back.
+AFTER_LOAD = ("reconciliation", "verified_billing")
+ARRIVAL = ("loaded_target", *AFTER_LOAD)
 # Those that make a cohort's canonical rows.
 TRANSFORMED = ("cleansed_customers", "transformed_entitlements", "transformed_billing")

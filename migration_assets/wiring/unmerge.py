@@ -71,7 +71,8 @@ def unmerge(workspace: Workspace, customer: str, *, member: str | None, reason: 
         out = None if member is None else customer_named(stored, member)
         if member is not None and out not in members:
             raise BadInput("the member is no row of this customer", "--dry-run without --member shows its rows.")
-        ties = [t for t in stored.rows("customer_identities", "ties", "a", members) if t["b"] in members]
+        found = (t for t in stored.rows("customer_identities", "ties", "a", members) if t["b"] in members)
+        ties = sorted(found, key=lambda t: (t["a"], t["b"], t["rule"]))
         if not ties:
             raise BadInput("the last run has not kept what tied these rows", "Run `cutover run` once more, then again.")
         links = [(t["a"], t["b"]) for t in ties if t["kind"] == "link"]

@@ -35,6 +35,14 @@ def test_nobody_is_the_second_person_to_herself() -> None:
         answered("same", "kim", proposed=("same", "kim"))
 
 
+@pytest.mark.parametrize("again", ["Kim", " KIM", "kim "])
+def test_nobody_is_a_second_person_by_writing_the_name_otherwise(again: str) -> None:
+    with pytest.raises(BadInput, match="four eyes"):
+        answered("same", again, proposed=("same", "kim"))
+    assert answered("open", again, decided="same", proposed=("open", "kim")) == Outcome("withdrawn", again)
+    assert answered("apart", again, proposed=("same", "kim")) == Outcome("proposed", again)
+
+
 def test_a_second_person_who_sees_it_otherwise_opens_the_case_again() -> None:
     assert answered("apart", "lee", proposed=("same", "kim")) == Outcome("reopened", "lee")
 

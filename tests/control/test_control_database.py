@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 from migration_assets.control import Basis, ControlDatabase, MigrationRecord, ReviewQueue, Waiver, migrate, verdicts_of
 from migration_assets.control import migrations as control_migrations
 from migration_assets.control.tables import METADATA
-from migration_assets.domain.errors import Misconfigured, StageRefused
+from migration_assets.domain.errors import BadInput, Misconfigured, StageRefused
 from migration_assets.quality.results import CheckResult
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -346,12 +346,19 @@ def test_what_could_not_be_evaluated_cannot_be_waived(control: ControlDatabase) 
     assert not control.standing("pilot", "cleansed", basis(record), NOW).passed
 
 
-@pytest.mark.parametrize("bad", [{"reason": "  "}, {"owner": ""}, {"amount_minor": -1}, {"expires_at": NOW}])
-def test_a_waiver_needs_owner_reason_amount_and_expiry(control: ControlDatabase, bad: dict[str, Any]) -> None:
+@pytest.mark.parametrize("bad", [{"owner": ""}, {"amount_minor": -1}, {"expires_at": NOW}])
+def test_a_waiver_needs_owner_amount_and_expiry(control: ControlDatabase, bad: dict[str, Any]) -> None:
     with pytest.raises(sa.exc.IntegrityError):
         control.sign_waiver(waiver(**bad))
     assert control.waivers("pilot") == ()
     assert control.verify_audit_log().entries == 0
+
+
+@pytest.mark.parametrize("reason", ["  ", "a\x00", "\udcff", "x" * 1_001])
+def test_a_waiver_needs_a_proper_reason(control: ControlDatabase, reason: str) -> None:
+    with pytest.raises(BadInput, match="reason"):
+        control.sign_waiver(waiver(reason=reason))
+    assert control.waivers("pilot") == () and control.verify_audit_log().entries == 0
 
 
 def test_a_waiver_is_in_the_audit_log(control: ControlDatabase) -> None:

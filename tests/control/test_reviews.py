@@ -93,6 +93,28 @@ def test_a_decision_needs_a_reason_and_a_case(queue: ReviewQueue) -> None:
     assert queue.decisions() == {}
 
 
+@pytest.mark.parametrize("case_id", [0, -1, 2**63, 10**30])
+def test_a_number_that_no_case_can_have_is_no_case(queue: ReviewQueue, case_id: int) -> None:
+    with pytest.raises(BadInput, match="the queue has no case"):
+        queue.decide(case_id, "same", by="kim", reason="x", now=NOW)
+
+
+@pytest.mark.parametrize("reason", ["\u200b", "a\x00", "\udcff", "x" * 1_001])
+def test_what_is_no_proper_reason_is_refused_and_nothing_is_written(
+    queue: ReviewQueue, control: ControlDatabase, reason: str
+) -> None:
+    with pytest.raises(BadInput):
+        queue.decide(queue.cases()[0].case_id, "same", by="kim", reason=reason, now=NOW)
+    with pytest.raises(BadInput):
+        queue.part([ONE], by="kim", reason=reason, now=NOW, snapshot="S1")
+    assert queue.decisions() == {} and control.audit_entries() == ()
+
+
+def test_a_reason_is_kept_without_blanks_around_it(queue: ReviewQueue, control: ControlDatabase) -> None:
+    queue.decide(queue.cases()[0].case_id, "same", by="kim", reason=" Vater\nund Sohn ", now=NOW)
+    assert [e.detail["reason"] for e in control.audit_entries()] == ["Vater\nund Sohn"]
+
+
 def test_another_plan_has_a_queue_of_its_own(queue: ReviewQueue, control: ControlDatabase) -> None:
     other = ReviewQueue(control, "telco")
     other.put([], "S1", NOW)

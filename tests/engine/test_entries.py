@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from plan_in_code import raw_rows
 
+from migration_assets.domain.patterns import unnamed
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.engine.entries import Cut, entries_of
 
@@ -74,3 +75,11 @@ def test_nothing_is_lost_of_any_text(engine: DuckDBEngine) -> None:
         together[number] = together.get(number, "") + entry
     whole = {str(n): "".join(t.replace(";", "").split()) for n, t in enumerate(texts, start=1)}
     assert {n: "".join(t.split()) for n, t in together.items()} == {n: t for n, t in whole.items() if t}
+
+
+def test_a_pattern_may_have_more_groups_than_an_engine_numbers(engine: DuckDBEngine) -> None:
+    fields = [*"abcdefghijk"]
+    pattern, groups = unnamed(r"(?i)x(?:-)" + "".join(rf"(?P<{f}>{f}|[(]|\()" for f in fields) + r"(z)?(?P<last>\d)")
+    assert (groups["j"], groups["last"]) == (10, 13)
+    read = cut_up(engine, "X-abcdefghijk7;x-(((((((((((z8;x-abcdefghijk", pattern=pattern, groups=groups)
+    assert [row[3:] for row in read] == [(True, *fields, "7"), (True, *["("] * 11, "8"), (False, *[None] * 12)]

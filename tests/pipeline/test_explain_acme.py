@@ -159,6 +159,18 @@ def test_the_list_of_a_cohort_says_what_its_certificates_come_to(
         assert sum(int(r["difference_minor"] or 0) for r in rows) == differences
 
 
+def test_what_the_target_holds_bills_grants_and_credits_what_would_be_loaded(
+    acme: World, server: str, contents: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "loaded"
+    built = called(acme, server, "certificate", "build", "--cohort", "rest_01", "--to", str(folder), "--loaded")
+    assert built.exit_code == 0, built.out
+    after = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(folder.glob("*.json"))]
+    same = ("outcome", "money", "contracts", "credits", "access", "customer")
+    assert [{n: c[n] for n in same} for c in after] == [{n: c[n] for n in same} for c in contents["rest_01"]]
+    assert {c["target"] for c in after} == {"as it holds it now"}
+
+
 @pytest.fixture(scope="module")
 def differing(contents: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """The certificate of a customer of two rows whose bills differ by rounding."""

@@ -26,6 +26,9 @@ from migration_assets.connectors.databases import drop_database, ensure_database
 from migration_assets.control import migrate
 from migration_assets.definitions import build_definitions
 from migration_assets.demo import Legacy, fill
+from migration_assets.quality.run import run_suite
+from migration_assets.stages.shadow import assets as shadow
+from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.environment import prepare
 from migration_assets.wiring.execute import QUIET, PhaseResult, Runner, Summary, summed_up
 from migration_assets.wiring.workspace import Workspace, open_workspace
@@ -57,6 +60,15 @@ class World:
             run_config=QUIET,
         )
         return summed_up(done)
+
+    def found(self, asset: str, cohort: str) -> dict[str, str]:
+        """Critical checks that an asset fails now, and why, whatever the verdicts upstream say; nothing is stored."""
+        spec = next(s for s in shadow.specs(self.workspace) if s.name == asset)
+        with self.workspace.engine() as engine:
+            call = StageCall(self.workspace, engine, cohort, {}, lambda _: None, "looked at", self.instance)
+            output = spec.compute(call)
+            results = run_suite(spec.suite, output.tables, may_be_empty=set(output.may_be_empty), partition=cohort)
+        return {r.check: r.detail for r in results if not r.passed and r.severity == "critical"}
 
     def reopened(self) -> World:
         """The same migration after somebody has changed the plan's files."""

@@ -198,6 +198,22 @@ REFUSED: list[tuple[str, Callable[[Files], None], str, int, str, str]] = [
         "no offset",
     ),
     (
+        "as_of_digits",
+        replaced("plan.yaml", PLAN + 'as_of: "20260101"\n'),
+        "plan.yaml",
+        PLAN.count("\n") + 1,
+        "as_of",
+        "an instant with its offset",
+    ),
+    (
+        "rehearsal_yes",
+        replaced("plan.yaml", PLAN + 'rehearsal: "yes"\n'),
+        "plan.yaml",
+        PLAN.count("\n") + 1,
+        "rehearsal",
+        "write true or false",
+    ),
+    (
         "as_of_number",
         replaced("plan.yaml", PLAN + "as_of: 20260101\n"),
         "plan.yaml",

@@ -93,7 +93,7 @@ def test_rows_at_fault_are_seen_though_what_was_to_be_looked_at_may_be_empty(tmp
     suite = Suite(asset="a", rules=(rule("c", "codes_known", table="notes", looked_at="dispositions"),))
     (result,) = run_suite(suite, tables, may_be_empty={"dispositions", "notes"})
     assert (result.passed, result.rows_checked, result.unexpected) == (False, 1, 1)
-    assert "Three year" in result.detail
+    assert "subscription.plan_code: 1 with" in result.detail
 
 
 def test_a_source_table_that_may_be_empty_is_known_by_its_whole_name(tmp_path: Path) -> None:

@@ -90,6 +90,16 @@ def test_a_limit_does_not_hide_how_many_there_are(workspace: Workspace) -> None:
     assert customers(found) == [account(1), account(3)] and found["total"] == 3
 
 
+def test_a_list_may_be_longer_than_anybody_reads_and_is_whole(workspace: Workspace) -> None:
+    several = range(100, 22_200)
+    identities = [{"customer_id": f"crm.a:{n}", "identity_id": f"crm.a:{n - n % 2}"} for n in several]
+    put_table(workspace, "customer_identities", "identities", identities, IDENTITIES)
+    put_ties(workspace, *((n, n + 1, "key", "mailbox", 1.0) for n in several[::2]))
+    found = merges(workspace, limit=2**63 - 1)
+    assert found["total"] == len(found["merges"]) == 11_050
+    assert all(len(m["members"]) == 2 and len(m["ties"]) == 1 for m in found["merges"])
+
+
 def test_a_decision_names_who_made_it(workspace: Workspace) -> None:
     review.decide(workspace, case_of(workspace, 3), "same", by="kim", reason="One person.")
     (tie,) = merges(workspace, "decision")["merges"][0]["ties"]
@@ -154,6 +164,20 @@ def test_a_case_is_found_by_a_row_that_is_one_customer_with_the_one_it_names(wor
     review.queue_of(workspace).put([*DOUBTS, Doubted(account(5), account(1), "mailbox", 1.0, "unsure")], "S1", NOW)
     (case,) = [c["case"] for c in review.cases_of(workspace, everything=False) if account(5) in (c["a"], c["b"])]
     assert case_named(workspace, account(7)) == case
+
+
+@pytest.mark.parametrize("name", ["9" * 19, "9" * 5_000])
+def test_a_number_that_no_case_can_have_is_refused(workspace: Workspace, name: str) -> None:
+    with pytest.raises(BadInput, match="no case of so large a number"):
+        case_named(workspace, name)
+
+
+@pytest.mark.parametrize("name", ["crm.a:\udcff", "\udcff", "crm.a:\x001", "\x00"])
+def test_a_name_that_is_no_text_is_refused(workspace: Workspace, name: str) -> None:
+    with pytest.raises(BadInput, match="is no text"):
+        case_named(workspace, name)
+    with pytest.raises(BadInput, match="is no text"):
+        unmerge(workspace, name, member=None, reason=None, by="kim")
 
 
 @pytest.mark.parametrize("name", ["crm.a:404", "crm.a#404", "Cy", "5f0c2a52-7a0f-5e0f-8a39-8d3b7a1f2f6e,"])

@@ -132,6 +132,21 @@ def test_the_sheet_shows_both_sides_and_works_nothing_out(workspace: Workspace, 
     assert (shown["stake"], shown["evidence"], shown["why"]) == ("84.00 EUR", "mailbox", "both have been billed")
 
 
+def test_what_is_to_be_answered_stays_in_sight_and_what_differs_stands_out(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    sheet = load_workbook(exported(workspace, tmp_path))["review"]
+    assert [c.value for c in sheet[1]][:5] == ["case", "why", "stake", "answer", "reason"]
+    assert sheet.freeze_panes == "F2"
+    widths = [sheet.column_dimensions[letter].width for letter in "ABCDE"]
+    assert sum(widths) <= 100, "the rest has to have room beside it"
+    shown = [c.value for c in sheet[1] if not sheet.column_dimensions[c.column_letter].hidden]
+    assert shown[5:] == ["a", "b", "name a", "name b", "email a", "email b", "evidence", "probability"], "nothing empty"
+    fills = {name: cell(sheet, 2, name).fill.start_color.rgb for name in ("name a", "name b", "email a", "answer")}
+    assert fills["name a"] == fills["name b"] == "00FFF2CC" and fills["email a"] == "00000000"
+    assert fills["answer"] == cell(sheet, 3, "reason").fill.start_color.rgb == "00E2F0D9"
+
+
 def _swap_rows(book: Any) -> None:
     sheet = book["review"]
     rows = [[c.value for c in sheet[n]] for n in (2, 3)]
@@ -162,16 +177,23 @@ def _copy_row(book: Any) -> None:
     ("edit", "said"),
     [
         (_set("case", "77"), "row 2: no such case went out"),
-        (_set("a", "crm.a:9"), "row 2: the keys of case"),
-        (_set("fingerprint", "0" * 64), "row 2: the keys of case"),
+        (_set("a", "crm.a:9"), r"row 2, column G \(a\): it was edited"),
+        (_set("fingerprint", "0" * 64), r"row 2, column \w+ \(fingerprint\): it was edited"),
+        (_set("name b", "Ann Lee"), r"row 2, column \w+ \(name b\): it was edited, and is for reading only"),
+        (_set("stake", None), r"row 2, column C \(stake\): it was edited"),
+        (_set("why", "=1+1"), r"row 2, column B \(why\): it was edited"),
+        (_set("phone a", "0", row=3), r"row 3, column \w+ \(phone a\): it was edited"),
+        (_set("probability", 0.9), r"row 2, column \w+ \(probability\): it was edited"),
         (lambda book: book["review"].delete_rows(3), "its row is missing"),
         (_set("case", "78", row=4), "row 4: no such case went out"),
         (_copy_row, "row 4: case . stands in row 2 already"),
-        (_set("answer", "maybe"), "row 2: the answer is neither"),
-        (_set("answer", "open"), "row 2: the answer is neither"),
-        (_set("reason", None), "row 2: an answer without a reason"),
-        (_set("reason", "Why.", row=3), "row 3: a reason without an answer"),
-        (_set("reason", "=1+1"), "row 2: reason is a formula"),
+        (_set("answer", "maybe"), r"row 2, column D \(answer\): it is neither"),
+        (_set("answer", "open"), r"row 2, column D \(answer\): it is neither"),
+        (_set("reason", None), r"row 2, column E \(reason\): a decision needs a reason"),
+        (_set("reason", " \n"), r"row 2, column E \(reason\): a decision needs a reason"),
+        (_set("reason", "x" * 1_001), r"row 2, column E \(reason\): the reason has 1,001 characters"),
+        (_set("reason", "Why.", row=3), r"row 3, column E \(reason\): a reason without an answer"),
+        (_set("reason", "=1+1"), r"row 2, column E \(reason\): it is a formula"),
         (lambda book: book.remove(book["export"]), "none that was exported"),
         (lambda book: setattr(book["export"]["B1"], "value", "telco"), "of plan telco"),
         (lambda book: setattr(book["export"]["B2"], "value", "S0"), "stale: it is about snapshot S0"),

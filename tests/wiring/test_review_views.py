@@ -112,7 +112,7 @@ def test_a_merge_is_told_with_its_evidence_and_who_decided_it() -> None:
     text = printed(print_merges, {"total": 3, "merges": [merge]})
     for said in (
         "crm.a:[b]1  (crm.a#11)", "11f0-a", "key mailbox", "likeness 0.9931", "kim and lee (case 7, 2026-03-01)",
-        "1 of 3 are shown",
+        "1 of 3 are shown, 2 more are not: --limit 3 shows all",
     ):  # fmt: skip
         assert said in text, said
     assert "No customer" in printed(print_merges, {"total": 0, "merges": []})
@@ -121,6 +121,7 @@ def test_a_merge_is_told_with_its_evidence_and_who_decided_it() -> None:
 def test_a_sheet_that_went_out_or_came_back_is_counted() -> None:
     assert "no file was written" in printed(print_export, {"file": None, "cases": 0})
     assert "3 cases are in a.xlsx" in printed(print_export, {"file": "a.xlsx", "cases": 3})
+    assert "in a?.xlsx" in printed(print_export, {"file": "a\udcff.xlsx", "cases": 3})
     counts = {"decided": 1, "proposed": 2, "reopened": 3, "withdrawn": 5, "left": 4}
     assert "1 decided, 2 wait for a second person, 3 open again, 5 proposals withdrawn, 4 left" in printed(
         print_import, counts

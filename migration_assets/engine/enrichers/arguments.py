@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator
 
 from migration_assets.engine.enrichers.postal_shapes import SHAPES
 from migration_assets.engine.rules.arguments import CountryCode
@@ -69,11 +69,11 @@ class Service(NoArguments):
     token: str = ""
     sends: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
     answer: Annotated[str, Field(pattern=r"^(/[^/]*)+$")]
-    per_second: Annotated[int, Field(ge=1, le=1000)] = 5
-    timeout_seconds: Annotated[int, Field(ge=1, le=120)] = 10
-    attempts: Annotated[int, Field(ge=1, le=10)] = 3
-    gives_up_after: Annotated[int, Field(ge=1, le=1000)] = 3
-    required: bool = False
+    per_second: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
+    timeout_seconds: Annotated[StrictInt, Field(ge=1, le=120)] = 10
+    attempts: Annotated[StrictInt, Field(ge=1, le=10)] = 3
+    gives_up_after: Annotated[StrictInt, Field(ge=1, le=1000)] = 3
+    required: StrictBool = False
 
     @field_validator("token")
     @classmethod

@@ -229,7 +229,7 @@ class Split(Arguments):
     """`part` counts from 1, negative from the end. Parts that are to be rows are declared with `split` in plan.yaml."""
 
     separator: Annotated[str, Field(min_length=1)]
-    part: int
+    part: StrictInt
 
     @field_validator("part")
     @classmethod

@@ -1,7 +1,8 @@
 """The next bills of some contracts on both sides, line beside line, and what each difference is due to.
 
-The bills are made by what `shadow_billing` makes them with, from the same rows; causes and signatures are those it
-found. Both have to agree to the minor unit: a difference that was found and is not there, or the reverse, is an error.
+The bills are made by what the stage that compares them makes them with, from the same rows; causes and signatures are
+those it found. Both have to agree to the minor unit: a difference that was found and is not there, or the reverse, is
+an error.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def bill_pairs(
     accepted: Sequence[AcceptedDifference],
     as_of: datetime,
 ) -> list[BillPair]:
-    """Every bill of both sides by contract and cycle. `differences`: rows as `shadow_billing` keeps them.
+    """Every bill of both sides by contract and cycle. `differences`: rows as the stage keeps them.
 
     StageRefused when bills and differences do not belong together.
     """
@@ -133,7 +134,7 @@ def _same(before: Bill | None, after: Bill | None) -> bool:
 
 def _another(contract_id: str) -> StageRefused:
     return StageRefused(
-        f"contract {contract_id}: its bills are not those that shadow_billing found, so nothing is told of them",
+        f"contract {contract_id}: its bills are not those that were compared, so nothing is told of them",
         "Something has changed since: run `cutover run` for the cohort again.",
     )
 

@@ -13,7 +13,7 @@ import ibis
 import pyarrow as pa
 
 from migration_assets.stages.owners import Owners
-from migration_assets.stages.shadow.forecast import Origins, origins
+from migration_assets.stages.shadow.forecast import Origins
 from migration_assets.stages.shadow.legacy.reading import read_records
 from migration_assets.stages.shadow.whose import by_customer
 
@@ -31,7 +31,7 @@ _PARTS: tuple[RecordName, ...] = ("contracts", "items", "discounts", "changes", 
 
 @dataclass(frozen=True)
 class Found:
-    """What `shadow_billing` found of a cohort, in the tables it keeps."""
+    """What `shadow_billing` found of a cohort, or `verified_billing`, in the tables that they keep."""
 
     forecast: ir.Table
     differences: ir.Table
@@ -44,10 +44,9 @@ class Found:
 class CohortRows:
     """Tables of one cohort.
 
-    `records`: the old system's, with the target's customers in contracts and overrides. `credits`: those of them that
-    are credits, likewise. `made`: canonical rows by entity. `left_out`: rows that were rejected or excluded (table,
-    row, source_id, rule, reason). `contracts`: contract_id and customer_id (null: nobody's), a row for each of whose it
-    is on either side.
+    `records`: the old system's, with the target's customers in contracts, overrides and credits. `made`: canonical rows
+    by entity. `left_out`: rows that were rejected or excluded (table, row, source_id, rule, reason). `contracts`:
+    contract_id and customer_id (null: nobody's), a row for each of whose it is on either side.
     """
 
     records: Mapping[RecordName, ir.Table]
@@ -64,17 +63,18 @@ def cohort_rows(
     billing: Billing,
     raw: Callable[[str], ir.Table],
     made: Mapping[str, ir.Table],
+    known: Origins,
     left_out: ir.Table,
     identities: ir.Table,
     found: Found,
 ) -> CohortRows:
-    """`raw`: raw rows of the cohort by `system.table`. `identities`: customer_id (key), identity_id."""
+    """`raw`: raw rows of the cohort by `system.table`. `made`: canonical rows by entity that the target holds or would
+    hold, and `known`, which contracts and items they came from. `identities`: customer_id (key), identity_id."""
     read = read_records(engine, billing.legacy, raw)
     records = by_customer(engine, plan, billing.legacy, raw, read, identities)
     if "credits" in records:
         owned = Owners(engine, plan, raw).of_rows(billing.legacy.reads["credits"].table)
         records["credits"] = engine.cached(_of_identity(records["credits"], owned, identities))
-    known = origins(engine, made, billing.legacy)
     return CohortRows(records, made, known, left_out, _contracts(engine, records, made, known, found), found)
 
 

@@ -62,10 +62,9 @@ def credits_of(engine: DuckDBEngine, billing: Billing, rows: CohortRows, exponen
         else:
             before[row["customer"] or ""].append(credit)
     after: defaultdict[str, list[CreditBalance]] = defaultdict(list)
-    table = billing.legacy.reads["credits"].table if "credits" in billing.legacy.reads else ""
+    prefix = f"{billing.legacy.reads['credits'].table}:" if "credits" in billing.legacy.reads else ""
     for row in _rows(engine, rows.made.get("credit_balance"), "credit_balance_id"):
-        told = f"{row['source_system']}.{row['source_table']}" == table
-        own = row["source_id"] if told else row["credit_balance_id"]
+        own = row["credit_balance_id"].removeprefix(prefix)
         balance = CreditBalance(own, row["currency"], row["balance_minor"], row["burn_order"], row["expires_at"])
         after[row["customer_id"]].append(balance)
     return Credits(before, after, lost)

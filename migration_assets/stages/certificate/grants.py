@@ -36,7 +36,7 @@ Spans = Mapping[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Access:
-    """Of all customers at hand: spans of both sides, kept in the engine, and what `shadow_billing` found of them:
+    """Of all customers at hand: spans of both sides, kept in the engine, and what the stage found of them:
     differences, and customers with why the old side cannot be told."""
 
     until: datetime
@@ -95,7 +95,7 @@ def grants_of(engine: DuckDBEngine, access: Access, customers: ir.Table) -> Gran
         old, new = (_of_others(spans.get(customer, ()), known) for spans in (before, after))
         if access_differences(old, new):
             raise StageRefused(
-                "what customers may do is not what shadow_billing found, so nothing is told of it",
+                "what customers may do is not what was compared, so nothing is told of it",
                 "Something has changed since: run `cutover run` for the cohort again.",
             )
     return Grants(access.until, before, after, apart, reasons)

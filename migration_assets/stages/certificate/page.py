@@ -100,6 +100,7 @@ def _facts(content: Plain) -> str:
         ("cohort", content["cohort"]),
         ("made of", rows),
         ("snapshot", content["snapshot"]),
+        ("target", content["target"]),
         ("T", moment(content["as_of"])),
         ("plan", f"{content['plan']} {content['plan_digest'][:16]}"),
     )

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from migration_assets.plan.identity_models import Matching
 
 
+_TABLES = ("identities", "doubts", "ties", "evidence", "stakes", "crowds")
+
+
 def specs(workspace: Workspace) -> list[StageSpec]:
     plan = workspace.plan
     parties = plan.entities_of("cleansed_customers")
@@ -105,10 +108,11 @@ def _identify(call: StageCall) -> StageOutput:
     likeness = _Likeness(call, customers, identity.matching) if identity.matching else None
     found = _resolved(call, feeds, customers, likeness, queue, memory)
     alike = likeness.scored if likeness else {}
-    tables = {t: call.file("customer_identities", t) for t in ("identities", "doubts", "ties", "evidence", "stakes")}
+    tables = {t: call.file("customer_identities", t) for t in _TABLES}
     rows = call.engine.write(found.identities, tables["identities"], order_by=["customer_id"])
     call.engine.write(found.doubts, tables["doubts"])
     call.engine.write(found.ties, tables["ties"])
+    call.engine.write(found.crowds, tables["crowds"])
     waiting = call.engine.arrow(call.engine.read(tables["doubts"])).to_pylist()
     _write_reasons(call, feeds, waiting, tables, alike)
     shown = {n: call.engine.read(f) for n, f in tables.items()} | {"customer": customers}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Answers = Mapping[tuple[str, str], bool]
 # Kinds of kin that surely were one customer with the row, and all that were.
 LINKED: tuple[Kind, ...] = ("link", "erased")
-GROUPED: tuple[Kind, ...] = (*LINKED, "group")
+GROUPED: tuple[Kind, ...] = (*LINKED, "group", "asked")
 # Kinds of kin that tell whose fate a row that was erased decides, the surest first.
 OF_ERASED: tuple[Kind, ...] = ("erased", "asked", "held")
 # How sure it is at most that a fate goes on over kin of this kind (its place in OF_ERASED).

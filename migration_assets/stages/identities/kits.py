@@ -35,6 +35,7 @@ class Kit:
     swapped: tuple[str, str] | None = None
     proof: tuple[str, ...] = ()
     lasting: frozenset[str] = frozenset()
+    own: tuple[str, ...] = ()
 
     def within(self, present: frozenset[str]) -> Kit:
         """The kit for a data set with values in these fields only."""
@@ -124,6 +125,7 @@ PERSON = Kit(
     swapped=("given_name", "family_name"),
     proof=("tax_id",),
     lasting=frozenset({"given_name", "birth_date", "tax_id"}),
+    own=("email", "phone", "tax_id"),
 )
 
 COMPANY = Kit(
@@ -155,4 +157,5 @@ COMPANY = Kit(
     telling={"trading_name": "words", "country": "code"},
     proof=("tax_id",),
     lasting=frozenset({"trading_name", "tax_id"}),
+    own=("website", "email", "phone", "tax_id"),
 )

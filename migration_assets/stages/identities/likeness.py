@@ -54,7 +54,7 @@ Rule = tuple[str, ...]
 @dataclass(frozen=True)
 class Scored:
     """`pairs` (PAIRS and the weights by field), likeliest first, and the model that made them as plain JSON.
-    `crowded`: block rule -> records whose value there is shared by too many to compare (LARGEST_BLOCK)."""
+    `crowded`: field or block rule -> records whose value there is shared by too many to compare (LARGEST_BLOCK)."""
 
     pairs: pa.Table
     model: dict[str, Any]
@@ -69,6 +69,7 @@ def scored(
 
     With too few records to learn from, or nothing to compare, there are no pairs and no model.
     """
+    records, made_up = _without_crowds(records, kit)
     present = frozenset(n for n in records.column_names if records[n].null_count < records.num_rows)
     own = kit.within(present)
     if records.num_rows < 2 or not own.fields or not own.blocks:
@@ -79,7 +80,22 @@ def scored(
     with _connected(threads, spill_to) as connection:
         blocked = _Blocked(connection, records, own)
         frame = _predicted(blocked, model, floor)
-    return Scored(_told_apart(_pairs(frame, own, model), records, own), model, blocked.crowded)
+    return Scored(_told_apart(_pairs(frame, own, model), records, own), model, {**made_up, **blocked.crowded})
+
+
+def _without_crowds(records: pa.Table, kit: Kit) -> tuple[pa.Table, dict[str, int]]:
+    """The records without what too many of them share in fields that should be one party's own, and by field how many
+    records that are."""
+    counts: dict[str, int] = {}
+    for name in (n for n in kit.own if n in records.column_names):
+        counted = pc.value_counts(records[name].drop_null())
+        many = counted.filter(pc.greater(counted.field("counts"), LARGEST_BLOCK))
+        if len(many):
+            theirs = pc.is_in(records[name], many.field("values"))
+            counts[name] = pc.sum(many.field("counts")).as_py()
+            place = records.schema.get_field_index(name)
+            records = records.set_column(place, name, pc.if_else(theirs, None, records[name]))
+    return records, counts
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,20 +39,23 @@ class Past:
 NOTHING = Past()
 
 
-def answered(answers: Answers, kinship: Kinship) -> dict[Pair, bool]:
+def answered(rows: Standing, answers: Answers, kinship: Kinship) -> dict[Pair, bool]:
     """Answers by standing. An answer about rows of which nobody is left waits for them to come back, and one that names
     the very rows goes before what is said for others.
 
     For a row that left the source speaks what surely was one customer with it; that it is not somebody else holds for
-    all that was.
+    all that was, but not against what the source ties to that somebody by now.
     """
     said: dict[Pair, bool] = {}
     named: dict[Pair, bool] = {}
     for pair, same in answers.items():
         ends = [kinship.ends(key, LINKED if same else GROUPED) for key in pair]
-        into = named if all(key in kinship.number for key in pair) else said
-        for at in ((min(x, y), max(x, y)) for x in ends[0] for y in ends[1] if x != y):
-            into[at] = same and into.get(at, True)
+        itself = all(key in kinship.number for key in pair)
+        into = named if itself else said
+        for x, y in product(*ends):
+            if x != y and (itself or rows.group[x] != rows.group[y]):
+                at = min(x, y), max(x, y)
+                into[at] = same and into.get(at, True)
     return said | named
 
 
@@ -159,7 +162,7 @@ def once_one(rows: Standing, kinship: Kinship) -> set[Pair]:
     found: set[Pair] = set()
     withheld = kinship.withheld()
     for key in kinship.of.keys() & kinship.number.keys():
-        first: tuple[Kind, ...] = (*GROUPED, "asked") if key in withheld else ("erased", "asked")
+        first: tuple[Kind, ...] = GROUPED if key in withheld else ("erased", "asked")
         others = [kinship.number[other] for other, kind in kinship.sharers(key, first).items() if kind != "held"]
         pairs = (sorted(int(rows.group[n]) for n in (kinship.number[key], other)) for other in others)
         found |= {(low, high) for low, high in pairs if low != high}

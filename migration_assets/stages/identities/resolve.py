@@ -89,6 +89,7 @@ class Resolved:
     empty for a row that stands alone), members, fate (of the identity: `erased`, `held` or empty). `doubts` (DOUBTS):
     pairs that wait for a person. `ties` (TIES): what tied the rows of an identity together. `kin`: what is to be
     remembered, for when the first of two rows has left the source; `kept`: what was remembered before and holds on.
+    `crowds` (crowds.CROWDS): rows for which a key does not count, because too many share their values.
 
     The founder is the member whose system comes first in the plan's priority, then the lowest canonical key. Evidence
     and doubts name the founder of what links tie together, which speaks for all of it.
@@ -99,6 +100,7 @@ class Resolved:
     ties: ir.Table
     kin: tuple[Kin, ...]
     kept: tuple[Kin, ...]
+    crowds: ir.Table
 
 
 def resolve_identities(
@@ -138,6 +140,7 @@ def resolve_identities(
         ties=engine.table(_ties(rows, merged)),
         kin=kin,
         kept=known,
+        crowds=rows.crowds.listed(engine, rows.rows, identity.keys),
     )
 
 
@@ -155,8 +158,8 @@ class _Before:
 
 def _read(rows: Standing, answers: Answers, reopened: Collection[tuple[str, str]], kin: Collection[Kin]) -> _Before:
     kinship = Kinship.read(rows, kin, answers, (key for pair in reopened for key in pair))
-    back = by_group(rows, answered(dict.fromkeys(reopened, True), kinship))
-    return _Before(answers, answered(answers, kinship), back, kin, kinship)
+    back = by_group(rows, answered(rows, dict.fromkeys(reopened, True), kinship))
+    return _Before(answers, answered(rows, answers, kinship), back, kin, kinship)
 
 
 @dataclass(frozen=True)

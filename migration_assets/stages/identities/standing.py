@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from migration_assets.engine.predicates import holds
 from migration_assets.stages.identities.components import Ints, connected
+from migration_assets.stages.identities.crowds import Crowds, crowds_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 # Two rows, by their standing, and the key or link that says they are one.
 PAIRS = pa.schema({"a": pa.int64(), "b": pa.int64(), "rule": pa.string()})
-# More rows than this with the same values of a key: the key is none, and each of them with each would be too many.
-_CROWD = 100
+# More rows than this with the same values of a key, however many the plan allows: each with each would be too many.
+_EACH_WITH_EACH = 100
 # What tells two apart who share a key.
 _BORN = "birth_date"
 _PLACE = ("source_system", "source_table", "source_row", "source_id")
@@ -38,12 +39,14 @@ _PLACE = ("source_system", "source_table", "source_row", "source_id")
 @dataclass(frozen=True)
 class Standing:
     """`keys`: canonical customer_id by standing. `links`: PAIRS that the source declares; `group`: for each standing
-    the lowest one that links tie it to. `rows`: in the engine, one for each customer row; key `_standing`."""
+    the lowest one that links tie it to. `rows`: in the engine, one for each customer row; key `_standing`. `crowds`:
+    values of keys that too many of them share."""
 
     keys: pa.StringArray
     links: pa.Table
     group: Ints
     rows: ir.Table
+    crowds: Crowds
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -67,27 +70,33 @@ def standing_of(engine: DuckDBEngine, identity: Identity, customers: ir.Table, r
     keys = engine.arrow(ranked.select("_standing", "customer_id").order_by("_standing"))["customer_id"]
     links = _collected(engine, [_by_link(ranked, link, raw(link.table)) for link in identity.links])
     group = connected(len(keys), links["a"].to_numpy(), links["b"].to_numpy())
-    return Standing(keys.cast(pa.string()).combine_chunks(), links, group, ranked)
+    return Standing(
+        keys.cast(pa.string()).combine_chunks(), links, group, ranked, crowds_of(engine, ranked, identity.keys)
+    )
 
 
 def pairs_by_key(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey], without: Ints) -> pa.Table:
     """Each row with the first row (in standing) that has the same values of a key (PAIRS); rows missing one are left
-    out, and so are those that links tie to one of `without`: who is like nobody must not stand between others.
+    out, as are values that too many share, and those that links tie to one of `without`: who is like nobody must not
+    stand between others.
     Whom a birth date may tell from the first is paired with the first of that date too, so that nobody is lost over it.
     """
     out = np.flatnonzero(np.isin(rows.group, rows.group[without]))
     left = engine.table(pa.table({"_standing": pa.array(out)}))
     others = engine.cached(rows.rows.anti_join(left, "_standing"))
-    dated = [_by_key_and_birth(others, key) for key in keys if _BORN in others.columns]
-    return _collected(engine, [*(_by_key(others, key) for key in keys), *dated])
+    whole = [(rows.crowds.counted(others, key), key) for key in keys]
+    dated = [_by_key_and_birth(those, key) for those, key in whole if _BORN in others.columns]
+    return _collected(engine, [*(_by_key(those, key) for those, key in whole), *dated])
 
 
 def pairs_with(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey], speakers: Sequence[int]) -> pa.Table:
     """Each row that links tie to one of `speakers`, with every other row that has the same values of a key (PAIRS);
-    where so many have them that they say nothing, with the first only."""
+    where many have them, with the first only, and where too many do, with none."""
     mine = np.flatnonzero(np.isin(rows.group, np.array(speakers, dtype=np.int64)))
     ours = engine.cached(rows.rows.semi_join(engine.table(pa.table({"_standing": pa.array(mine)})), "_standing"))
-    return _collected(engine, [_with_all(ours, rows.rows, key) for key in keys] if len(mine) else [])
+    if not len(mine):
+        return PAIRS.empty_table()
+    return _collected(engine, [_with_all(rows.crowds.counted(ours, key), rows.rows, key) for key in keys])
 
 
 def born(engine: DuckDBEngine, rows: Standing, standings: Ints) -> pa.Table:
@@ -121,16 +130,14 @@ def _ranked(identity: Identity, customers: ir.Table) -> ir.Table:
     return customers.mutate(_standing=ibis.row_number().over(order))
 
 
-def _by_key(ranked: ir.Table, key: IdentityKey) -> ir.Table:
-    whole = ranked.filter([ranked[f].notnull() for f in key.fields])
+def _by_key(whole: ir.Table, key: IdentityKey) -> ir.Table:
     first = whole["_standing"].min().over(ibis.window(group_by=list(key.fields)))
     near = whole.select(a=first, b=whole["_standing"], rule=ibis.literal(key.name))
     return _typed(near.filter(near.a != near.b))
 
 
-def _by_key_and_birth(ranked: ir.Table, key: IdentityKey) -> ir.Table:
+def _by_key_and_birth(whole: ir.Table, key: IdentityKey) -> ir.Table:
     """Each row with the first that has its birth date too, where that is not the first of all."""
-    whole = ranked.filter([ranked[f].notnull() for f in key.fields])
     standing = whole["_standing"]
     first = standing.min().over(ibis.window(group_by=list(key.fields)))
     same = standing.min().over(ibis.window(group_by=[*key.fields, _BORN]))
@@ -143,7 +150,7 @@ def _with_all(ours: ir.Table, ranked: ir.Table, key: IdentityKey) -> ir.Table:
     whole = ranked.semi_join(ours, fields).select("_standing", *fields)
     alike = ibis.window(group_by=fields)
     counted = whole.mutate(_n=whole.count().over(alike), _first=whole["_standing"].min().over(alike))
-    others = counted.filter((counted["_n"] <= _CROWD) | (counted["_standing"] == counted["_first"]))
+    others = counted.filter((counted["_n"] <= _EACH_WITH_EACH) | (counted["_standing"] == counted["_first"]))
     near = ours.select(*fields, _mine="_standing").inner_join(others.select(*fields, _other="_standing"), fields)
     low, high = ibis.least(near["_mine"], near["_other"]), ibis.greatest(near["_mine"], near["_other"])
     return _typed(near.filter(near["_mine"] != near["_other"]).select(a=low, b=high, rule=ibis.literal(key.name)))

@@ -20,7 +20,7 @@ from migration_assets.wiring.loading import (
 )
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
-from migration_assets.wiring.stage_names import TRANSFORMED
+from migration_assets.wiring.stage_names import ARRIVAL, TRANSFORMED
 from migration_assets.wiring.workspace import Workspace
 
 
@@ -57,7 +57,7 @@ def _make_schema(call: StageCall) -> StageOutput:
     if not has_record(target):
         # A target without a record has never been loaded, whatever was found of the one that stood in its place. Before
         # the record is made: whoever is killed in between must find it missing again.
-        call.workspace.control.withdraw_verdicts(("reference_data", "loaded_target", "reconciliation"))
+        call.workspace.control.withdraw_verdicts(("reference_data", *ARRIVAL))
     result = apply_schema(target, desired)
     call.say("unchanged" if result.unchanged else f"{len(result.statements)} statements")
     with target.transaction(read_only=True) as connection:

@@ -21,7 +21,15 @@ import pyarrow.parquet as pq
 
 from migration_assets.stages.profile.marks import dropped
 from migration_assets.stages.profile.model import ProfiledTable
-from migration_assets.stages.profile.shapes import UUID_PATTERN, form_of, is_plain, moment_of, number_of, patterns
+from migration_assets.stages.profile.shapes import (
+    UUID_PATTERN,
+    form_of,
+    is_plain,
+    moment_of,
+    number_of,
+    patterns,
+    within_calendar,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
@@ -111,7 +119,7 @@ def _typed_cells(frame: ir.Table, column: Column) -> ir.Table:
     grouped = _grouped(frame, column)
     value = grouped.value
     number = _bounded(value.try_cast(NUMBER)) if column.kind in ("number", "float") else ibis.null(NUMBER)
-    moment = value.cast("timestamp") if column.kind == "moment" else ibis.null("timestamp")
+    moment = within_calendar(value) if column.kind == "moment" else ibis.null("timestamp")
     return grouped.select(
         "column",
         value=value.cast("string"),

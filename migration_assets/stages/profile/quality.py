@@ -6,8 +6,9 @@
   or blank.
 **Validity** counts values that cannot be what the column holds:
   `bad_email` not of an e-mail's form, in a column of e-mails; `bad_phone` letters, or not 7 to 15 digits, in a column
-  named so in which most values have digits; `impossible_date` a date's form but no such day; `unlike_column` not of
-  the form (number, date, uuid ...) that at least 90 % of the column's values have; `not_finite` NaN or infinity;
+  named so in which most values have digits; `impossible_date` a date's form but no such day, or a
+  day outside the years 1 to 9999; `unlike_column` not of the form (number, date, uuid ...) that at least 90 % of the
+  column's values have; `not_finite` NaN or infinity;
   `mojibake` signs of UTF-8 read as another encoding, or the replacement character; `control_character` invisible or
   control characters other than tab and line ends; `surrounding_space` white space before or after a value.
 **Consistency** counts values that disagree with others:
@@ -37,7 +38,7 @@ from migration_assets.stages.profile.cells import ROW, Column, Source
 from migration_assets.stages.profile.marks import Hit, hits, mark
 from migration_assets.stages.profile.model import SAMPLES, Rules
 from migration_assets.stages.profile.names import date_pairs, is_amount, is_email, is_identifier, is_phone, is_planned
-from migration_assets.stages.profile.shapes import DATED, FAMILY, WHITE, moment_written_as
+from migration_assets.stages.profile.shapes import DATED, FAMILY, WHITE, moment_written_as, within_calendar
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -118,12 +119,15 @@ def _flags(t: ir.Table, facts: Sequence[ColumnFacts], as_of: datetime | None) ->
         yield "placeholder", t.form == "placeholder"
         yield "bad_email", worded & (t.form != "email") & _among(t, [f for f in texts if _holds_email(f)])
         yield "bad_phone", worded & ~t.value.re_search(_PHONE) & _among(t, [f for f in texts if _holds_phone(f)])
-        yield "impossible_date", worded & _impossible_date(t)
         yield "unlike_column", worded & _unlike(t, texts)
         odd = worded & ~t.plain
         yield "mojibake", odd & t.value.re_search(_MOJIBAKE)
         yield "control_character", odd & t.value.re_search(_INVISIBLE)
         yield "surrounding_space", odd & t.value.re_search(_EDGE_SPACE)
+    moments = [f for f in facts if f.column.kind == "moment"]
+    if texts or moments:
+        no_such_day = worded & _impossible_date(t)
+        yield "impossible_date", no_such_day | (_among(t, moments) & t.value.notnull() & t.moment.isnull())
     floats = [f for f in facts if f.column.kind == "float"]
     if floats:
         yield "not_finite", _among(t, floats) & t.value.lower().isin(("nan", "inf", "-inf", "infinity", "-infinity"))
@@ -289,7 +293,9 @@ def _inverted(source: Source, facts: Facts) -> Iterable[ir.Table]:
 
 def _moment(frame: ir.Table, f: ColumnFacts) -> ir.TimestampValue:
     value = frame[f.column.name]
-    return moment_written_as(value, f.content) if f.column.kind == "text" else value.cast("timestamp")
+    if f.column.kind == "text":
+        return moment_written_as(value, f.content)
+    return within_calendar(value)
 
 
 # --- wording -----------------------------------------------------------------------------------------------------

@@ -117,12 +117,19 @@ def number_of(value: ir.StringValue, form: ir.StringValue) -> ir.DecimalValue:
 def moment_of(value: ir.StringValue, form: ir.StringValue) -> ir.TimestampValue:
     """The moment (UTC) of a text in a date form whose order is plain, null when there is no such day."""
     branches = [(form == plain, _iso(value.strip(), plain)) for plain in DATED]
-    return ibis.cases(*branches, else_=None).try_cast("timestamp")
+    return within_calendar(ibis.cases(*branches, else_=None).try_cast("timestamp"))
 
 
 def moment_written_as(value: ir.StringValue, form: str) -> ir.TimestampValue:
     """The same for a column whose values are known to have one form of DATED; null for those that have not."""
-    return _iso(value.strip(), form).try_cast("timestamp")
+    return within_calendar(_iso(value.strip(), form).try_cast("timestamp"))
+
+
+def within_calendar(moment: ir.TimestampValue | ir.DateValue) -> ir.TimestampValue:
+    """A moment or day as a moment, null outside the years 1 to 9999: engines know others, and infinity."""
+    ends = ("0001-01-01", "9999-12-31" if moment.type().is_date() else "9999-12-31 23:59:59.999999")
+    first, last = (ibis.literal(end).cast(moment.type()) for end in ends)
+    return ibis.ifelse(moment.between(first, last), moment, ibis.null(moment.type())).cast("timestamp")
 
 
 def _iso(bare: ir.StringValue, form: str) -> ir.StringValue:

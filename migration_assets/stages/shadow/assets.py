@@ -1,9 +1,8 @@
-"""`shadow_billing`: what the old system bills, made again and forecast from its raw tables, against what the target
-would bill, before anything is loaded."""
+"""`shadow_billing` and `verified_billing`: what the old system bills and grants, told from its raw tables, against what
+the target would, before anything is loaded, and against what it does by the rows that it holds afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,13 +11,6 @@ import dagster as dg
 
 from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
-from migration_assets.stages.shadow.access_comparison import (
-    AccessComparison,
-    Granting,
-    access_compared,
-    no_access_compared,
-)
-from migration_assets.stages.shadow.access_listing import access_csv
 from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
 from migration_assets.stages.shadow.back_tested.issued import last_issued
 from migration_assets.stages.shadow.back_tested.report import (
@@ -29,15 +21,18 @@ from migration_assets.stages.shadow.back_tested.report import (
     what_differs,
 )
 from migration_assets.stages.shadow.back_tested.told import contracts_of
-from migration_assets.stages.shadow.comparison import Comparison, Sides, compared, nothing_compared
 from migration_assets.stages.shadow.forecast import origins
-from migration_assets.stages.shadow.legacy.reading import read_records
-from migration_assets.stages.shadow.listing import differences_csv
-from migration_assets.stages.shadow.target.holding import canonical, held_rows
-from migration_assets.stages.shadow.whose import by_customer
-from migration_assets.stages.shadow.worth import yearly
-from migration_assets.wiring.access_views import access_shown
-from migration_assets.wiring.bill_views import bills_shown
+from migration_assets.stages.shadow.target.read_back import read_back
+from migration_assets.wiring.both_sides import (
+    Compared,
+    Held,
+    Records,
+    both_sides,
+    nothing,
+    old_records,
+    shown,
+    write_both,
+)
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
@@ -48,14 +43,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.plan.billing_models import Billing
-    from migration_assets.plan.billing_records import RecordName
 
-Records = Mapping["RecordName", "ir.Table"]
 _NOTHING = Found((), (), {})
 _A_YEAR = timedelta(days=366)
-_TABLES = ("back_test", "better_rules", "forecast", "bill_differences", "access", "access_differences")
-# Dispositions of rows that do not become rows of the target.
-_LEFT = ("rejected", "excluded")
+_KINDS = frozenset({"duckdb", "parquet"})
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:
@@ -63,46 +54,63 @@ def specs(workspace: Workspace) -> list[StageSpec]:
         StageSpec(
             name="shadow_billing",
             group="prove",
-            description="The old system's rules held against the invoices it issued, and the next bills of both sides "
-            "held against each other, before anything is loaded.",
-            kinds=frozenset({"duckdb", "parquet"}),
+            description="The old system's rules held against the invoices it issued; and the next bills and the access "
+            "of both sides held against each other, before anything is loaded.",
+            kinds=_KINDS,
             compute=_shadow,
             suite=workspace.suites["shadow_billing"],
             deps=[dg.AssetKey("transformed_entitlements"), dg.AssetKey("transformed_billing")],
             gates=["transformed_entitlements", "transformed_billing"],
-        )
+        ),
+        StageSpec(
+            name="verified_billing",
+            group="prove",
+            description="The next bills and the access of both sides once more, the target's from the rows that it "
+            "holds now.",
+            kinds=_KINDS | {"postgres"},
+            compute=_verify,
+            suite=workspace.suites["verified_billing"],
+            deps=[dg.AssetKey("reconciliation")],
+            gates=["reconciliation"],
+        ),
     ]
 
 
 def _shadow(call: StageCall) -> StageOutput:
     billing = call.plan.billing
-    records = {} if billing is None else read_records(call.engine, billing.legacy, lambda table: _raw(call, table))
+    records: Records = {} if billing is None else old_records(call, billing)
     found, billed = (_NOTHING, False) if billing is None else _back_test(call, billing, records)
-    bills = _compare(call, billing, records, found)
-    access = _access(call, billing, records, bills)
-    files = {t: call.file("shadow_billing", t) for t in _TABLES}
+    compared = nothing(call)
+    if billing is not None:
+        rows = _would_hold(call)
+        held = Held(rows, origins(call.engine, rows, billing.legacy))
+        compared = both_sides(call, billing, records, held, _proved(found))
+    files, empty = write_both(call, "shadow_billing", compared)
+    files |= {t: call.file("shadow_billing", t) for t in ("back_test", "better_rules")}
     call.engine.write(call.engine.table(verdict_table(found)), files["back_test"], order_by=["invoice_id"])
     call.engine.write(call.engine.table(suggestion_table(found)), files["better_rules"])
-    call.engine.write(bills.forecast, files["forecast"], order_by=["contract_id"])
-    order = ["contract_id", "cycle", "cause"]
-    call.engine.write(bills.differences, files["bill_differences"], order_by=order)
-    call.engine.write(access.customers, files["access"], order_by=["customer_id"])
-    order = ["customer_id", "feature", "region", "starts_at", "status"]
-    call.engine.write(access.differences, files["access_differences"], order_by=order)
-    empty = {"better_rules", "bill_differences", "access_differences"} | (set() if billed else {"back_test"})
-    empty |= {
-        t for t, rows in (("forecast", bills.forecast), ("access", access.customers)) if not call.engine.count(rows)
-    }
-    return StageOutput(files, _metadata(call, found, bills, access), may_be_empty=empty)
+    empty |= {"better_rules"} | (set() if billed else {"back_test"})
+    return StageOutput(files, _metadata(call, found, compared), may_be_empty=empty)
 
 
-def _metadata(call: StageCall, found: Found, bills: Comparison, access: AccessComparison) -> dict[str, object]:
+def _verify(call: StageCall) -> StageOutput:
     billing = call.plan.billing
-    told = "the plan has no billing.yaml: nothing is proved about bills" if billing is None else "declared"
-    exponents = call.plan.file.currency_exponents
-    listed = call.report("back_test.csv", not_reproduced_csv(found, exponents))
-    differ = call.report("bill_differences.csv", differences_csv(call.engine, bills.differences, exponents))
-    changed = call.report("access_differences.csv", access_csv(call.engine, access.differences))
+    compared = nothing(call)
+    if billing is not None:
+        call.say("reading back what the target holds")
+        identities = call.global_rows("customer_identities", "identities")
+        target, folder = call.workspace.target, call.workspace.work_folder
+        back = read_back(call.engine, target, call.plan, billing.legacy, call.partition, identities, folder)
+        before = call.engine.arrow(call.rows("shadow_billing", "forecast").select("contract_id", "proved")).to_pylist()
+        proved = {r["contract_id"]: r["proved"] for r in before if r["proved"] is not None}
+        compared = both_sides(call, billing, old_records(call, billing), Held(back.rows, back.origins), proved)
+    files, empty = write_both(call, "verified_billing", compared)
+    return StageOutput(files, shown(call, compared, prefix="verified_"), may_be_empty=empty)
+
+
+def _metadata(call: StageCall, found: Found, compared: Compared) -> dict[str, object]:
+    told = "declared" if call.plan.billing else "the plan has no billing.yaml: nothing is proved about bills"
+    listed = call.report("back_test.csv", not_reproduced_csv(found, call.plan.file.currency_exponents))
     return {
         "old rules": told,
         "invoices made again": accuracy(found),
@@ -114,10 +122,7 @@ def _metadata(call: StageCall, found: Found, bills: Comparison, access: AccessCo
         ),
         "invoices not made again": dg.MetadataValue.path(str(listed)),
         "contracts that cannot be read": markdown_table(("why", "contracts"), sorted(found.unreadable.items())),
-        **bills_shown(call.engine, bills, exponents),
-        "bills that differ": dg.MetadataValue.path(str(differ)),
-        **access_shown(call.engine, access, exponents),
-        "access that differs": dg.MetadataValue.path(str(changed)),
+        **shown(call, compared),
     }
 
 
@@ -135,48 +140,16 @@ def _back_test(call: StageCall, billing: Billing, records: Records) -> tuple[Fou
     return back_tested(told, issued, Rules(**billing.legacy.rules.model_dump())), billed
 
 
-def _compare(call: StageCall, billing: Billing | None, records: Records, found: Found) -> Comparison:
-    """The next bills of both sides; nothing where the plan does not say how the target bills."""
-    if billing is None or billing.target is None:
-        return nothing_compared(call.engine)
-    call.say("making the next bills of both sides")
-    made = {e: call.rows("transformed_entitlements", e) for e in call.entities("transformed_entitlements")}
-    sides = Sides(
-        records=records,
-        held=held_rows(call.engine, call.plan, made.get),
-        origins=origins(call.engine, made, billing.legacy),
-        rejected=_rejected(call),
-    )
+def _proved(found: Found) -> dict[str, bool]:
+    """Contracts, and whether all their issued invoices were made again."""
     proved: dict[str, bool] = {}
     for verdict in found.verdicts:
         own = verdict.issued.subscription_id
         proved[own] = proved.get(own, True) and verdict.reproduced
-    exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
-    return compared(call.engine, billing, billing.target, sides, call.as_of, exponents, proved)
+    return proved
 
 
-def _access(call: StageCall, billing: Billing | None, records: Records, bills: Comparison) -> AccessComparison:
-    """What customers may do on both sides; nothing where the plan names no feature of the old system."""
-    if billing is None or not billing.legacy.features:
-        return no_access_compared(call.engine)
-    call.say("comparing what customers may do")
-    identities = call.global_rows("customer_identities", "identities")
-    owned = by_customer(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), records, identities)
-    made = {e: call.rows("transformed_entitlements", e) for e in call.entities("transformed_entitlements")}
-    entitlement, subscription = (canonical(call.engine, e, made.get(e)) for e in ("entitlement", "subscription"))
-    sides = Granting(owned, entitlement, subscription, _rejected(call))
-    worth = yearly(call.engine, bills.forecast, owned["contracts"])
-    return access_compared(call.engine, billing, sides, worth, call.as_of)
-
-
-def _rejected(call: StageCall) -> ir.Table:
-    """Raw rows of the cohort that do not become rows of the target: table (system.table) and row."""
-    fates = call.engine.union([call.rows(asset, "dispositions") for asset in TRANSFORMED])
-    left = fates.filter(fates["disposition"].isin(_LEFT))
-    return call.engine.cached(left.select(table=left["source_system"] + "." + left["source_table"], row="source_row"))
-
-
-def _raw(call: StageCall, table: str) -> ir.Table:
-    """The cohort's raw rows; of a table that belongs to no customer all of them, in every cohort."""
-    shared = call.plan.source_table(table).owner == "none"
-    return call.golden()(table) if shared else call.cohort_rows()(table)
+def _would_hold(call: StageCall) -> dict[str, ir.Table]:
+    """Canonical rows by entity that the load would put into the target."""
+    own = {e: call.rows(asset, e) for asset in TRANSFORMED for e in call.entities(asset)}
+    return {e: call.global_rows("reference_data", e) for e in call.entities("reference_data")} | own

@@ -103,7 +103,7 @@ def certificate(found: Known, row: str = "crm.a#1", **more: Any) -> dict[str, An
     """As `cutover certificate build` would seal it."""
     heading = {
         "format": FORMAT, "plan": "coded", "plan_digest": "d" * 64, "snapshot": "S1", "as_of": "2026-06-30T12:00:00Z",
-        "cohort": "pilot",
+        "cohort": "pilot", "target": "as it would be loaded",
         "rules": {"signed_by": "F", "signed_on": "2026-06-01", "before": {"rounding": "half_up"}, "after": None},
         "customer": {"key": CUSTOMER, "row": row, "members": [{"key": CUSTOMER, "row": row}]},
     }  # fmt: skip

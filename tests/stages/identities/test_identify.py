@@ -21,6 +21,8 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE
 from migration_assets.engine.schema import schema_of
 from migration_assets.plan.identity_models import Identity, IdentityKey, Matching
+from migration_assets.quality.run import run_suite
+from migration_assets.quality.suite import load_suite
 from migration_assets.stages.identities import assets
 from migration_assets.stages.load.catalog import apply_schema
 from migration_assets.stages.load.schema import desired_schema
@@ -186,3 +188,28 @@ def test_a_trial_run_leaves_nothing_to_remember(call: StageCall) -> None:
     assert memory.known() == ()
     run(call, erased)
     assert memory.known() == (Kin("crm.a:03", "crm.a:03x", "asked"),)
+
+
+def test_a_made_up_value_is_told_by_counts_and_surrogates(call: StageCall) -> None:
+    crowd = [
+        {"customer_id": f"crm.a:z{n:03}", "kind": "person", "status": "active", "email": "none@x.example"}
+        for n in range(120)
+    ]
+    standardize(call, [*people(), *crowd])
+    output = assets._identify(call)
+    output.publish()
+    told = rows_of(call, "crowds")
+    assert (len(told), {(r["rule"], r["crowd"], r["records"]) for r in told}) == (120, {("mailbox", "crm.a:z000", 120)})
+    assert not {r["customer_id"] for r in told} & {t[end] for t in rows_of(call, "ties") for end in ("a", "b")}
+    counts = output.metadata["rows with a value that too many share"]
+    assert getattr(counts, "value", counts) == 120
+    table = str(output.metadata["keys that do not count for them"])
+    assert "mailbox" in table and "120" in table and "none@x" not in repr(output.metadata)
+    suite = load_suite(Path(__file__).parents[3] / "expectations/customer_identities.yaml")
+    (warned,) = [
+        r for r in run_suite(suite, output.tables, may_be_empty=output.may_be_empty)
+        if r.check == "no_value_shared_by_too_many"
+    ]  # fmt: skip
+    assert (warned.passed, warned.severity, warned.unexpected) == (False, "warning", 120)
+    assert warned.sample_keys and all(key.startswith("crm.a#") for key in warned.sample_keys)
+    assert "none@x" not in warned.detail

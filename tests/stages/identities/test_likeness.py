@@ -156,6 +156,23 @@ def test_what_random_pairs_never_show_is_rare_and_not_impossible() -> None:
     assert [level["u_probability"] for level in made["comparison_levels"]] == [1e-7, 1.0]
 
 
+def test_a_number_that_too_many_share_is_no_proof_that_twins_are_one() -> None:
+    rng, crowd = random.Random(7), []
+    for n in range(LARGEST_BLOCK + 20):
+        name = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=8))
+        home = {"street": f"{name} street", "postal_code": f"{n:05}", "city": f"{name}ton", "tax_id": "12345678"}
+        born = (date(1940, 1, 1) + timedelta(days=rng.randrange(20_000))).isoformat()
+        row = {KEY: f"{n:03}", "given_name": f"{name[::-1]}", "family_name": name, "birth_date": born, **home}
+        crowd += [row] + ([{**row, KEY: f"{n:03}b", "given_name": f"x{n}"}] if n < 10 else [])
+    made = scored(pa.Table.from_pylist(crowd), PERSON, floor=0.5, seed=1)
+    assert made.crowded["tax_id"] == LARGEST_BLOCK + 30
+    found = {(r["a"], r["b"]): r for r in made.pairs.to_pylist()}
+    assert found.keys() <= {(f"{n:03}", f"{n:03}b") for n in range(10)}
+    assert found and all(r["told_apart"] for r in found.values())
+    few = scored(pa.Table.from_pylist(crowd[:20]), PERSON, floor=0.5, seed=1)
+    assert few.crowded == {} and not any(r["told_apart"] for r in few.pairs.to_pylist())
+
+
 def test_a_value_that_too_many_share_leads_nobody_to_anybody() -> None:
     rng = random.Random(4)
     crowd = [

@@ -261,6 +261,42 @@ def test_apart_holds_for_what_was_one_customer_by_a_key_and_same_for_what_the_so
     assert history.identity == {B: B, C: C, E: B}, "nobody ever said of C that it is B"
 
 
+def test_apart_about_an_erased_row_that_leaves_before_the_next_run_holds_for_its_kin(history) -> None:
+    history.run(mail(A), mail(B), customer(E), accounts={E: B})
+    history.run(GONE, mail(B), customer(E), accounts={E: B})
+    history.run(GONE, mail(B), customer(E), mail(C), accounts={E: B})
+    assert history.fate[C] == "held", "C has yet to be answered for"
+    history.answer(A, C, same=False)
+    for _ in range(2):
+        history.run(mail(B), customer(E), mail(C), accounts={E: B})
+        assert history.identity[C] == C and history.fate == {B: "erased", E: "erased", C: ""}
+        assert history.cases == {(A, B, "remembered", "erased")}, "of C nobody asks again"
+    history.run(mail(E), mail(C))
+    assert history.identity == {E: E, C: C}, "nor when the next one leaves too"
+
+
+def test_apart_about_an_erased_row_that_leaves_parts_those_who_shared_its_fate(history) -> None:
+    rows = [mail(B), mail(C)]
+    history.run(mail(A), *rows)
+    history.run(GONE, *rows)
+    history.answer(A, B, same=False)
+    for _ in range(2):
+        history.run(*rows)
+        assert history.identity == {B: B, C: C} and history.fate == {B: "", C: "erased"}
+        assert history.cases == {(A, C, "remembered", "erased")}
+    history.answer(A, C, same=False)
+    history.run(*rows)
+    assert (history.identity, history.cases) == ({B: B, C: B}, set()), "both are free, and find each other"
+
+
+def test_apart_does_not_part_what_the_source_itself_links_to_the_row_it_names(history) -> None:
+    history.answer(A, C, same=False)
+    history.run(mail(A), mail(B), customer(C), customer(E), accounts={E: B})
+    history.answer(A, B, same=False)
+    history.run(mail(B), customer(C), customer(E), accounts={E: B})
+    assert (history.identity[E], history.cases) == (B, set())
+
+
 # --- several departures in a row -----------------------------------------------------------------------------------
 
 

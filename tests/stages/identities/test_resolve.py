@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import date
 
@@ -244,3 +245,64 @@ def test_a_slip_in_a_birth_date_tells_nobody_apart_who_shares_a_key(engine, cano
 def test_a_link_ties_whatever_the_birth_dates(engine, canonical) -> None:
     rows = [born("crm.a:1", date(1955, 3, 9)), born("erp.c:7", date(1987, 11, 24))]
     assert resolved(engine, canonical, rows, ["1"])["erp.c:7"][0] == "crm.a:1"
+
+
+def crowd(size, system="crm.a", mail="info@x.example", **given):
+    return [customer(f"{system}:{n:03}", email=mail, **given) for n in range(size)]
+
+
+def resolution(engine, canonical, customers, identity=IDENTITY, pairs=()):
+    """(sets of keys that are one customer, crowds as (customer_id, rule, crowd, records), doubts)."""
+    raw = engine.table(pa.table({"_row": pa.array([], pa.int64()), "account": pa.array([], pa.string())}))
+    rows = canonical("customer", *customers)
+    ask = lambda _: no_facts(engine)  # noqa: E731 - nothing is known of anybody
+    found = resolve_identities(engine, identity, rows, lambda _: raw, ask, lambda _: alike(*pairs), merge_at=0.99)
+    groups: dict[str, set[str]] = {}
+    for r in engine.arrow(found.identities).to_pylist():
+        groups.setdefault(r["identity_id"], set()).add(r["customer_id"])
+    crowds = engine.arrow(found.crowds).to_pylist()
+    told = [(r["customer_id"], r["rule"], r["crowd"], r["records"]) for r in crowds]
+    return sorted(map(sorted, groups.values())), told, found.doubts
+
+
+def keyed(**given):
+    return IDENTITY.model_copy(update={"keys": (IDENTITY.keys[0].model_copy(update=given),)})
+
+
+def test_what_a_crowd_shares_is_no_key_and_is_told(engine, canonical) -> None:
+    few = crowd(3, mail="jane@x.example", system="erp.c")
+    groups, crowds, doubts = resolution(engine, canonical, [*crowd(300), *few])
+    assert [g for g in groups if len(g) > 1] == [["erp.c:000", "erp.c:001", "erp.c:002"]]
+    assert crowds == [(f"crm.a:{n:03}", "mailbox", "crm.a:000", 300) for n in range(300)]
+    assert engine.arrow(doubts).num_rows == 0, "nobody is asked about three hundred strangers"
+
+
+def test_a_crowd_is_of_one_system_and_begins_where_the_plan_says(engine, canonical) -> None:
+    both = [*crowd(100), *crowd(100, system="erp.c")]
+    assert [len(g) for g in resolution(engine, canonical, both)[0]] == [200], "one customer stands in several systems"
+    assert len(resolution(engine, canonical, [*both, customer("crm.a:x", email="info@x.example")])[0]) == 201
+    assert [len(g) for g in resolution(engine, canonical, crowd(300), keyed(shared_by_at_most=300))[0]] == [300]
+    assert [len(g) for g in resolution(engine, canonical, crowd(3), keyed(shared_by_at_most=2))[0]] == [1, 1, 1]
+
+
+def test_of_a_crowd_only_something_else_ties(engine, canonical) -> None:
+    names = IdentityKey(name="names", entity="customer", fields=("email", "name"), reason="Same names, too.")
+    rows = [*crowd(150), customer("crm.a:x", email="info@x.example", name="Jo"), customer("erp.c:7", name="Jo")]
+    rows += [customer("erp.c:8", email="info@x.example", name="Jo")]
+    identity = IDENTITY.model_copy(update={"keys": (*IDENTITY.keys, names)})
+    groups, crowds, _ = resolution(engine, canonical, rows, identity, [("crm.a:000", "crm.a:001", 0.995)])
+    assert [g for g in groups if len(g) > 1] == [["crm.a:000", "crm.a:001"], ["crm.a:x", "erp.c:8"]]
+    assert ("erp.c:8", "mailbox", "crm.a:000", 151) in crowds, "also where another system has the value once"
+
+
+def test_an_erased_row_holds_back_nobody_of_its_crowd(engine, canonical) -> None:
+    gone = customer("crm.a:gone", email="info@x.example", status="erased")
+    groups, _, doubts = resolution(engine, canonical, [gone, *crowd(150)])
+    assert (len(groups), engine.arrow(doubts).num_rows) == (151, 0)
+
+
+def test_crowds_are_the_same_in_whatever_order_the_rows_come(engine, canonical) -> None:
+    rows = [*crowd(120), *crowd(101, system="erp.c"), *crowd(3, mail="jane@x.example", system="erp.d")]
+    shuffled = random.Random(11).sample(rows, len(rows))
+    one, other = resolution(engine, canonical, rows), resolution(engine, canonical, shuffled)
+    assert one[:2] == other[:2] and (len(one[0]), len(one[1])) == (222, 221)

@@ -138,6 +138,27 @@ def test_dates_are_ordered_as_dates(engine: DuckDBEngine, tmp_path: Path) -> Non
     )
 
 
+def test_days_that_no_calendar_has_stop_nothing_and_are_no_ends_of_a_range(
+    engine: DuckDBEngine, tmp_path: Path
+) -> None:
+    table = written(
+        tmp_path,
+        "crm.a",
+        {
+            "id": [1, 2, 3],
+            "written": texts("0000-01-01", "2024-01-02", "2024-03-04"),
+            "day": pa.array([-800_000, 19_000, 2**31 - 1], pa.date32()),
+            "updated_at": pa.array([0, 2**63 - 1, 2**59], pa.timestamp("us")),
+        },
+    )
+    profile = profile_tables(engine, [table], as_of=AS_OF)
+    ranges = {c: (column(profile, c)["min_value"], column(profile, c)["max_value"]) for c in ("written", "day")}
+    assert ranges == {"written": ("2024-01-02", "2024-03-04"), "day": ("2022-01-08", "2022-01-08")}
+    counted = {f["column"]: f["rows"] for f in profile.findings.to_pylist() if f["measure"] == "impossible_date"}
+    assert counted == {"written": 1, "day": 2, "updated_at": 2}
+    assert profile.tables.to_pylist()[0]["newest_at"] == datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def test_keys_and_duplicates(engine: DuckDBEngine, tmp_path: Path) -> None:
     table = written(
         tmp_path,

@@ -46,8 +46,9 @@ _EXACT = frozenset({"unit_price", "percent", "new_unit_price"})
 
 
 def held_rows(engine: DuckDBEngine, plan: Plan, rows: Rows) -> TargetRows:
-    """`rows`: canonical rows by entity, or None where there is none of it; the catalog and tax.csv of the plan."""
-    found = {e: canonical(engine, e, rows(e)) for e in (*_READ, "usage_balance", "entitlement")}
+    """`rows`: canonical rows by entity, or None where there is none of it. What is metered is catalog.yaml's, and tax
+    rates are tax.csv's: no row of the target says them."""
+    found = {e: canonical(engine, e, rows(e)) for e in (*_READ, "usage_balance", "entitlement", "plan", "price")}
     used = metered(
         engine,
         found["subscription"],
@@ -58,7 +59,7 @@ def held_rows(engine: DuckDBEngine, plan: Plan, rows: Rows) -> TargetRows:
     )
     return TargetRows(
         **{e: _exactly(found[e], columns) for e, columns in _READ.items()},
-        plan_price=_plan_prices(engine, plan.catalog),
+        plan_price=_plan_prices(found["plan"], found["price"]),
         metered=used,
         tax_rate=_tax_rates(engine, plan),
     )
@@ -73,21 +74,12 @@ def _exactly(rows: ir.Table, columns: Iterable[str]) -> ir.Table:
     return rows.select(**{c: rows[c].cast(_NUMBER) if c in _EXACT else rows[c] for c in columns})
 
 
-def _plan_prices(engine: DuckDBEngine, catalog: Catalog) -> ir.Table:
+def _plan_prices(plans: ir.Table, prices: ir.Table) -> ir.Table:
     """What a plan's base product costs for one interval of the plan, by currency."""
-    priced = [
-        (plan.code, price)
-        for plan in catalog.plans
-        for price in catalog.prices
-        if (price.product, price.interval) == (plan.product, plan.interval)
-    ]
-    columns = {
-        "plan_code": pa.array([code for code, _ in priced], pa.string()),
-        "currency": pa.array([p.currency for _, p in priced], pa.string()),
-        "unit_price": _numbers(p.unit_price for _, p in priced),
-        "price_model": pa.array([p.model for _, p in priced], pa.string()),
-    }
-    return engine.table(pa.table(columns))
+    priced = plans.select("plan_code", "product_code", "interval").join(prices, ["product_code", "interval"])
+    return priced.select(
+        "plan_code", "currency", unit_price=priced["unit_price"].cast(_NUMBER), price_model=priced["model"]
+    )
 
 
 def _meters(engine: DuckDBEngine, catalog: Catalog) -> ir.Table:

@@ -1,0 +1,146 @@
+"""The next bills and the access of a cohort on both sides, for the stages that compare them: before the load with rows
+that would be loaded, after it with rows that the target holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from migration_assets.domain.money import exponent_of
+from migration_assets.stages.shadow.access_comparison import (
+    AccessComparison,
+    Granting,
+    access_compared,
+    no_access_compared,
+)
+from migration_assets.stages.shadow.access_listing import access_csv
+from migration_assets.stages.shadow.comparison import Comparison, Sides, compared, nothing_compared
+from migration_assets.stages.shadow.legacy.reading import read_records
+from migration_assets.stages.shadow.listing import differences_csv
+from migration_assets.stages.shadow.target.holding import canonical, held_rows
+from migration_assets.stages.shadow.whose import by_customer
+from migration_assets.stages.shadow.worth import yearly
+from migration_assets.wiring.access_views import access_shown
+from migration_assets.wiring.bill_views import bills_shown
+from migration_assets.wiring.stage_names import TRANSFORMED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import ibis.expr.types as ir
+
+    from migration_assets.plan.billing_models import Billing
+    from migration_assets.plan.billing_records import RecordName
+    from migration_assets.stages.shadow.forecast import Origins
+    from migration_assets.wiring.call import StageCall
+
+Records = Mapping["RecordName", "ir.Table"]
+# Dispositions of rows that do not become rows of the target.
+_LEFT = ("rejected", "excluded")
+_ORDERS = {
+    "forecast": ["contract_id"],
+    "bill_differences": ["contract_id", "cycle", "cause"],
+    "access": ["customer_id"],
+    "access_differences": ["customer_id", "feature", "region", "starts_at", "status"],
+}
+# Nobody may differ.
+_MAY_BE_EMPTY = {"bill_differences", "access_differences"}
+
+
+@dataclass(frozen=True)
+class Held:
+    """Canonical rows by entity that the target holds or would hold, and which contracts and items they came from."""
+
+    rows: Mapping[str, ir.Table]
+    origins: Origins
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Bills and access of a cohort on both sides."""
+
+    bills: Comparison
+    access: AccessComparison
+
+
+def old_records(call: StageCall, billing: Billing) -> Records:
+    """The old system's records of the cohort, as billing.yaml reads them."""
+    return read_records(call.engine, billing.legacy, lambda table: _raw(call, table))
+
+
+def nothing(call: StageCall) -> Compared:
+    """What is compared of a plan without billing.yaml."""
+    return Compared(nothing_compared(call.engine), no_access_compared(call.engine))
+
+
+def both_sides(call: StageCall, billing: Billing, records: Records, held: Held, proved: Mapping[str, bool]) -> Compared:
+    """`proved`: contracts, and whether their issued invoices were made again."""
+    bills = _bills(call, billing, records, held, proved)
+    return Compared(bills, _access(call, billing, records, held, bills))
+
+
+def write_both(call: StageCall, asset: str, found: Compared) -> tuple[dict[str, Path], set[str]]:
+    """Files of the four tables, and those that may be without rows."""
+    tables = {
+        "forecast": found.bills.forecast,
+        "bill_differences": found.bills.differences,
+        "access": found.access.customers,
+        "access_differences": found.access.differences,
+    }
+    files = {name: call.file(asset, name) for name in tables}
+    written = {name: call.engine.write(rows, files[name], order_by=_ORDERS[name]) for name, rows in tables.items()}
+    return files, _MAY_BE_EMPTY | {name for name, rows in written.items() if not rows}
+
+
+def shown(call: StageCall, found: Compared, prefix: str = "") -> dict[str, Any]:
+    """Metadata, and the sheets among the cohort's reports, whose names begin with `prefix`."""
+    exponents = call.plan.file.currency_exponents
+    bills = differences_csv(call.engine, found.bills.differences, exponents)
+    access = access_csv(call.engine, found.access.differences)
+    return {
+        **bills_shown(call.engine, found.bills, exponents),
+        "bills that differ": dg.MetadataValue.path(str(call.report(f"{prefix}bill_differences.csv", bills))),
+        **access_shown(call.engine, found.access, exponents),
+        "access that differs": dg.MetadataValue.path(str(call.report(f"{prefix}access_differences.csv", access))),
+    }
+
+
+def _bills(call: StageCall, billing: Billing, records: Records, held: Held, proved: Mapping[str, bool]) -> Comparison:
+    """The next bills of both sides; nothing where the plan does not say how the target bills."""
+    if billing.target is None:
+        return nothing_compared(call.engine)
+    call.say("making the next bills of both sides")
+    rows = held_rows(call.engine, call.plan, held.rows.get)
+    sides = Sides(records, rows, held.origins, _rejected(call))
+    exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
+    return compared(call.engine, billing, billing.target, sides, call.as_of, exponents, proved)
+
+
+def _access(call: StageCall, billing: Billing, records: Records, held: Held, bills: Comparison) -> AccessComparison:
+    """What customers may do on both sides; nothing where the plan names no feature of the old system."""
+    if not billing.legacy.features:
+        return no_access_compared(call.engine)
+    call.say("comparing what customers may do")
+    identities = call.global_rows("customer_identities", "identities")
+    owned = by_customer(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), records, identities)
+    entitlement, subscription = (canonical(call.engine, e, held.rows.get(e)) for e in ("entitlement", "subscription"))
+    sides = Granting(owned, entitlement, subscription, _rejected(call))
+    worth = yearly(call.engine, bills.forecast, owned["contracts"])
+    return access_compared(call.engine, billing, sides, worth, call.as_of)
+
+
+def _rejected(call: StageCall) -> ir.Table:
+    """Raw rows of the cohort that do not become rows of the target: table (system.table) and row."""
+    fates = call.engine.union([call.rows(asset, "dispositions") for asset in TRANSFORMED])
+    left = fates.filter(fates["disposition"].isin(_LEFT))
+    return call.engine.cached(left.select(table=left["source_system"] + "." + left["source_table"], row="source_row"))
+
+
+def _raw(call: StageCall, table: str) -> ir.Table:
+    """The cohort's raw rows; of a table that belongs to no customer all of them, in every cohort."""
+    shared = call.plan.source_table(table).owner == "none"
+    return call.golden()(table) if shared else call.cohort_rows()(table)
