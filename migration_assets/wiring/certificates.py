@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from migration_assets.stages.certificate.sealed import (
     text_digest,
 )
 from migration_assets.wiring.accounts import exponents_of, heading_of, open_accounts, require_cohort
+from migration_assets.wiring.merges import members_of
 from migration_assets.wiring.review import Stored
 from migration_assets.wiring.row_names import surrogates
 
@@ -54,9 +56,9 @@ def build(workspace: Workspace, cohort: str, folder: Path, actor: str, *, loaded
         heading = {"format": FORMAT, **heading_of(workspace, cohort, loaded=loaded)}
         make_folder(folder)
         for content in _contents(workspace, engine, accounts, heading):
-            shown = page(content)
-            write_private(folder / f"{file_name(content)}.json", as_text(content))
-            write_private(folder / f"{file_name(content)}.html", shown)
+            shown, name = page(content), content["certificate"]
+            write_private(folder / f"{name}.json", as_text(content))
+            write_private(folder / f"{name}.html", shown)
             rows += summary_rows(content, shown)
             outcomes[content["outcome"]] += 1
     told = summary(rows)
@@ -77,17 +79,19 @@ def _contents(
 ) -> Iterator[dict[str, Any]]:
     """Sealed contents, in the order of customers' keys. StageRefused where a contract would be on none."""
     _refuse_gaps(accounts)
-    stored = Stored(workspace, engine)
+    stored, strangers = Stored(workspace, engine), count(1)
     everybody = accounts.customers()
     for first in range(0, len(everybody), _AT_ONCE):
         some = everybody[first : first + _AT_ONCE]
-        groups = {key: stored.group_of(key) for key in some if key is not None}
+        groups = members_of(stored, [key for key in some if key is not None])
         places = surrogates(stored, [key for members in groups.values() for key in members])
         for key, told in accounts.told(some):
-            members = [{"key": k, "row": places.get(k)} for k in groups.get(key, [])] if key else []
-            named = {"key": key, "row": places.get(key) if key else None, "members": members}
-            exponents = exponents_of(workspace, told)
-            yield sealed({**heading, "customer": named, **told, "exponents": exponents})
+            row = places.get(key) if key else None
+            members = [{"key": k, "row": places.get(k)} for k in groups.get(key, []) if k in places] if key else []
+            name = file_name(row, next(strangers) if key and row is None else None)
+            customer = {"key": key, "row": row, "members": members}
+            own = {"certificate": name, "customer": customer, **told, "exponents": exponents_of(workspace, told)}
+            yield sealed({**heading, **own})
 
 
 def _refuse_gaps(accounts: Accounts) -> None:

@@ -135,7 +135,9 @@ def test_only_the_owner_can_read_certificates_and_their_names_say_nothing(folder
         assert folder.stat().st_mode & 0o077 == 0
         for path in folder.iterdir():
             assert path.stat().st_mode & 0o077 == 0
-            assert re.fullmatch(r"(summary\.csv|(nobody|(crm|erp)\.[a-z]+-[0-9]+)\.(json|html))", path.name)
+            assert re.fullmatch(
+                r"(summary\.csv|(nobody|no-row-[0-9]+|(crm|erp)\.[a-z]+-[0-9]+)\.(json|html))", path.name
+            )
 
 
 def test_no_certificate_holds_a_name_or_an_address(folders: dict[str, Path], legacy: Legacy) -> None:
@@ -208,7 +210,7 @@ def test_a_customer_is_explained_on_the_terminal_and_as_a_page(
 ) -> None:
     key = differing["customer"]["key"]
     told = command(acme.workspace.root, server, "explain", key, "--plan", "acme")
-    assert told.exit_code == 0 and "signed by Head of Finance" in told.out and "made again exactly" in told.out
+    assert told.exit_code == 0 and "signed by Head" in told.out and "made again exactly" in told.out
     file = tmp_path / "customer.html"
     wrote = command(acme.workspace.root, server, "explain", key, "--plan", "acme", "--to", str(file))
     assert wrote.exit_code == 0 and file.stat().st_mode & 0o077 == 0

@@ -69,12 +69,6 @@ def contract_section(content: Plain, contract: Plain) -> str:
 
 
 def _notes(contract: Plain) -> Iterator[str]:
-    if contract["cannot_be_told_before"]:
-        yield _warning(f"The old rules cannot tell its bills ahead: {contract['cannot_be_told_before']}.")
-    if contract["cannot_be_billed_after"]:
-        yield _warning(f"The target cannot bill it: {contract['cannot_be_billed_after']}.")
-    if contract["old_rules_make_its_invoices"] is False:
-        yield _warning("The old rules do not make its last invoices: what they say of bills to come proves nothing.")
     for r in contract["rows_left_out"]:
         why = f" ({r['reason']})" if r["reason"] else ""
         yield _warning(f"Row {r['row']} was left out: {r['rule']}{why}.")

@@ -17,6 +17,7 @@ from migration_assets.stages.certificate.bill_tables import contract_section, mo
 from migration_assets.stages.certificate.causes import CLASSES, IN_WORDS
 from migration_assets.stages.certificate.drawn import timeline
 from migration_assets.stages.certificate.markup import cell, row, table, text
+from migration_assets.stages.shadow.reasons import MEANS
 from migration_assets.stages.shadow.signed import SIGNED
 
 Plain = Mapping[str, Any]
@@ -64,9 +65,9 @@ def reasons(content: Plain) -> list[str]:
     for c in content["contracts"]:
         of = f"Contract {c['contract']}"
         if c["cannot_be_billed_after"]:
-            found.append(f"{of}: the target cannot bill it ({c['cannot_be_billed_after']}).")
+            found.append(f"{of}: the target cannot bill it ({_means(c['cannot_be_billed_after'])}).")
         if c["cannot_be_told_before"]:
-            found.append(f"{of}: the old rules cannot tell its bills ahead ({c['cannot_be_told_before']}).")
+            found.append(f"{of}: the old rules cannot tell its bills ahead ({_means(c['cannot_be_told_before'])}).")
         if c["old_rules_make_its_invoices"] is False:
             found.append(f"{of}: the old rules do not make its last invoices.")
         for kind in ("unexplained", "unsigned", "rejected"):
@@ -86,9 +87,17 @@ def reasons(content: Plain) -> list[str]:
     return found
 
 
+def _means(reason: str) -> str:
+    """Why a side cannot tell bills, in words."""
+    return MEANS.get(reason, reason)  # type: ignore[call-overload]
+
+
 def _name(customer: Plain) -> str:
     if customer["key"] is None:
         return "Contracts that belong to nobody"
+    if customer["row"] is None:
+        said = "<span class='quiet'>named by the old systems, no row of theirs</span>"
+        return f"<code>{text(customer['key'])}</code> {said}"
     named = f" <span class='quiet'>{text(customer['name'])}</span>" if customer.get("name") else ""
     return f"<code>{text(customer['key'])}</code>{named}"
 

@@ -21,6 +21,7 @@ from migration_assets.stages.certificate.causes import CLASSES
 Plain = dict[str, Any]
 FORMAT = "cutover bill certificate 1"
 LIST = "summary.csv"
+NOBODY = "nobody"
 _COLUMNS = (
     "certificate", "customer", "outcome", "currency", "contracts", "bills", "before", "after", "difference",
     "difference_minor", *(f"bills_{c}" for c in CLASSES), "access_differences", "signed_by", "digest", "page_digest",
@@ -50,11 +51,13 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_name(content: Mapping[str, Any]) -> str:
+def file_name(row: str | None, number: int | None = None) -> str:
     """Name of a certificate's files without their ending: where the customer's row stands in the golden copy, which
-    says nothing about anybody."""
-    row = content["customer"]["row"] or "nobody"
-    return str(row).replace("#", "-")
+    says nothing about anybody. `number`: of a customer that the old systems name and have no row of; without it, of
+    contracts that name none."""
+    if row is not None:
+        return row.replace("#", "-")
+    return NOBODY if number is None else f"no-row-{number}"
 
 
 def summary(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -69,7 +72,7 @@ def summary(rows: Iterable[Mapping[str, Any]]) -> str:
 def summary_rows(content: Mapping[str, Any], page: str) -> list[dict[str, Any]]:
     """Rows of one certificate, one for each currency and one where there is none. `page`: the text of its page."""
     whole = {
-        "certificate": file_name(content),
+        "certificate": content["certificate"],
         "customer": content["customer"]["row"] or "",
         "outcome": content["outcome"],
         "access_differences": sum(len(f["differences"]) for f in content["access"]["features"]),
@@ -146,6 +149,6 @@ def _verified(
     shown = read(f"{name}.html")
     if shown != page(content):
         raise _Broken(f"{name}.html does not show what {name}.json says")
-    if file_name(content) != name:
+    if content.get("certificate") != name:
         raise _Broken(f"{name}.json is the certificate of another")
     return summary_rows(content, shown)

@@ -16,7 +16,7 @@ from migration_assets.stages.certificate.bills import BillPair, bill_pairs
 from migration_assets.stages.certificate.content import Known, content_of
 from migration_assets.stages.certificate.credits import Credits
 from migration_assets.stages.certificate.grants import Grants
-from migration_assets.stages.certificate.sealed import FORMAT, sealed
+from migration_assets.stages.certificate.sealed import FORMAT, file_name, sealed
 
 AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)
 UNTIL = datetime(2027, 7, 30, 12, tzinfo=UTC)
@@ -102,7 +102,8 @@ def told(found: Known) -> dict[str, Any]:
 def certificate(found: Known, row: str = "crm.a#1", **more: Any) -> dict[str, Any]:
     """As `cutover certificate build` would seal it."""
     heading = {
-        "format": FORMAT, "plan": "coded", "plan_digest": "d" * 64, "snapshot": "S1", "as_of": "2026-06-30T12:00:00Z",
+        "format": FORMAT, "certificate": file_name(row),
+        "plan": "coded", "plan_digest": "d" * 64, "snapshot": "S1", "as_of": "2026-06-30T12:00:00Z",
         "cohort": "pilot", "target": "as it would be loaded",
         "rules": {"signed_by": "F", "signed_on": "2026-06-01", "before": {"rounding": "half_up"}, "after": None},
         "customer": {"key": CUSTOMER, "row": row, "members": [{"key": CUSTOMER, "row": row}]},

@@ -34,7 +34,7 @@ def folder() -> dict[str, str]:
     rows: list[dict[str, Any]] = []
     for content in contents:
         shown = page(content)
-        files |= {f"{file_name(content)}.json": as_text(content), f"{file_name(content)}.html": shown}
+        files |= {f"{content['certificate']}.json": as_text(content), f"{content['certificate']}.html": shown}
         rows += summary_rows(content, shown)
     return files | {LIST: summary(rows)}
 
@@ -107,6 +107,9 @@ def test_the_list_says_what_differs_in_money_and_who_signed() -> None:
     assert (row["bills"], row["bills_rounding"], row["bills_equal"], row["signed_by"]) == ("1", "1", "0", "Finance")
 
 
-def test_contracts_of_nobody_have_a_certificate_that_says_so() -> None:
-    content = certificate(known(), customer={"key": None, "row": None, "members": []})
-    assert file_name(content) == "nobody" and "belong to nobody" in page(content)
+def test_who_has_no_row_has_a_certificate_that_says_so() -> None:
+    assert [file_name(None), file_name(None, 1), file_name(None, 2)] == ["nobody", "no-row-1", "no-row-2"]
+    nobody = certificate(known(), customer={"key": None, "row": None, "members": []})
+    assert "belong to nobody" in page(nobody)
+    stranger = certificate(known(), customer={"key": "crm.a:9", "row": None, "members": []})
+    assert "crm.a:9" in page(stranger) and "no row of theirs" in page(stranger)
