@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from migration_assets.domain.bill import Bill, Line, LineKind
+from migration_assets.domain.bill import LINE_KINDS, Bill, Line, LineKind
 
 # What is left when every declared rule has been exchanged.
 UNEXPLAINED = "unexplained"
@@ -60,6 +60,27 @@ def bill_differences(
         for name, (after, before) in zip(names, pairwise(each.get(key) for each in series), strict=True):
             found += _difference(key, name, before, after)
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class LinePair:
+    """One line of a bill on both sides; None where a side does not print it."""
+
+    kind: LineKind
+    item_id: str
+    before: Line | None
+    after: Line | None
+
+    @property
+    def same(self) -> bool:
+        return self.before == self.after
+
+
+def line_pairs(before: Bill | None, after: Bill | None) -> tuple[LinePair, ...]:
+    """Lines of one bill side by side, in the order of an invoice; lines of one kind and item are paired by place."""
+    old, new = _lines(before), _lines(after)
+    keys = sorted(old.keys() | new.keys(), key=lambda k: (LINE_KINDS.index(k[0]), k[1], k[2]))
+    return tuple(LinePair(kind, item, old.get((kind, item, n)), new.get((kind, item, n))) for kind, item, n in keys)
 
 
 def _by_key(bills: Iterable[Bill]) -> Mapping[CycleKey, Bill]:

@@ -50,7 +50,7 @@ def merges_of(workspace: Workspace, *, by: str | None, limit: int | None) -> dic
             raise BadInput("no run has kept what it merged", "Run `cutover run` first.")
         _refuse_unknown(by, ties, workspace.plan.file.identity, stored)
         found = _asked(stored, identities, ties, by, limit)
-        members = _members(stored, found.founders)
+        members = members_of(stored, found.founders)
         keys = [key for rows in members.values() for key in rows]
         tied = stored.rows("customer_identities", "ties", "a", keys)
         places = surrogates(stored, keys)
@@ -77,6 +77,14 @@ def merges_of(workspace: Workspace, *, by: str | None, limit: int | None) -> dic
     }
 
 
+def ties_of(stored: Stored, members: Sequence[str]) -> list[dict[str, Any]]:
+    """What tied the rows of one customer together, and who decided it where a person did."""
+    tied = stored.rows("customer_identities", "ties", "a", members)
+    cases = queue_of(stored.workspace).cases(everything=True)
+    theirs = [c for c in cases if c.answer == "same" and {c.a, c.b} <= set(members)]
+    return _told(members, sorted(tied, key=lambda t: (t["a"], t["b"], t["rule"])), theirs)
+
+
 def _refuse_unknown(by: str | None, ties: ir.Table, identity: Identity, stored: Stored) -> None:
     if by is None:
         return
@@ -99,7 +107,7 @@ def _asked(stored: Stored, identities: ir.Table, ties: ir.Table, by: str | None,
     return Merges(rows["identity_id"].to_pylist(), stored.engine.count(merged))
 
 
-def _members(stored: Stored, founders: Sequence[str]) -> dict[str, list[str]]:
+def members_of(stored: Stored, founders: Sequence[str]) -> dict[str, list[str]]:
     """Founder -> all rows of that customer, the founder first."""
     rows = stored.rows("customer_identities", "identities", "identity_id", founders)
     members: dict[str, list[str]] = {founder: [founder] for founder in founders}

@@ -134,8 +134,8 @@ def print_merges(out: Console, found: dict[str, Any]) -> None:
         table.add_row(
             escape("\n".join(filter(None, (m["customer"], m["target_id"])))),
             escape("\n".join(rows)),
-            escape("\n".join(dict.fromkeys(map(_tie_in_words, m["ties"])))),
-            escape("\n".join(dict.fromkeys(map(_decider_in_words, decided)))),
+            escape("\n".join(dict.fromkeys(map(tie_in_words, m["ties"])))),
+            escape("\n".join(dict.fromkeys(map(decider_in_words, decided)))),
         )
     out.print(table)
     if found["total"] > len(found["merges"]):
@@ -147,14 +147,16 @@ def print_merges(out: Console, found: dict[str, Any]) -> None:
     out.print("The least sure come first. `cutover review unmerge CUSTOMER --dry-run` shows what would come apart.")
 
 
-def _tie_in_words(tie: Mapping[str, Any]) -> str:
+def tie_in_words(tie: Mapping[str, Any]) -> str:
+    """By what two rows are one, in a few words."""
     if tie["kind"] == tie["rule"]:
         sure = f" {tie['probability']:.4f}" if tie["kind"] == "likeness" else ""
         return f"{tie['kind']}{sure}"
     return f"{tie['kind']} {tie['rule']}"
 
 
-def _decider_in_words(decided: Mapping[str, Any]) -> str:
+def decider_in_words(decided: Mapping[str, Any]) -> str:
+    """Who decided a case, and when."""
     by = " and ".join(filter(None, (decided["by"], decided["seconded_by"])))
     return f"{by} (case {decided['case']}, {decided['at'][:10]})"
 

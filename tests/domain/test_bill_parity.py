@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 
 from told_twice import Part, Sold, legacy_bills, target_bills
 
-from migration_assets.domain.bill import Bill
-from migration_assets.domain.bill_parity import BillDifference, bill_differences
+from migration_assets.domain.bill import Bill, Line
+from migration_assets.domain.bill_parity import BillDifference, bill_differences, line_pairs
+from migration_assets.domain.calendar import Period
 from migration_assets.domain.legacy import terms as old
 from migration_assets.domain.target import terms as new
 
@@ -72,3 +73,26 @@ def test_a_bill_that_is_missing_or_on_another_date_is_unexplained() -> None:
     later = replace(first, issued_at=datetime(2026, 1, 5, tzinfo=UTC))
     (moved,) = differences(sold, 1, legacy=[later])
     assert (moved.cause, moved.difference_minor, moved.line_kinds) == ("unexplained", 0, ())
+
+
+def test_lines_are_paired_by_kind_item_and_place_in_the_order_of_an_invoice() -> None:
+    covers = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
+
+    def bill(*lines: tuple[str, str, int]) -> Bill:
+        made = tuple(Line(kind, item, covers, amount, 0) for kind, item, amount in lines)  # type: ignore[arg-type]
+        return Bill("S", 0, covers.starts_at, covers, "EUR", made)
+
+    before = bill(("discount", "", -5), ("recurring", "b", 20), ("usage", "u", 1), ("usage", "u", 2))
+    after = bill(("recurring", "a", 10), ("recurring", "b", 20), ("usage", "u", 1), ("usage", "u", 3))
+    told = [
+        (p.kind, p.item_id, *(line and line.amount_minor for line in (p.before, p.after)), p.same)
+        for p in line_pairs(before, after)
+    ]
+    assert told == [
+        ("recurring", "a", None, 10, False),
+        ("recurring", "b", 20, 20, True),
+        ("usage", "u", 1, 1, True),
+        ("usage", "u", 2, 3, False),
+        ("discount", "", -5, None, False),
+    ]
+    assert [p.before for p in line_pairs(None, after)] == [None] * 4 and line_pairs(None, None) == ()

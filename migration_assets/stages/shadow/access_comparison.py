@@ -121,11 +121,11 @@ def access_compared(
 
 def _apart(engine: DuckDBEngine, old: Access, new: ir.Table) -> ir.Table:
     """Differences, where each side answers for every region that either names of a customer."""
-    before, after = _reaching(engine, old.spans, new), _reaching(engine, new, old.spans)
+    before, after = reaching(engine, old.spans, new), reaching(engine, new, old.spans)
     return access_differences(engine, Access(before, old.unanswerable), after)
 
 
-def _reaching(engine: DuckDBEngine, spans: ir.Table, others: ir.Table) -> ir.Table:
+def reaching(engine: DuckDBEngine, spans: ir.Table, others: ir.Table) -> ir.Table:
     """Spans, and what holds anywhere once more for each region that only the other side names of the customer."""
     own = spans.select("customer_id", "region").distinct()
     only = others.select("customer_id", "region").distinct().anti_join(own, ["customer_id", "region"])

@@ -1,8 +1,9 @@
 """What the target holds of a cohort now, read back as canonical rows, so that bills and access are told from it.
 
 Nothing that shaped or loaded the rows is asked: a row that another hand put there counts, and one that is gone does
-not. Keys are the target's ids. Only customers get the key that who-is-who gives them, by which both sides are compared,
-and entitlements that of their source row, since of two that differ in what happens past a limit the lower key counts.
+not. Keys are the target's ids. Only customers get the key that who-is-who gives them, by which both sides are compared;
+entitlements that of their source row, since of two that differ in what happens past a limit the lower key counts; and
+credit balances likewise, since of two that expire together the lower key is drawn first.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ if TYPE_CHECKING:
 # What bills and access are made from; prices and plans are everybody's.
 READ = (
     "plan", "price", "subscription", "subscription_item", "discount", "scheduled_change", "usage_balance",
-    "entitlement",
+    "entitlement", "credit_balance",
 )  # fmt: skip
 _CROSSWALK = {"entity": "text", "source_system": "text", "source_table": "text", "source_id": "text", "id": "uuid"}
-_LED = ("customer", "subscription", "subscription_item", "entitlement")
+_LED = ("customer", "subscription", "subscription_item", "entitlement", "credit_balance")
+# Entities that keep the key of their source row.
+_NAMED = {"entitlement": "entitlement_id", "credit_balance": "credit_balance_id"}
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ def read_back(
         e: engine.cached(_told(found, named, "customer_id")) if "customer_id" in found.columns else found
         for e, found in rows.items()
     }
-    if "entitlement" in told:
-        keys = crosswalk.filter(crosswalk["entity"] == "entitlement").select(_id="id", _key="key")
-        told["entitlement"] = engine.cached(_told(told["entitlement"], keys, "entitlement_id"))
+    for entity, column in _NAMED.items():
+        if entity in told:
+            keys = crosswalk.filter(crosswalk["entity"] == entity).select(_id="id", _key="key")
+            told[entity] = engine.cached(_told(told[entity], keys, column))
     return ReadBack(
         told,
         Origins(
