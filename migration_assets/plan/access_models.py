@@ -29,3 +29,18 @@ class AcceptedAccess(Model):
     signed_by: _Text
     signed_on: Day
     expires_on: Day | None = None
+
+
+class Budget(Model):
+    """How many customers of one cohort may lose access or be billed otherwise though nobody signed for it, before the
+    cohort stops: those that a person looks into afterwards.
+
+    `at_most_customers`: none, unless the plan says otherwise. `at_most_yearly_minor`: by currency, what all of them
+    together may be billed in a year, in minor units; a currency that is not named has none. Left out: whatever it is.
+    """
+
+    at_most_customers: Annotated[StrictInt, Field(ge=1, le=10**9)]
+    at_most_yearly_minor: dict[str, Annotated[StrictInt, Field(ge=0, le=10**18)]] | None = None
+    reason: _Text
+    signed_by: _Text
+    signed_on: Day
