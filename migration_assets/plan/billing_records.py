@@ -240,7 +240,9 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "total": ReadField(_N, True, "what it comes to with tax, as 119.00"),
         "issued_on": ReadField(_D, True, "the day it bears"),
         "due_on": ReadField(_D, False, "the day it is to be paid by; none: the day it bears"),
-        "open": ReadField(_N, False, "what the old system itself says is open of it, to hold the sum against"),
+        "open": ReadField(
+            _N, False, "what the old system itself says is open of it, to hold the sum against; none: nothing"
+        ),
     },
     "payments": {
         "payment_id": ReadField(_T, True, "what applications, refunds and disputes name it by"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,15 @@ import pyarrow as pa
 from ibis import _
 
 from migration_assets.domain.bill_parity import REJECTED
-from migration_assets.stages.shadow.balances.ledger import MEASURES, NOBODY, OF_ENTITIES, POSITION, Ledger, positions
+from migration_assets.stages.shadow.balances.ledger import (
+    MEASURES,
+    NOBODY,
+    OF_ENTITIES,
+    POSITION,
+    Ledger,
+    positions,
+    recorded_positions,
+)
 from migration_assets.stages.shadow.balances.new_ledger import new_ledger
 from migration_assets.stages.shadow.balances.old_ledger import MOVED, UNREAD, old_ledger
 from migration_assets.stages.shadow.kept import rejected_rows, without
@@ -68,6 +76,13 @@ TIE_OUT = pa.schema(
         ("status", pa.string()),
     ]
 )
+DIFFERENCES = pa.schema(
+    [
+        *((c, pa.string()) for c in ("customer_id", "legal_entity", "currency", "measure", "age", "item")),
+        *_MONEY,
+        ("status", pa.string()),
+    ]
+)
 CREDITS = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -98,18 +113,22 @@ class Accounts:
 @dataclass(frozen=True)
 class BalanceComparison:
     """`balances`: one row for each customer, currency and measure. `tie_out`: one for each legal entity, currency,
-    measure and, of receivables, age. `credits`: one for each customer, currency, expiry and turn in which credit is
-    used. `unread`: records of the old system that are in no sum: record, row, why."""
+    measure and, of receivables, age. `differences`: one for each position that differs, open invoices one by one.
+    `credits`: one for each customer, currency, expiry and turn in which credit is used. `unread`: records of the old
+    system that are in no sum: record, row, why."""
 
     balances: ir.Table
     tie_out: ir.Table
+    differences: ir.Table
     credits: ir.Table
     unread: ir.Table
 
 
 def no_balances_compared(engine: DuckDBEngine) -> BalanceComparison:
     """All tables without rows."""
-    return BalanceComparison(*(engine.table(s.empty_table()) for s in (BALANCES, TIE_OUT, CREDITS, UNREAD)))
+    return BalanceComparison(
+        *(engine.table(s.empty_table()) for s in (BALANCES, TIE_OUT, DIFFERENCES, CREDITS, UNREAD))
+    )
 
 
 def balances_compared(
@@ -126,21 +145,28 @@ def balances_compared(
     kept = told(without(sides.records, gone)) if gone else every
     held = new_ledger(engine, sides.rows, lambda rows: units_of(engine, rows, exponents), as_of)
     measures = [m for m in MEASURES if all(r in sides.records for r in _NEEDS[m])]
-    parts = {"every": every.ledger, "kept": kept.ledger, "target": held}
-    recorded = "open" in legacy.reads["receivables"].fields if "receivables" in legacy.reads else False
-    if recorded:
-        parts["recorded"] = every.recorded
-    beside = _beside(engine, parts, measures, as_of.date())
-    credits = _credits(engine, kept.ledger, held) if "credits" in measures else engine.table(CREDITS.empty_table())
-    return BalanceComparison(_balances(engine, beside, recorded), _tie_out(engine, beside), credits, kept.unread)
+    today = as_of.date()
+    parts = {"kept": positions(engine, kept.ledger, today), "target": positions(engine, held, today)}
+    parts["every"] = positions(engine, every.ledger, today) if gone else parts["kept"]
+    recorded = "receivables" in legacy.reads and "open" in legacy.reads["receivables"].fields
+    if recorded and every.recorded is not None:
+        parts["recorded"] = recorded_positions(engine, every.recorded, today)
+    beside = engine.cached(_beside(engine, parts, measures))
+    each = engine.cached(_as(_summed(beside, POSITION), DIFFERENCES))
+    return BalanceComparison(
+        balances=_balances(engine, beside, recorded),
+        tie_out=_tie_out(engine, beside),
+        differences=engine.cached(each.filter(each["status"] != SAME)),
+        credits=_credits(engine, kept.ledger, held) if "credits" in measures else engine.table(CREDITS.empty_table()),
+        unread=kept.unread,
+    )
 
 
-def _beside(engine: DuckDBEngine, sides: Mapping[str, Ledger], measures: Collection[str], today: date) -> ir.Table:
+def _beside(engine: DuckDBEngine, sides: Mapping[str, ir.Table], measures: Collection[str]) -> ir.Table:
     """What each side says of each position, nought where it says nothing."""
-    each = [positions(engine, ledger, today).mutate(side=ibis.literal(side)) for side, ledger in sides.items()]
-    met = engine.union([rows.filter(_.measure.isin(measures)) for rows in each])
+    met = engine.union([rows.mutate(side=ibis.literal(side)) for side, rows in sides.items()])
     by_side = {s: _.minor.sum(where=_.side == s).fill_null(0) for s in _SIDES}
-    return engine.cached(met.group_by(POSITION).aggregate(**by_side))
+    return met.filter(_.measure.isin(measures)).group_by(POSITION).aggregate(**by_side)
 
 
 # `every`: the old system with rows that were rejected; `kept`: without; `recorded`: what it says itself.
@@ -156,16 +182,17 @@ def _summed(rows: ir.Table, key: tuple[str, ...]) -> ir.Table:
         target_minor=_.target.sum(),
         rejected_minor=_.rejected.sum(),
         difference_minor=_.apart.sum(),
-        at_stake_minor=_.apart.abs().sum(),
+        more=ibis.greatest(_.apart, 0).sum(),
+        less=ibis.least(_.apart, 0).sum(),
         legacy_items=(_.every != 0).sum(),
         target_items=(_.target != 0).sum(),
         differing_items=(_.apart != 0).sum(),
         left_out=(_.rejected != 0).sum(),
     )
     status = ibis.cases((each["differing_items"] > 0, UNSIGNED), (each["left_out"] > 0, REJECTED), else_=SAME)
-    # Money at stake of what is told apart is that of the rows that were left out.
-    lost = each["rejected_minor"].abs()
-    stake = (each["differing_items"] > 0).ifelse(each["at_stake_minor"], lost)
+    # What only moved, as from one age to another, is at stake once.
+    moved = ibis.greatest(each["more"], -each["less"])
+    stake = (each["differing_items"] > 0).ifelse(moved, each["rejected_minor"].abs())
     return each.mutate(status=status, at_stake_minor=stake)
 
 
@@ -173,7 +200,7 @@ def _balances(engine: DuckDBEngine, beside: ir.Table, recorded: bool) -> ir.Tabl
     key = ("customer_id", "currency", "measure")
     each = _summed(beside, key)
     said = beside.group_by(key).aggregate(
-        recorded_minor=_.recorded.sum().cast("int64"), unlike=(_.recorded != _.every).sum()
+        recorded_minor=_.recorded.sum().cast("int64"), unlike=((_.recorded != _.every) & (_.every == _.kept)).sum()
     )
     told = each.join(said, key)
     known = (told["measure"] == "receivables") & ibis.literal(recorded)
@@ -185,8 +212,11 @@ def _balances(engine: DuckDBEngine, beside: ir.Table, recorded: bool) -> ir.Tabl
 
 
 def _tie_out(engine: DuckDBEngine, beside: ir.Table) -> ir.Table:
+    """Whose an open invoice is does not matter to the books of a legal entity; which invoice it is does."""
+    key = ("legal_entity", "currency", "measure", "age")
     own = beside.filter(_.measure.isin(OF_ENTITIES))
-    return engine.cached(_as(_summed(own, ("legal_entity", "currency", "measure", "age")), TIE_OUT))
+    each = own.group_by(*key, "item").aggregate(**{s: own[s].sum() for s in _SIDES})
+    return engine.cached(_as(_summed(each, key), TIE_OUT))
 
 
 def _credits(engine: DuckDBEngine, old: Ledger, new: Ledger) -> ir.Table:

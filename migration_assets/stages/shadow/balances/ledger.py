@@ -95,25 +95,34 @@ def positions(engine: DuckDBEngine, ledger: Ledger, today: date) -> ir.Table:
     `today`: the day of T, by which receivables are old. Where nothing is told, `nobody` or an empty text stands.
     """
     left = _left_of_payments(engine, ledger)
-    own, none = "customer_id", ibis.literal("")
-    invoices = _open(ledger, left)
-    invoices = invoices.mutate(measure=ibis.literal("receivables"), item=invoices["number"], age=_age(invoices, today))
-    issued = ledger.invoices.select("invoice_id", own, "legal_entity")
+    none = ibis.literal("")
+    issued = ledger.invoices.select("invoice_id", "customer_id", "legal_entity")
     deferred = ledger.deferred.join(issued, "invoice_id")
     parts = [
-        invoices.select(**{c: invoices[c] for c in POSITION}, minor="open_minor"),
+        _receivables(_open(ledger, left), today),
         _measure(left.on_account, "on_account", legal_entity=none),
         _measure(ledger.memos, "credit_memos", legal_entity=none),
         _measure(ledger.credits, "credits", legal_entity=none),
         _measure(deferred, "deferred_revenue"),
         _measure(ledger.recurring, "recurring_revenue"),
     ]
-    every = engine.union(parts)
-    named = every.mutate(
-        customer_id=_.customer_id.fill_null(NOBODY), **{c: every[c].fill_null("") for c in POSITION if c != own}
-    )
+    return engine.cached(_added_up(engine.union(parts)))
+
+
+def recorded_positions(engine: DuckDBEngine, invoices: ir.Table, today: date) -> ir.Table:
+    """The same of what a system says itself is open of its invoices: those of a ledger, with open_minor."""
+    return engine.cached(_added_up(_receivables(invoices, today)))
+
+
+def _added_up(rows: ir.Table) -> ir.Table:
+    named = rows.mutate(**{c: rows[c].fill_null(NOBODY if c == "customer_id" else "") for c in POSITION})
     summed = named.group_by(POSITION).aggregate(minor=_.minor.sum().cast("int64"))
-    return engine.cached(summed.filter(_.minor != 0))
+    return summed.filter(_.minor != 0)
+
+
+def _receivables(invoices: ir.Table, today: date) -> ir.Table:
+    told = invoices.mutate(measure=ibis.literal("receivables"), item=invoices["number"], age=_age(invoices, today))
+    return told.select(**{c: told[c] for c in POSITION}, minor="open_minor")
 
 
 def _measure(rows: ir.Table, measure: str, **more: ir.Value) -> ir.Table:

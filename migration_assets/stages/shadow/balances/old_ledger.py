@@ -56,11 +56,11 @@ UNREAD = pa.schema([("record", pa.string()), ("row", pa.int64()), ("why", pa.str
 
 @dataclass(frozen=True)
 class OldLedger:
-    """`recorded`: invoices with what the old system itself says is open of them, as if that were all there is of them.
-    `unread`: record, row, why, of what is in no sum."""
+    """`recorded`: invoices, with what the old system itself says is open of them as open_minor; None where the plan
+    reads none. `unread`: record, row, why, of what is in no sum."""
 
     ledger: Ledger
-    recorded: Ledger
+    recorded: ir.Table | None
     unread: ir.Table
 
 
@@ -81,8 +81,9 @@ def old_ledger(
         told["credits"] = engine.cached(_lapsing(engine, told["credits"]))
     tables = _settling({r: rows.filter(_.why == "") for r, rows in told.items()}, owned.get("lines"))
     tables["recurring"] = _recurring(engine, owned, units, as_of)
-    unread = engine.cached(_unread(engine, told))
-    return OldLedger(ledger_of(engine, tables), ledger_of(engine, _recorded(tables)), unread)
+    issued = tables.get("invoices")
+    recorded = None if issued is None else issued.mutate(open_minor=_.open_minor.fill_null(0))
+    return OldLedger(ledger_of(engine, tables), recorded, engine.cached(_unread(engine, told)))
 
 
 def _owned(rows: ir.Table, whose: ir.Table | None) -> ir.Table:
@@ -181,12 +182,6 @@ def _today(engine: DuckDBEngine, contracts: ir.Table, as_of: datetime) -> ir.Tab
 
 def _runs(first: ir.DateValue, last: ir.DateValue, today: ir.DateValue) -> ir.BooleanValue:
     return (first.isnull() | (first <= today)) & (last.isnull() | (last >= today))
-
-
-def _recorded(tables: Mapping[str, ir.Table]) -> dict[str, ir.Table]:
-    if "invoices" not in tables:
-        return {}
-    return {"invoices": tables["invoices"].mutate(total_minor=_.open_minor.fill_null(0))}
 
 
 def _unread(engine: DuckDBEngine, told: Mapping[RecordName, ir.Table]) -> ir.Table:

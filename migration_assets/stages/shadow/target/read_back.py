@@ -2,12 +2,13 @@
 
 Nothing that shaped or loaded the rows is asked: a row that another hand put there counts, and one that is gone does
 not. Keys are the target's ids. Only customers get the key that who-is-who gives them, by which both sides are compared,
-and entitlements that of their source row, since of two that differ in what happens past a limit the lower key counts.
+and legal entities and entitlements that of their source row: the former are told by it, and of two of the latter that
+differ in what happens past a limit the lower key counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ READ = (
     "entitlement",
 )  # fmt: skip
 _CROSSWALK = {"entity": "text", "source_system": "text", "source_table": "text", "source_id": "text", "id": "uuid"}
-_LED = ("customer", "subscription", "subscription_item", "entitlement")
+_LED = ("customer", "subscription", "subscription_item", "entitlement", "legal_entity")
 
 
 @dataclass(frozen=True)
@@ -58,22 +59,30 @@ def read_back(
     cohort: str,
     identities: ir.Table,
     work_folder: Path | None = None,
+    also: Collection[str] = (),
 ) -> ReadBack:
-    """All in one snapshot of the target. `identities`: customer_id (key), identity_id, of every customer row."""
+    """All in one snapshot of the target. `identities`: customer_id (key), identity_id, of every customer row. `also`:
+    entities beside those of bills and access."""
     with (
         HeldFolder(work_folder) as folder,
         target.transaction(role=role_names(plan)["reader"], read_only=True) as connection,
     ):
         crosswalk = _crosswalk(engine, connection, folder)
-        rows = {e: found for e in READ if (found := _rows(engine, connection, plan, e, cohort, folder)) is not None}
+        wanted = dict.fromkeys((*READ, *also))
+        rows = {e: found for e in wanted if (found := _rows(engine, connection, plan, e, cohort, folder)) is not None}
     named = _customers(engine, crosswalk, identities)
     told = {
         e: engine.cached(_told(found, named, "customer_id")) if "customer_id" in found.columns else found
         for e, found in rows.items()
     }
+    entities = _keys(crosswalk, "legal_entity")
+    told = {
+        e: engine.cached(_told(found, entities, "legal_entity_id")) if "legal_entity_id" in found.columns else found
+        for e, found in told.items()
+    }
     if "entitlement" in told:
-        keys = crosswalk.filter(crosswalk["entity"] == "entitlement").select(_id="id", _key="key")
-        told["entitlement"] = engine.cached(_told(told["entitlement"], keys, "entitlement_id"))
+        own = _keys(crosswalk, "entitlement")
+        told["entitlement"] = engine.cached(_told(told["entitlement"], own, "entitlement_id"))
     return ReadBack(
         told,
         Origins(
@@ -124,6 +133,12 @@ def _customers(engine: DuckDBEngine, crosswalk: ir.Table, identities: ir.Table) 
     customers = crosswalk.filter(crosswalk["entity"] == "customer")
     known = customers.join(identities, customers["key"] == identities["customer_id"])
     return engine.cached(known.group_by(_id="id").aggregate(_key=known["identity_id"].min()))
+
+
+def _keys(crosswalk: ir.Table, entity: str) -> ir.Table:
+    """_id (key) of each row of an entity, and _key: that of the source row it came from."""
+    own = crosswalk.filter(crosswalk["entity"] == entity)
+    return own.group_by(_id="id").aggregate(_key=own["key"].min())
 
 
 def _told(rows: ir.Table, named: ir.Table, column: str) -> ir.Table:
