@@ -234,7 +234,9 @@ def test_loading_again_writes_nothing(acme: World, acme_run: Summary) -> None:
     assert acme.target("select count(*), max(loaded_at), min(loaded_at) from cutover.crosswalk") == before
 
 
-def test_what_another_hand_changes_in_the_target_shows_in_bills_access_and_balances(acme: World, acme_run: Summary) -> None:
+def test_what_another_hand_changes_in_the_target_shows_in_bills_access_and_balances(
+    acme: World, acme_run: Summary
+) -> None:
     """The reconciliation finds the rows, and holds what comes after it back; this is what they come to."""
     cohort, dearer = "rest_01", "update app.subscription_items set unit_price = unit_price + {} where item_id = '{}'"
     ((item,),) = acme.target(

@@ -34,6 +34,7 @@ from random_ledgers import (
 
 from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.plan.billing_models import LegacyBilling
 from migration_assets.plan.load import load_plan
 from migration_assets.stages.shadow.balances.comparison import Accounts, balances_compared
 from migration_assets.stages.shadow.balances.ledger import positions
@@ -95,6 +96,7 @@ def compare(
     whose: dict[str, list[str]],
     rows: dict[str, Rows],
     rejected: Sequence[tuple[str, int]] = (),
+    legacy: LegacyBilling = LEGACY,
 ) -> Found:
     schema = pa.schema([("table", pa.string()), ("row", pa.int64())])
     gone = pa.Table.from_pylist([{"table": t, "row": n} for t, n in rejected], schema)
@@ -105,7 +107,7 @@ def compare(
             canonical_tables(engine, rows),
             engine.table(gone),
         )
-        found = balances_compared(engine, LEGACY, sides, T, exponent_of)
+        found = balances_compared(engine, legacy, sides, T, exponent_of)
         tables = (found.balances, found.tie_out, found.differences, found.credits, found.unread)
         sheet = list(csv.DictReader(io.StringIO(balances_csv(engine, found.differences, {}))))
         return Found(*(engine.arrow(t).to_pylist() for t in tables), sheet=sheet)
@@ -296,3 +298,15 @@ def test_only_what_the_plan_reads_is_compared() -> None:
     found = compare(few, {kind: whose[kind] for kind in ("contracts", "credits")}, rows_of(books()))
     assert {r["measure"] for r in found.balances} == {"credits", "recurring_revenue"}
     assert {r["status"] for r in found.balances} == {"same"}
+
+
+def test_legal_entities_are_not_compared_where_the_plan_does_not_read_them() -> None:
+    records, whose = records_of(books())
+    reads = dict(LEGACY.reads)
+    for kind in ("contracts", "receivables"):
+        fields = {field: told for field, told in reads[kind].fields.items() if field != "legal_entity"}
+        reads[kind] = reads[kind].model_copy(update={"fields": fields})
+        for row in records[kind]:
+            row["legal_entity"] = None
+    found = compare(records, whose, rows_of(books()), legacy=LEGACY.model_copy(update={"reads": reads}))
+    assert {r["status"] for r in found.tie_out} == {"same"} and {r["legal_entity"] for r in found.tie_out} == {""}

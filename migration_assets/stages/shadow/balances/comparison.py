@@ -50,6 +50,12 @@ _NEEDS: Mapping[str, tuple[RecordName, ...]] = {
     "deferred_revenue": ("revenue", "lines", "receivables"),
     "recurring_revenue": ("contracts", "items"),
 }
+# The record that says which legal entity a measure belongs to.
+_ENTITY: Mapping[str, RecordName] = {
+    "receivables": "receivables",
+    "deferred_revenue": "receivables",
+    "recurring_revenue": "contracts",
+}
 _MONEY = (
     ("legacy_minor", pa.int64()),
     ("target_minor", pa.int64()),
@@ -146,7 +152,8 @@ def balances_compared(
     held = new_ledger(engine, sides.rows, lambda rows: units_of(engine, rows, exponents), as_of)
     measures = [m for m in MEASURES if all(r in sides.records for r in _NEEDS[m])]
     today = as_of.date()
-    parts = {"kept": positions(engine, kept.ledger, today), "target": positions(engine, held, today)}
+    parts = {"kept": positions(engine, kept.ledger, today)}
+    parts["target"] = _as_named(positions(engine, held, today), legacy)
     parts["every"] = positions(engine, every.ledger, today) if gone else parts["kept"]
     recorded = "receivables" in legacy.reads and "open" in legacy.reads["receivables"].fields
     if recorded and every.recorded is not None:
@@ -160,6 +167,12 @@ def balances_compared(
         credits=_credits(engine, kept.ledger, held) if "credits" in measures else engine.table(CREDITS.empty_table()),
         unread=kept.unread,
     )
+
+
+def _as_named(target: ir.Table, legacy: LegacyBilling) -> ir.Table:
+    """Positions without a legal entity where the plan does not read whose they are in the old system."""
+    unnamed = [m for m, r in _ENTITY.items() if r not in legacy.reads or "legal_entity" not in legacy.reads[r].fields]
+    return target.mutate(legal_entity=target["measure"].isin(unnamed).ifelse("", target["legal_entity"]))
 
 
 def _beside(engine: DuckDBEngine, sides: Mapping[str, ir.Table], measures: Collection[str]) -> ir.Table:
