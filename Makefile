@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all ui check bench bench-identity clean-state
+.PHONY: demo test test-all ui check bench bench-identity bench-billing clean-state
 
 demo: $(READY)
 	@$(BIN)/cutover demo $(ARGS)
@@ -31,6 +31,9 @@ bench: $(READY)
 
 bench-identity: $(READY)
 	@$(BIN)/python -m benchmarks identity lookalikes
+
+bench-billing: $(READY)
+	@$(BIN)/python -m benchmarks billing
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Cutover needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 BENCHMARKS = (
-    "end_to_end", "quality_suite", "cleaning", "dagster_overhead", "identity", "lookalikes", "identity_scale"
+    "end_to_end", "quality_suite", "cleaning", "dagster_overhead", "identity", "lookalikes", "identity_scale",
+    "billing",
 )  # fmt: skip
 
 

@@ -126,9 +126,9 @@ def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def check(plan: str | None, without_variables: bool, as_json: bool) -> None:
     """Validate plan, mapping, catalog, expectations and the variables they name, without touching data."""
     from migration_assets.wiring.checked import checked
-    from migration_assets.wiring.environment import plan_name
+    from migration_assets.wiring.environment import known_plan
 
-    name = plan_name(ROOT, plan or "acme")
+    name = known_plan(ROOT, plan or "acme")
     loaded, known, rules = checked(ROOT, name, os.environ, ask_variables=not without_variables)
     summary = {
         "ok": True,
@@ -303,13 +303,13 @@ def document(plan: str | None, folder: Path | None, reference: bool) -> None:
     """Mapping specification, field comparison and data dictionary as markdown, from the files the code runs on."""
     from migration_assets.plan.reference import reference_pages
     from migration_assets.wiring.documents import documents
-    from migration_assets.wiring.environment import plan_name, reports_folder
+    from migration_assets.wiring.environment import known_plan, reports_folder
     from migration_assets.wiring.source_columns import load_against_source
 
     if reference:
         _write_pages(folder or ROOT / "docs", reference_pages())
         return
-    name = plan_name(ROOT, plan or "acme")
+    name = known_plan(ROOT, plan or "acme")
     loaded, known = load_against_source(ROOT, name, os.environ)
     pages = {f"{name}-{page}": text for page, text in documents(loaded, known).items()}
     _write_pages(folder or reports_folder(ROOT, name, os.environ), pages)

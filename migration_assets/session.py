@@ -66,15 +66,14 @@ def actor() -> str:
 def opened(root: Path, plan: str | None, *, load: bool = True) -> Iterator[tuple[Workspace, Runner]]:
     """A prepared environment, the plan's workspace and a runner for it."""
     from migration_assets.control import migrate
-    from migration_assets.wiring.environment import plan_name, prepare
+    from migration_assets.wiring.environment import known_plan, prepare
 
-    name = plan_name(root, plan or "acme")
+    name = known_plan(root, plan or "acme")
     if load:
         # Faults of the plan come first: there is no point in starting a server for a plan that does not hold.
-        from migration_assets.plan.check import load_checked_plan
-        from migration_assets.plan.load import require_own_name
+        from migration_assets.wiring.own_plan import load_own_plan
 
-        require_own_name(load_checked_plan(root / "plans" / name))
+        load_own_plan(root / "plans" / name)
     environment = prepare(root, name, dict(os.environ))
     os.environ.update(environment.exports)
     migrate(environment.control_url)

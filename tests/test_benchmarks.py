@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
         (["benchmarks.dagster_overhead", "1", "2"], "1 cohorts, 6 assets, 12 checks each"),
         (["benchmarks.cleaning", "--customers", "150"], "13 columns over"),
         (["benchmarks.quality_suite", "--rows", "3000", "--rounds", "1"], "20 checks over 3,000 rows"),
+        (["benchmarks.billing", "40"], "the readable rules"),
     ],
 )
 def test_a_benchmark_runs(command: list[str], said: str) -> None:

@@ -3,7 +3,8 @@
 The cause of a difference is worked out and never guessed: the new platform's bills are made again with one rule after
 the other as the old system has it, and what an exchange changes is the money of that cause. The steps add up to the
 whole difference exactly; what is left after the last one is unexplained. Where rows of the old system were rejected,
-its bills are made without them too, so that what they come to is told apart.
+its bills are made without them too, so that what they come to is told apart. A line that comes to nothing, such as one
+for what is included, may stand on one side alone.
 """
 
 from __future__ import annotations
@@ -76,10 +77,10 @@ def _difference(key: CycleKey, cause: str, before: Bill | None, after: Bill | No
 
 
 def _lines(bill: Bill | None) -> dict[tuple[LineKind, str, int], Line]:
-    """Lines by kind, item and place among those of the same kind and item."""
+    """Lines that come to anything, by kind, item and place among those of the same kind and item."""
     seen: dict[tuple[LineKind, str], int] = {}
     lines: dict[tuple[LineKind, str, int], Line] = {}
-    for line in bill.lines if bill else ():
+    for line in (x for x in bill.lines if x.amount_minor or x.tax_minor) if bill else ():
         place = seen[line.kind, line.item_id] = seen.get((line.kind, line.item_id), -1) + 1
         lines[line.kind, line.item_id, place] = line
     return lines

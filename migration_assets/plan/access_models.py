@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictInt, StringConstraints
 
-from migration_assets.plan.frozen import Model
+from migration_assets.plan.frozen import Day, Model
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -25,8 +24,8 @@ class AcceptedAccess(Model):
     kind: Literal["loss", "gain", "change"]
     regions: tuple[_Text, ...] = ()
     customers: tuple[_Text, ...] = ()
-    at_most_customers: Annotated[int, Field(ge=1)]
+    at_most_customers: Annotated[StrictInt, Field(ge=1)]
     reason: _Text
     signed_by: _Text
-    signed_on: date
-    expires_on: date | None = None
+    signed_on: Day
+    expires_on: Day | None = None

@@ -15,7 +15,7 @@ from migration_assets.domain.money import InvoiceRounding
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.access_models import AcceptedAccess
 from migration_assets.plan.billing_records import RecordName
-from migration_assets.plan.frozen import Day, Model
+from migration_assets.plan.frozen import Column, Day, Model
 
 # Rules in which two systems may differ, by the target's names for them, and what no rule explains.
 Cause = Literal["pause", "price_decimals", "proration", "rounding", "round_at", "tax_at", "unexplained"]
@@ -29,9 +29,9 @@ class ReadColumn(Model):
     first that counts no more, so that the last one is the day before.
     """
 
-    column: str | None = None
+    column: Column | None = None
     value: str | None = None
-    codes: dict[str, str] | None = None
+    codes: Annotated[dict[str, str], Field(min_length=1)] | None = None
     none: tuple[str, ...] = ()
     exclusive: StrictBool = False
 
@@ -39,6 +39,10 @@ class ReadColumn(Model):
     def _says_one_thing(self) -> ReadColumn:
         if (self.column is None) == (self.value is None):
             raise ValueError("a field comes from a column or is a fixed value: name exactly one of both")
+        if self.value is not None and (self.codes is not None or self.none or self.exclusive):
+            raise ValueError(
+                "`codes`, `none` and `exclusive` are about a column: write what a fixed value means at once"
+            )
         return self
 
 
@@ -144,8 +148,8 @@ class TargetRules(Model):
 
 class TaxRow(Model):
     """One row of tax.csv: the percentage that the new platform's tax engine charges for supplies to a country, from a
-    day of the contract's calendar on, until the country's next row. `percent`: 19 is nineteen percent; 0 is a rate, and
-    a country without a row has none, which stops its bills (I18)."""
+    day of the contract's calendar on, until the country's next row. `percent`: 19 is nineteen percent, from 0 to 100; 0
+    is a rate, and a country without a row has none, which stops its bills (I18)."""
 
     country: str
     valid_from: Day
@@ -170,7 +174,7 @@ class AcceptedDifference(Model):
 
     cause: Cause
     contracts: tuple[str, ...] = ()
-    at_most_minor: Annotated[StrictInt, Field(ge=0)]
+    at_most_minor: Annotated[StrictInt, Field(ge=0, le=10**15)]
     reason: str
     signed_by: str
     signed_on: Day
@@ -180,6 +184,8 @@ class AcceptedDifference(Model):
     def _names_whose(self) -> AcceptedDifference:
         if self.cause == UNEXPLAINED and not self.contracts:
             raise ValueError("what is unexplained can be accepted of named contracts only: list them in `contracts`")
+        if self.expires_on is not None and self.expires_on <= self.signed_on:
+            raise ValueError("it would never count: `expires_on` is not after `signed_on`")
         return self
 
 

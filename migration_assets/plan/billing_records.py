@@ -12,6 +12,7 @@ from migration_assets.domain.access import Overage
 from migration_assets.domain.legacy.terms import ChangeKind, ItemKind, PriceModel
 
 ReadType = Literal["text", "day", "number", "integer", "flag"]
+Standard = Literal["country", "currency", "zone"]
 RecordName = Literal[
     "contracts",
     "items",
@@ -39,12 +40,19 @@ RecordName = Literal[
 
 class ReadField(NamedTuple):
     """One field of a record: its type, whether there is no record without it, what it says, and, where a raw code
-    comes to mean one of a few words, those words."""
+    comes to mean one of a few words, those words.
+
+    What a plan itself writes as its value is also from `least` to `most`, where they are said, and on the list of its
+    `standard`: ISO 3166-1, ISO 4217 (or the plan's own), IANA. Raw values are judged when they are read.
+    """
 
     type: ReadType
     needed: bool
     says: str
     means: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
+    standard: Standard | None = None
 
 
 # How a raw value becomes a field of each type; a column that has the type already is taken as it is.
@@ -55,6 +63,12 @@ READ_AS: Mapping[ReadType, str] = {
     "integer": "12, digits alone",
     "flag": "y, yes, t, true or 1; n, no, f, false or 0; capitals or not; none counts as no",
 }
+
+# The forms of it, as they are read and as a plan writes them.
+NUMBER = r"^[+-]?[0-9]{1,27}(\.[0-9]{1,10})?$"
+WHOLE = r"^[+-]?[0-9]{1,18}$"
+DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
+YES, NO = ("y", "yes", "t", "true", "1"), ("n", "no", "f", "false", "0")
 
 # What one record of each kind is.
 RECORDS: Mapping[RecordName, str] = {
@@ -98,14 +112,17 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "contract_id": ReadField(_T, True, "what items, discounts, changes, usage and invoices name it by"),
         "customer": ReadField(_T, True, "whose it is, as overrides and credits name them"),
         "status": ReadField(_T, True, "how it stands now", ("trial", "active", "past_due", "paused", "over")),
-        "currency": ReadField(_T, True, "of all its prices and invoices, as EUR"),
-        "zone": ReadField(_T, True, "time zone that its days are days of, as Europe/Berlin"),
-        "months": ReadField(_I, True, "length of a billing period: 1 for a month, 12 for a year"),
+        "currency": ReadField(_T, True, "of all its prices and invoices, as EUR", standard="currency"),
+        "zone": ReadField(_T, True, "time zone that its days are days of, as Europe/Berlin", standard="zone"),
+        "months": ReadField(_I, True, "length of a billing period: 1 for a month, 12 for a year", least=1, most=1200),
         "anchor": ReadField(_D, True, "the day that periods are counted from, which begins the first of them"),
         "first_day": ReadField(_D, True, "its first day, trial included"),
         "last_day": ReadField(_D, False, "its last day; none while it renews"),
         "country": ReadField(
-            _T, False, "whose tax is charged, as tax_rates name it; without one only who is exempt is billed"
+            _T,
+            False,
+            "whose tax is charged, as tax_rates name it; without one only who is exempt is billed",
+            standard="country",
         ),
         "tax_inclusive": ReadField(_F, False, "whether its prices contain tax"),
         "tax_exempt": ReadField(_F, False, "whether no tax is charged"),
@@ -121,7 +138,7 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "kind": ReadField(
             _T, True, "the plan itself, something on top of it, or what is billed as it is used", get_args(ItemKind)
         ),
-        "quantity": ReadField(_I, True, "units bought"),
+        "quantity": ReadField(_I, True, "units bought", least=0),
         "model": ReadField(_T, True, _FLAT, READ_MODELS),
         "unit_price": ReadField(
             _N, True, "of one unit for one period, of usage for each unit used; as agreed, not as listed; as 12.50"
@@ -133,9 +150,13 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "discount_id": ReadField(_T, True, "what it is named by"),
         "contract_id": ReadField(_T, True, "the contract it is on"),
         "first_day": ReadField(_D, True, "first day of the first period that gets it"),
-        "cycles": ReadField(_I, False, "periods it was granted for, those past included; none: for ever"),
-        "percent": ReadField(_N, False, "off the recurring lines together: 10 is a tenth; counts before amount"),
-        "amount": ReadField(_N, False, "off each period, as 5.00; never more than its recurring lines come to"),
+        "cycles": ReadField(_I, False, "periods it was granted for, those past included; none: for ever", least=1),
+        "percent": ReadField(
+            _N, False, "off the recurring lines together: 10 is a tenth; counts before amount", least=0, most=100
+        ),
+        "amount": ReadField(
+            _N, False, "off each period, as 5.00; never more than its recurring lines come to", least=0
+        ),
     },
     "changes": {
         "change_id": ReadField(_T, True, "what it is named by"),
@@ -148,38 +169,38 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         ),
         "first_day": ReadField(_D, True, "first day of the period it holds from"),
         "new_plan": ReadField(_T, False, "of a downgrade or upgrade, as plans name it"),
-        "new_quantity": ReadField(_I, False, "of a ramp"),
+        "new_quantity": ReadField(_I, False, "of a ramp", least=0),
         "new_unit_price": ReadField(_N, False, "of a ramp; none where the price stays"),
-        "percent": ReadField(_N, False, "of an uplift: 5 is a twentieth more"),
+        "percent": ReadField(_N, False, "of an uplift: 5 is a twentieth more", least=-100),
     },
     "plans": {
         "plan": ReadField(_T, True, "as changes name it"),
         "product": ReadField(_T, True, "its base product, as items name it"),
-        "months": ReadField(_I, True, "length of its billing period: 1 for a month, 12 for a year"),
+        "months": ReadField(_I, True, "length of its billing period: 1 for a month, 12 for a year", least=1, most=1200),
     },
     "prices": {
         "product": ReadField(_T, True, "as items and plans name it"),
-        "months": ReadField(_I, True, "length of the period that the price is for"),
-        "currency": ReadField(_T, True, "as EUR"),
+        "months": ReadField(_I, True, "length of the period that the price is for", least=1, most=1200),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "model": ReadField(_T, True, _FLAT, READ_MODELS),
         "unit_price": ReadField(_N, True, "of one unit for that period, as 12.50"),
     },
     "tax_rates": {
-        "country": ReadField(_T, True, "as contracts name it"),
+        "country": ReadField(_T, True, "as contracts name it", standard="country"),
         "first_day": ReadField(_D, True, "the first day it holds"),
-        "percent": ReadField(_N, True, "19 is nineteen percent"),
+        "percent": ReadField(_N, True, "19 is nineteen percent", least=0, most=100),
     },
     "usage": {
         "contract_id": ReadField(_T, True, "the contract it was counted for"),
         "feature": ReadField(_T, True, "as grants name it"),
         "first_day": ReadField(_D, True, "first day of the period"),
-        "used": ReadField(_N, True, "units"),
+        "used": ReadField(_N, True, "units", least=0),
         "unit": ReadField(_T, False, "what they are units of"),
     },
     "grants": {
         "product": ReadField(_T, True, "as items name it"),
         "feature": ReadField(_T, True, "what is granted"),
-        "limit": ReadField(_N, False, "units that may be used; none: without limit; 0: not allowed"),
+        "limit": ReadField(_N, False, "units that may be used; none: without limit; 0: not allowed", least=0),
         "unit": ReadField(_T, False, "what they are units of"),
         "for_each_unit": ReadField(_F, False, "whether the limit is for each unit bought of the product"),
         "overage": ReadField(
@@ -193,26 +214,26 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "override_id": ReadField(_T, True, "what it is named by; of two that begin alike the greater wins"),
         "customer": ReadField(_T, True, "as contracts name them"),
         "feature": ReadField(_T, True, "as grants name it"),
-        "country": ReadField(_T, False, "where it holds; none: everywhere"),
-        "limit": ReadField(_N, False, "units that may be used; none: without limit; 0: not allowed"),
+        "country": ReadField(_T, False, "where it holds; none: everywhere", standard="country"),
+        "limit": ReadField(_N, False, "units that may be used; none: without limit; 0: not allowed", least=0),
         "unit": ReadField(_T, False, "what they are units of"),
-        "zone": ReadField(_T, True, "time zone that its days are days of"),
+        "zone": ReadField(_T, True, "time zone that its days are days of", standard="zone"),
         "first_day": ReadField(_D, True, "the first day it holds"),
         "last_day": ReadField(_D, False, "the last day it holds; none: for ever"),
     },
     "credits": {
         "credit_id": ReadField(_T, True, "what it is named by"),
         "customer": ReadField(_T, True, "as contracts name them"),
-        "currency": ReadField(_T, True, "of invoices that it pays"),
+        "currency": ReadField(_T, True, "of invoices that it pays", standard="currency"),
         "balance": ReadField(_N, True, "what is left of it, as 5.00; negative where the customer owes it"),
         "burn_order": ReadField(_I, False, "the lowest is used first; none comes last"),
         "last_day": ReadField(_D, False, "the last day it can be used; none: for ever"),
-        "zone": ReadField(_T, True, "time zone that its last day is a day of"),
+        "zone": ReadField(_T, True, "time zone that its last day is a day of", standard="zone"),
     },
     "invoices": {
         "invoice_id": ReadField(_T, True, "what lines name it by"),
         "contract_id": ReadField(_T, True, "the contract it bills"),
-        "currency": ReadField(_T, True, "as EUR"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "first_day": ReadField(_D, True, "first day of the period it bills"),
         "last_day": ReadField(_D, True, "last day of it"),
         "issued_on": ReadField(_D, True, "the day it bears"),
@@ -236,7 +257,7 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "invoice_id": ReadField(_T, True, "what everything that settles it names it by"),
         "number": ReadField(_T, True, "its number, which it keeps in the target"),
         "legal_entity": ReadField(_T, False, "who issued it: the key of that row in plan.yaml's table of them"),
-        "currency": ReadField(_T, True, "as EUR"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "total": ReadField(_N, True, "what it comes to with tax, as 119.00"),
         "issued_on": ReadField(_D, True, "the day it bears"),
         "due_on": ReadField(_D, False, "the day it is to be paid by; none: the day it bears"),
@@ -249,41 +270,41 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "status": ReadField(
             _T, True, "whether it came in; one that was given back later did", ("received", "pending", "failed")
         ),
-        "currency": ReadField(_T, True, "as EUR"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "amount": ReadField(_N, True, "what came in, as 119.00"),
     },
     "applications": {
         "payment_id": ReadField(_T, True, "the payment"),
         "invoice_id": ReadField(_T, True, "the invoice it settles"),
-        "currency": ReadField(_T, True, _ONE_CURRENCY),
+        "currency": ReadField(_T, True, _ONE_CURRENCY, standard="currency"),
         "amount": ReadField(_N, True, "how much of it"),
     },
     "refunds": {
         "payment_id": ReadField(_T, True, "the payment"),
         "status": ReadField(_T, True, "whether the money has left", ("settled", "pending", "failed")),
-        "currency": ReadField(_T, True, "as EUR"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "amount": ReadField(_N, True, "what is given back"),
     },
     "disputes": {
         "payment_id": ReadField(_T, True, "the payment"),
         "status": ReadField(_T, True, "lost: the money was taken back", ("open", "won", "lost")),
-        "currency": ReadField(_T, True, "as EUR"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "amount": ReadField(_N, True, "what is contested"),
     },
     "write_offs": {
         "invoice_id": ReadField(_T, True, "the invoice"),
-        "currency": ReadField(_T, True, "as EUR"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "amount": ReadField(_N, True, "what was given up of it"),
     },
     "credit_memos": {
         "invoice_id": ReadField(_T, False, "the invoice it is applied to; none of a goodwill credit"),
-        "currency": ReadField(_T, True, "as EUR"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "amount": ReadField(_N, True, "what it comes to with tax, positive"),
         "applied": ReadField(_N, True, "how much of that is applied to the invoice so far"),
     },
     "revenue": {
         "line_id": ReadField(_T, True, "the line, as lines name it"),
-        "currency": ReadField(_T, True, "as EUR"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "amount": ReadField(_N, True, "revenue of that month, without tax"),
         "recognized": ReadField(_F, False, "whether it is revenue already; what is not is deferred"),
     },

@@ -6,12 +6,14 @@ What single files must look like is `plan.load`; each concern has its module in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 
 from migration_assets.domain.errors import Fault, PlanFaults
 from migration_assets.plan.checks.access import access_faults
 from migration_assets.plan.checks.balances import balance_faults
 from migration_assets.plan.checks.billing import billing_faults
+from migration_assets.plan.checks.billing_signed import signed_ahead
 from migration_assets.plan.checks.catalog import catalog_faults
 from migration_assets.plan.checks.codes import code_faults
 from migration_assets.plan.checks.cohorts import cohort_faults
@@ -27,6 +29,7 @@ from migration_assets.plan.checks.rows import row_faults
 from migration_assets.plan.checks.sources import source_faults
 from migration_assets.plan.checks.survivorship import survivorship_faults
 from migration_assets.plan.checks.target import target_faults
+from migration_assets.plan.checks.tax import tax_faults
 from migration_assets.plan.checks.variables import unset_variables
 from migration_assets.plan.checks.view import PlanView
 from migration_assets.plan.entries import with_entries
@@ -51,6 +54,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     billing_faults,
     access_faults,
     balance_faults,
+    tax_faults,
     target_faults,
 )
 
@@ -69,6 +73,11 @@ def variable_faults(plan: Plan, env: Mapping[str, str]) -> tuple[Fault, ...]:
     """Places of a plan that name variables which are not set on this machine. Not among the others, since a plan can be
     right where none of it is set."""
     return tuple(unset_variables(PlanView(plan), env))
+
+
+def signed_ahead_faults(plan: Plan, latest: date) -> tuple[Fault, ...]:
+    """Signatures of a later day than `latest`, which is today. Not among the others, since no day is part of a plan."""
+    return tuple(signed_ahead(PlanView(plan), latest))
 
 
 def load_checked_plan(folder: Path) -> Plan:

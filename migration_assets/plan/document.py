@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.rules import rules_reference
+from migration_assets.plan.billing_document import billing_section
 from migration_assets.plan.comparison import (
     Columns,
     compared_fields,
@@ -18,6 +18,7 @@ from migration_assets.plan.comparison import (
     left_behind,
     unmapped_fields,
 )
+from migration_assets.plan.conditions import conditions
 from migration_assets.plan.markdown import cell, table
 from migration_assets.plan.models import MappingRow, Plan
 from migration_assets.plan.source_models import Exclusion, SourceTable
@@ -71,6 +72,7 @@ def _mapping_parts(plan: Plan, target_tables: str) -> Iterator[str]:
     for name, codes in sorted(plan.codes.items()):
         rows = ((c.code, c.target, c.reason) for c in codes)
         yield f"### {cell(name)}\n\n{table(('code', 'becomes', 'reason'), rows)}"
+    yield f"## Bills\n\n{billing_section(plan)}"
     yield f"## Target tables\n\n{_target(plan)}"
     yield target_tables
     yield f"## Rules\n\n{rules_reference()}"
@@ -187,17 +189,3 @@ def left_out_when(rule: Exclusion) -> str:
         kept = "the lowest key" if rule.redundant.keep == "first" else "the latest change"
         parts.append(f"a copy of another row {same}, which has {kept}")
     return " and ".join(parts) or "every row"
-
-
-def conditions(where: tuple[Predicate, ...]) -> str:
-    """Predicates as people write them."""
-    return " and ".join(_condition(p) for p in where)
-
-
-def _condition(predicate: Predicate) -> str:
-    words = {"eq": "=", "ne": "is not", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "not_in": "not in"}
-    if predicate.op in ("is_null", "not_null"):
-        return f"{predicate.field} is {'missing' if predicate.op == 'is_null' else 'present'}"
-    value = predicate.value
-    shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return f"{predicate.field} {words.get(predicate.op, predicate.op)} {shown}"

@@ -34,9 +34,17 @@ OwnDatabase = Annotated[Name, AfterValidator(_not_the_programs)]
 
 def _a_day(value: object) -> object:
     # A bare number, and digits in quotes, would be taken for seconds since 1970.
-    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)):
+    if isinstance(value, date) or (isinstance(value, str) and _is_day(value)):
         return value
     raise ValueError("must be a day such as 2026-01-31")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is not None
 
 
 def _an_instant(value: object) -> object:

@@ -38,7 +38,7 @@ _PLACE = ("file", "row")
 T = TypeVar("T", bound=BaseModel)
 Cells = Mapping[str, Any]
 
-__all__ = ["FEEDS", "SURVIVORS", "TOP_LEVEL", "load_plan", "names_in", "require_own_name", "resolve"]
+__all__ = ["FEEDS", "SURVIVORS", "TOP_LEVEL", "load_plan", "names_in", "resolve"]
 
 
 def load_plan(folder: Path) -> m.Plan:
@@ -231,13 +231,3 @@ def _names(cell: str) -> tuple[str, ...]:
 def columns_of(model: type[BaseModel]) -> tuple[str, ...]:
     """The header of the CSV file whose rows are this model."""
     return tuple(f for f in model.model_fields if f not in _PLACE)
-
-
-def require_own_name(plan: m.Plan) -> None:
-    """PlanFaults when the plan bears another name than its folder: its databases and state are called by both."""
-    if plan.name != plan.folder.name:
-        problem = f"the folder is called {shown(plan.folder.name)}, the plan {shown(plan.name)}"
-        remedy = (
-            "give the plan its folder's name; a copied plan needs a `uuid` of its own too, since ids are made from it"
-        )
-        raise PlanFaults([Fault("plan.yaml", 0, "name", problem, remedy)])

@@ -40,7 +40,8 @@ class Target(Model):
 
 
 class PlanFile(Model):
-    """plan.yaml. `as_of` absent means the snapshot's own time. A rehearsal may run on ASSUMED rows."""
+    """plan.yaml. `uuid`: of no other plan, since ids in the target are made from it. `as_of` absent means the
+    snapshot's own time. A rehearsal may run on ASSUMED rows."""
 
     name: Name
     uuid: UUID

@@ -32,7 +32,7 @@ from migration_assets.plan.billing_models import (
     TargetRules,
     TaxRow,
 )
-from migration_assets.plan.billing_records import READ_AS, READS, RECORDS
+from migration_assets.plan.billing_records import READ_AS, READS, RECORDS, ReadField, Standard
 from migration_assets.plan.enrichment_models import Enrichment, EnrichmentRule
 from migration_assets.plan.identity_models import (
     Identity,
@@ -84,6 +84,11 @@ _WORDS: Mapping[Any, str] = {
     AwareDatetime: "instant with offset",
     date: "day",
 }
+_STANDARDS: Mapping[Standard, str] = {
+    "country": "a country of ISO 3166-1, two letters",
+    "currency": "a currency of ISO 4217, or one of currency_exponents",
+    "zone": "a zone of IANA",
+}
 
 
 def reference_pages() -> dict[str, str]:
@@ -120,8 +125,19 @@ def _records() -> Iterator[str]:
     for record, says in RECORDS.items():
         yield f"#### {record}\n\n{says}\n"
         fields = READS[record].items()
-        rows = ((n, f.type, "yes" if f.needed else "", f.says, ", ".join(f.means)) for n, f in fields)
-        yield table(("field", "type", "needed", "is", "means one of"), rows)
+        rows = ((n, f.type, "yes" if f.needed else "", f.says, _allowed(f)) for n, f in fields)
+        yield table(("field", "type", "needed", "is", "what the plan writes of it is"), rows)
+
+
+def _allowed(field: ReadField) -> str:
+    """What a fixed value or the meaning of a code may be, beside its type."""
+    if field.means:
+        return f"one of {', '.join(field.means)}"
+    if field.standard is not None:
+        return _STANDARDS[field.standard]
+    if field.most is not None:
+        return f"from {field.least} to {field.most}"
+    return "" if field.least is None else f"at least {field.least}"
 
 
 def _model(model: type[BaseModel], skip: frozenset[str] = frozenset()) -> Iterator[str]:

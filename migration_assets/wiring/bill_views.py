@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ibis import _
 
 from migration_assets.domain.money import to_major
+from migration_assets.stages.shadow.reasons import MEANS
 from migration_assets.wiring.charts import bars, picture
 from migration_assets.wiring.metadata import markdown_table
 
@@ -68,7 +69,9 @@ def bills_shown(engine: DuckDBEngine, found: Comparison, exponents: Mapping[str,
                 for r in _largest(engine, found)
             ],
         ),
-        "contracts that cannot be billed": markdown_table(("side", "why", "contracts"), _unbillable(engine, found)),
+        "contracts that cannot be billed": markdown_table(
+            ("side", "why", "that is", "contracts"), _unbillable(engine, found)
+        ),
     }
 
 
@@ -136,9 +139,11 @@ def _largest(engine: DuckDBEngine, found: Comparison) -> list[dict[str, Any]]:
     return list(engine.arrow(unsigned.order_by(order).limit(_LISTED)).to_pylist())
 
 
-def _unbillable(engine: DuckDBEngine, found: Comparison) -> list[tuple[str, str, int]]:
-    rows: list[tuple[str, str, int]] = []
+def _unbillable(engine: DuckDBEngine, found: Comparison) -> list[tuple[str, str, str, int]]:
+    rows: list[tuple[str, str, str, int]] = []
     for side, column in (("old system", "legacy_reason"), ("target", "target_reason")):
         told = found.forecast.filter(_[column].notnull()).group_by(why=_[column]).aggregate(contracts=_.count())
-        rows += [(side, r["why"], r["contracts"]) for r in engine.arrow(told.order_by("why")).to_pylist()]
+        rows += [
+            (side, r["why"], MEANS[r["why"]], r["contracts"]) for r in engine.arrow(told.order_by("why")).to_pylist()
+        ]
     return rows

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from migration_assets.plan.check import variable_faults
 from migration_assets.plan.models import Plan
 from migration_assets.wiring.environment import variables
+from migration_assets.wiring.own_plan import signed_ahead
 from migration_assets.wiring.source_columns import KnownColumns, load_against_source
 from migration_assets.wiring.suites import check_suites
 
@@ -27,6 +28,9 @@ def checked(root: Path, name: str, env: Mapping[str, str], *, ask_variables: boo
     """
     known = variables(root, env)
     plan, columns = load_against_source(
-        root, name, env, more=lambda plan: variable_faults(plan, known) if ask_variables else ()
+        root,
+        name,
+        env,
+        more=lambda plan: (*signed_ahead(plan), *(variable_faults(plan, known) if ask_variables else ())),
     )
     return Checked(plan, columns, check_suites(root, plan))

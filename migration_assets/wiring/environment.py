@@ -10,7 +10,6 @@ each set-up; all others are the user's and stay.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -23,6 +22,8 @@ from migration_assets.connectors.databases import database_url, ensure_database,
 from migration_assets.connectors.embedded_postgres import EmbeddedServer
 from migration_assets.connectors.private_files import make_folder, write_private
 from migration_assets.domain.errors import Misconfigured
+from migration_assets.plan.frozen import is_name
+from migration_assets.plan.wording import nearest, shown
 
 DEFAULT_PLAN = "acme"
 HOME = "CUTOVER_HOME"
@@ -114,9 +115,7 @@ def prepare(root: Path, plan: str, env: Mapping[str, str], settings: Mapping[str
     """
     root = root.resolve()
     known = _known(root, env)
-    name = plan_name(root, plan)
-    if not (root / "plans" / name).is_dir():
-        raise Misconfigured(f"There is no plan {name} in {root / 'plans'}.", "Check the name given with --plan.")
+    name = known_plan(root, plan)
     home = _home(root, known)
     url = own_server(known) or EmbeddedServer(home / "postgres", settings or {}).start()
     environment = _environment(root, name, home, url, known)
@@ -170,16 +169,47 @@ def embedded_server(root: Path, env: Mapping[str, str]) -> EmbeddedServer | None
 
 def plan_name(root: Path, given: str) -> str:
     """The plan's name out of `<name>` or `plans/<name>`; anything that leads elsewhere is refused."""
-    name = given
+    name, plans = given, root / "plans"
     if os.sep in given:
         path = Path(os.path.normpath(root / given))
-        name = path.name if path.parent == root / "plans" else ""
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,47}", name) or name in RESERVED:
+        if path.parent != plans:
+            raise Misconfigured(
+                f"{shown(given)} does not name a plan: it leads out of {plans}, where plans are looked for.",
+                f"Give plans/<name>. {_those_there(plans)}",
+            )
+        name = path.name
+    if not is_name(name) or name in RESERVED:
         raise Misconfigured(
-            f"{given!r} does not name a plan.",
-            "Give plans/<name>; a name is a-z, 0-9 and _, at most 48, begins with a letter, and is not `postgres`.",
+            f"{shown(given)} does not name a plan: no folder of {plans} may be called so.",
+            "A name is a-z, 0-9 and _, at most 48, begins with a letter, and is not `postgres`. " + _those_there(plans),
         )
     return name
+
+
+def known_plan(root: Path, given: str) -> str:
+    """The same, of a plan that is there: a folder of `plans` with a plan.yaml."""
+    name, plans = plan_name(root, given), root / "plans"
+    if not (plans / name).is_dir():
+        meant = nearest(name, _plans_in(plans), "").capitalize()
+        remedy = " ".join(filter(None, ("Check the name given with --plan.", meant, _those_there(plans))))
+        raise Misconfigured(f"There is no plan {name} in {plans}.", remedy)
+    if not (plans / name / "plan.yaml").is_file():
+        problem = f"The folder {plans / name} is no plan: it has no plan.yaml."
+        raise Misconfigured(problem, f"Check the name given with --plan. {_those_there(plans)}")
+    return name
+
+
+def _plans_in(plans: Path) -> list[str]:
+    """Names of the folders that are plans, in order."""
+    return sorted(f.parent.name for f in plans.glob("*/plan.yaml") if is_name(f.parent.name))
+
+
+def _those_there(plans: Path) -> str:
+    """What can be named, in a sentence."""
+    there = _plans_in(plans)
+    if not there:
+        return "No plan is there yet: a plan is a folder with a plan.yaml."
+    return f"There {'is' if len(there) == 1 else 'are'} {', '.join(there)}."
 
 
 def _environment(root: Path, plan: str, home: Path, url: str, known: Mapping[str, str]) -> Environment:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from migration_assets.domain.errors import Fault, PlanFaults
 from migration_assets.plan.check import check_plan
-from migration_assets.plan.load import load_plan, require_own_name
+from migration_assets.plan.load import load_plan
 from migration_assets.plan.models import Plan
+from migration_assets.plan.own import require_own
 from migration_assets.plan.wording import listing
 from migration_assets.stages.golden_copy.columns import declared_types, raw_columns, unread_tables
 from migration_assets.stages.golden_copy.manifest import read_manifest
@@ -72,7 +73,7 @@ def load_against_source(
     """The plan, checked against the columns of its golden copy as well; PlanFaults with every fault otherwise. `more`:
     gives faults that are to be told with the others."""
     plan = load_plan(root / "plans" / name)
-    require_own_name(plan)
+    require_own(plan)
     known = known_columns(root, plan, env)
     if faults := (*check_plan(plan, columns=known.types), *more(plan)):
         seen = "" if known.snapshot is None else f"Mend them. {known.sentence()} {_HAS_CHANGED}"

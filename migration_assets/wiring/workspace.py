@@ -163,9 +163,6 @@ class Workspace:
 
 def open_workspace(environment: Environment) -> Workspace:
     """The workspace of the environment's plan; PlanFaults when its files do not hold."""
-    from migration_assets.plan.check import load_checked_plan
-    from migration_assets.plan.load import require_own_name
+    from migration_assets.wiring.own_plan import load_own_plan
 
-    plan = load_checked_plan(environment.plan_folder)
-    require_own_name(plan)
-    return Workspace(plan, environment)
+    return Workspace(load_own_plan(environment.plan_folder), environment)

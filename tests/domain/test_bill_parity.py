@@ -31,6 +31,13 @@ def test_the_same_bills_differ_by_nothing() -> None:
     assert differences(Sold(date(2026, 1, 1)), 12) == ()
 
 
+def test_a_line_that_comes_to_nothing_may_stand_on_one_side_alone() -> None:
+    with_gift = Sold(date(2026, 1, 1), parts=(Part("base", "10"), Part("gift", "0", kind="add_on")))
+    alone = Sold(date(2026, 1, 1), parts=(Part("base", "10"),))
+    assert len(target_bills(with_gift, SINCE, 1)[0].lines) == 2 and len(legacy_bills(alone, SINCE, 1)[0].lines) == 1
+    assert bill_differences(legacy_bills(alone, SINCE, 12), target_bills(with_gift, SINCE, 12), []) == ()
+
+
 def test_rounding_and_proration_each_have_their_money() -> None:
     parts = (
         *(Part(f"i{n}", "0.125", kind="add_on") for n in range(3)),

@@ -5,8 +5,10 @@ The file is not part of this repository: TELCO_CSV names it, or it lies beside i
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -60,6 +62,23 @@ def test_monthly_charges_are_45611660_cents_on_both_sides(whole: World, whole_ru
     charges = [row for row in money if row["measure"] == "monthly_charges"]
     assert sum(row["source_minor"] for row in charges) == sum(row["target_minor"] for row in charges) == 45_611_660
     assert whole.target("select sum(recurring_minor)::bigint from telecom.subscription_items") == [(45_611_660,)]
+
+
+def test_every_customer_who_stays_is_billed_the_monthly_charge_and_nobody_else(
+    whole: World, whole_run: Summary
+) -> None:
+    with FILE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    charges = {r["customerID"]: int(Decimal(r["MonthlyCharges"]) * 100) for r in rows if r["Churn"] == "No"}
+    assert (len(charges), sum(charges.values()), len(rows) - len(charges)) == (5_174, 31_698_575, 1_869)
+    for asset in ("shadow_billing", "verified_billing"):
+        paths = sorted(whole.workspace.store.root.glob(f"{asset}/*/forecast.parquet"))
+        told = [row for path in paths for row in pq.read_table(path).to_pylist()]
+        for side in ("legacy", "target"):
+            billed = {r["contract_id"]: (r[f"{side}_bills"], r[f"{side}_minor"]) for r in told if r[f"{side}_bills"]}
+            assert billed == {own: (12, 12 * charge) for own, charge in charges.items()}
+        differ = whole.workspace.store.root.glob(f"{asset}/*/bill_differences.parquet")
+        assert [pq.read_metadata(path).num_rows for path in differ] == [0] * len(paths)
 
 
 def test_the_eleven_blank_totals_are_defaulted_by_the_rule_and_listed(whole: World, whole_run: Summary) -> None:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import yaml
+from billing_folder import ACME, Edit, faults, tax_faults
 
 from migration_assets.domain.back_test import Reason
-from migration_assets.domain.errors import Fault, PlanFaults
 from migration_assets.domain.legacy.terms import Rules
+from migration_assets.plan.access_models import AcceptedAccess
 from migration_assets.plan.billing_models import LegacyRules
 from migration_assets.plan.billing_records import READS
-from migration_assets.plan.check import check_plan
 from migration_assets.plan.load import load_plan
 
 REPOSITORY = Path(__file__).parents[2]
-ACME = REPOSITORY / "plans" / "acme"
 PAGE = (REPOSITORY / "docs" / "billing.md").read_text(encoding="utf-8")
 BOTH = {"value": "1", "column": "quantity"}
 NONE = {"column": "used", "none": ["0"]}
@@ -30,23 +27,10 @@ SIGNED = {
     "feature": "seats",
     "kind": "loss",
     "at_most_customers": 3,
-    "reason": "agreed",
+    "reason": "As was agreed.",
     "signed_by": "RevOps",
     "signed_on": "2026-06-01",
 }
-Edit = Callable[[dict[str, Any]], object]
-
-
-def faults(tmp_path: Path, edit: Edit, columns: Mapping[str, Mapping[str, str]] | None = None) -> list[Fault]:
-    folder = tmp_path / "acme"
-    shutil.copytree(ACME, folder)
-    told = yaml.safe_load((ACME / "billing.yaml").read_text(encoding="utf-8"))
-    edit(told)
-    (folder / "billing.yaml").write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
-    try:
-        return [f for f in check_plan(load_plan(folder), columns=columns) if f.file == "billing.yaml"]
-    except PlanFaults as e:
-        return list(e.faults)
 
 
 def prices(model: str) -> dict[str, Any]:
@@ -145,9 +129,18 @@ def test_a_column_the_source_does_not_have_is_named_when_the_source_is_known(tmp
 
 def test_a_condition_on_a_column_the_source_does_not_have_is_named(tmp_path: Path) -> None:
     there = ("invoice_id", "sub_id", "currency", "period_from", "period_to", "issue_date", "subtotal", "tax", "state")
-    (found,) = faults(tmp_path, lambda told: None, {"erp.invoices": dict.fromkeys(there, "text")})
-    assert found.field == "legacy.reads.invoices.where.0.field"
-    assert "'status'" in found.problem
+    found = faults(tmp_path, lambda told: None, {"erp.invoices": dict.fromkeys(there, "text")})
+    told = {f.field: f.problem for f in found if f.field.startswith("legacy.reads.invoices.")}
+    assert told.keys() == {"legacy.reads.invoices.where.0.field"}
+    assert "'status'" in told["legacy.reads.invoices.where.0.field"]
+
+
+def test_a_table_of_balances_whose_rows_are_nobodys_is_named(tmp_path: Path) -> None:
+    def edit(told: dict[str, Any]) -> None:
+        told["legacy"]["reads"]["credits"]["table"] = "erp.exchange_rates"
+
+    found = [f for f in faults(tmp_path, edit) if f.field == "legacy.reads.credits.table"]
+    assert ["lead to no customer" in f.problem and "`owner`" in f.remedy for f in found] == [True]
 
 
 def test_a_secret_column_is_not_read_though_the_source_is_not_known(tmp_path: Path) -> None:
@@ -167,21 +160,16 @@ def test_a_secret_column_is_not_read_though_the_source_is_not_known(tmp_path: Pa
     assert all("is secret" in f.problem for f in found)
 
 
-def tax_faults(tmp_path: Path, rows: str | None) -> list[Fault]:
-    folder = tmp_path / "acme"
-    shutil.copytree(ACME, folder)
-    if rows is None:
-        (folder / "tax.csv").unlink()
-    else:
-        (folder / "tax.csv").write_text("country,valid_from,percent\n" + rows, encoding="utf-8")
-    return [f for f in check_plan(load_plan(folder)) if f.file == "tax.csv"]
-
-
 @pytest.mark.parametrize(
     ("rows", "row", "says"),
     [
         ("DE,2021-01-01,19\nXX,2021-01-01,19\n", 3, "not a country"),
         ("DE,2021-01-01,19 %\n", 2, "no percentage"),
+        ("DE,2021-01-01,999999\n", 2, "no percentage"),
+        ("DE,2021-01-01,100.01\n", 2, "no percentage"),
+        ("DE,2021-01-01,-1\n", 2, "no percentage"),
+        ("DE,2021-02-30,19\n", 2, "must be a day"),
+        ("DE,20210101,19\n", 2, "must be a day"),
         ("DE,2021-01-01,19\nDE,2021-01-01,16\n", 3, "line 2"),
         (None, 0, "what tax"),
     ],
@@ -192,9 +180,11 @@ def test_tax_rates_that_mean_nothing_are_named(tmp_path: Path, rows: str | None,
 
 
 def test_what_the_page_tells_people_to_write_is_what_acme_has() -> None:
-    (written,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    written, access = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     has = yaml.safe_load((ACME / "billing.yaml").read_text(encoding="utf-8"))
     assert _within(yaml.safe_load(written), has)
+    # Acme has signed for no change of access.
+    assert [AcceptedAccess.model_validate(told).feature for told in yaml.safe_load(access)["accepted_access"]]
 
 
 def _within(part: object, whole: object) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from plan_folder import COLUMNS, CUSTOMERS, SERVICES, SUBSCRIPTIONS, load, pick, valid
+from billing_folder import ACME, bent
+from plan_folder import COLUMNS, CUSTOMERS, SERVICES, SUBSCRIPTIONS, load, pick, valid, write
 
 from migration_assets.engine.rules import REGISTRY
+from migration_assets.plan.billing_records import READS
 from migration_assets.plan.comparison import LOSSES, compared_fields, left_behind, unmapped_fields
 from migration_assets.plan.document import field_comparison, mapping_document
+from migration_assets.plan.load import load_plan
 from migration_assets.plan.markdown import cell
 
 
@@ -97,3 +101,64 @@ def test_documents_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
     files[SERVICES].reverse()
     after = load(tmp_path / "b", files)
     assert mapping_document(before) == mapping_document(after)
+
+
+def bills(folder: Path) -> str:
+    """The section on bills of the mapping specification."""
+    return mapping_document(load_plan(folder)).split("\n## Bills\n")[1].split("\n## ")[0]
+
+
+def test_the_specification_says_how_each_side_bills_and_who_signed_what() -> None:
+    text = bills(ACME)
+    assert "was signed by Head of Finance on 2026-06-01" in text
+    assert "| parts of a period | 30e_360 | seconds | yes: proration |" in text
+    assert "| parts of the smallest coin | half_up | half_up |  |" in text
+    assert "| proration | all | 500 minor units | for good | Parts of a period by the second" in text
+    assert "| STORAGE | storage | GB is 1000000000; GiB is 1073741824 |  |" in text
+    assert "| API | api-calls | call is 1 | API |" in text
+    assert "| DE | 2021-01-01 | 19 |" in text
+
+
+def test_the_specification_says_of_every_field_of_a_bill_where_it_is_read() -> None:
+    plan, text = load_plan(ACME), bills(ACME)
+    assert plan.billing is not None
+    for record, read in plan.billing.legacy.reads.items():
+        section = text.split(f"#### {record}\n")[1].split("\n### ")[0].split("\n#### ")[0]
+        assert f"From {read.table}: " in section
+        for name, told in read.fields.items():
+            assert f"| {name} | {told.column} | " in section
+        absent = [name for name in READS[record] if name not in read.fields]
+        assert (f"Not read: {', '.join(absent)}." in section) == bool(absent)
+    assert "| months | bill_interval | M is 1; Q is 3; Y is 12 | length of a billing period" in text
+    assert "| limit | limit_value | -1: none | units that may be used" in text
+    assert "From erp.invoices: status not in DRF, VOI and sub_id is present." in text
+
+
+def test_fixed_values_last_days_and_signatures_for_a_while_are_shown(tmp_path: Path) -> None:
+    def edit(told: dict[str, Any]) -> None:
+        fields = told["legacy"]["reads"]["contracts"]["fields"]
+        fields["zone"] = {"value": "Europe/Berlin"}
+        fields["last_day"] = {"column": "end_date", "exclusive": True}
+        told["accepted"][0].update(contracts=["S1", "S2"], expires_on="2027-01-01")
+        told["accepted_access"] = [
+            {"feature": "seats", "kind": "loss", "regions": ["DE"], "at_most_customers": 3, "reason": "Sold apart now.",
+             "signed_by": "Head of RevOps", "signed_on": "2026-06-02"}
+        ]  # fmt: skip
+
+    text = bills(bent(tmp_path, edit))
+    assert "| zone | the same for all: Europe/Berlin |  | " in text
+    assert "| last_day | the day before end_date |  | " in text
+    assert "| proration | S1, S2 | 500 minor units | before 2027-01-01 | " in text
+    access = "| seats | loss | DE | all | 3 customers of a cohort | for good | Sold apart now. | Head of RevOps |"
+    assert access in text
+
+
+def test_a_plan_that_says_nothing_of_the_new_platform_or_of_bills_says_so(tmp_path: Path) -> None:
+    def edit(told: dict[str, Any]) -> None:
+        del told["target"], told["accepted"]
+
+    folder = bent(tmp_path / "old", edit)
+    (folder / "tax.csv").unlink()
+    assert "| parts of a period | 30e_360 | not said |  |" in bills(folder)
+    files = write(tmp_path / "none", valid())
+    assert "The plan has no billing.yaml: nothing is proved about bills." in bills(files)

@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 import migration_assets
 from migration_assets.connectors.databases import connect, database_url, drop_database
 from migration_assets.domain.errors import Misconfigured
-from migration_assets.wiring.environment import Environment, current, embedded_server, plan_name, prepare
+from migration_assets.wiring.environment import Environment, current, embedded_server, known_plan, plan_name, prepare
 
 REPOSITORY = Path(migration_assets.__path__[0]).parent
 FAST = {"fsync": "off"}
@@ -35,6 +35,7 @@ def root(tmp_path: Path, plan: str) -> Path:
     """A project's root with one plan; as odd a folder name as people have."""
     made = tmp_path / "Ann's # pläne"
     (made / "plans" / plan).mkdir(parents=True)
+    (made / "plans" / plan / "plan.yaml").touch()
     for name in ("dagster.yaml", "workspace.yaml"):
         shutil.copy(REPOSITORY / name, made)
     return made
@@ -143,6 +144,46 @@ def test_a_name_that_leads_elsewhere_is_refused(given: str, tmp_path: Path) -> N
         plan_name(tmp_path, given)
 
 
+def plans_of(folder: Path, *names: str) -> Path:
+    """A root with plans of these names."""
+    for name in names:
+        (folder / "plans" / name).mkdir(parents=True)
+        (folder / "plans" / name / "plan.yaml").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("given", "says", "remedy"),
+    [
+        ("acmee", "There is no plan acmee in ", "Did you mean 'acme'? There are acme, telco."),
+        ("plans/nowhere", "There is no plan nowhere in ", "given with --plan. There are acme, telco."),
+        ("plans/empty", "is no plan: it has no plan.yaml", "There are acme, telco."),
+        ("/elsewhere", "'/elsewhere' does not name a plan: it leads out of ", "There are acme, telco."),
+        ("tests/plans/acme", "where plans are looked for", "Give plans/<name>. There are acme, telco."),
+        ("Acme", "may be called so", "begins with a letter, and is not `postgres`. There are acme, telco."),
+    ],
+)
+def test_a_plan_that_is_not_there_is_told_with_where_it_was_looked_for_and_which_there_are(
+    tmp_path: Path, given: str, says: str, remedy: str
+) -> None:
+    root = plans_of(tmp_path, "telco", "acme")
+    (root / "plans" / "empty").mkdir()
+    with pytest.raises(Misconfigured) as refused:
+        known_plan(root, given)
+    assert says in refused.value.message and str(root / "plans") in refused.value.message
+    assert remedy in refused.value.remedy
+
+
+def test_a_root_without_plans_says_what_one_is(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        known_plan(tmp_path, "acme")
+    assert refused.value.remedy.endswith("No plan is there yet: a plan is a folder with a plan.yaml.")
+
+
+def test_a_plan_that_is_there_is_named(tmp_path: Path) -> None:
+    assert known_plan(plans_of(tmp_path, "acme"), "plans/acme") == "acme"
+
+
 def test_a_database_name_that_would_be_cut_is_refused() -> None:
     environment = Environment(Path(), "p" * 48, Path(), "postgresql://u@localhost/postgres")
     assert environment.dagster_url.endswith("_dagster")
@@ -161,8 +202,9 @@ def open_root(plan: str) -> Iterator[Path]:
     """A root that any account may pass through, with an embedded server of its own."""
     made = Path(tempfile.mkdtemp(prefix="cutover-environment-"))
     made.chmod(0o711)
-    (made / "plans" / plan).mkdir(parents=True)
-    (made / "plans" / "other").mkdir()
+    for name in (plan, "other"):
+        (made / "plans" / name).mkdir(parents=True)
+        (made / "plans" / name / "plan.yaml").touch()
     yield made
     found = embedded_server(made, {})
     assert found is not None

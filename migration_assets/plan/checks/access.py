@@ -9,10 +9,9 @@ from migration_assets.domain.errors import Fault
 from migration_assets.plan.billing_models import Billing
 from migration_assets.plan.billing_records import RecordName
 from migration_assets.plan.checks.standards import is_country
-from migration_assets.plan.checks.view import PlanView
+from migration_assets.plan.checks.view import BILLING, PlanView
 from migration_assets.plan.wording import nearest, shown
 
-_FILE = "billing.yaml"
 _ANYWHERE = "*"
 _OWNED: tuple[RecordName, ...] = ("contracts", "overrides")
 
@@ -35,7 +34,7 @@ def _nobodys(view: PlanView, billing: Billing) -> Iterator[Fault]:
         if declared is not None and declared.owner == "none":
             problem = f"rows of {shown(table)} lead to no customer, so whose access they give cannot be told"
             remedy = f"name the column that leads to the customer as `owner` of {table} in plan.yaml"
-            yield view.fault(_FILE, ("legacy", "reads", record, "table"), problem, remedy)
+            yield view.fault(BILLING, ("legacy", "reads", record, "table"), problem, remedy)
 
 
 def _accepted(view: PlanView, billing: Billing) -> Iterator[Fault]:
@@ -45,11 +44,11 @@ def _accepted(view: PlanView, billing: Billing) -> Iterator[Fault]:
         if told.feature not in compared:
             problem = f"{shown(told.feature)} is no feature whose access is compared"
             remedy = nearest(told.feature, compared, "name one that `features` of the old system leads to")
-            yield view.fault(_FILE, (*path, "feature"), problem, remedy)
+            yield view.fault(BILLING, (*path, "feature"), problem, remedy)
         for region in told.regions:
             if region != _ANYWHERE and not is_country(region):
                 problem = f"{shown(region)} is no region"
-                yield view.fault(_FILE, (*path, "regions"), problem, "write an ISO 3166-1 code of two letters, or *")
+                yield view.fault(BILLING, (*path, "regions"), problem, "write an ISO 3166-1 code of two letters, or *")
         if told.expires_on is not None and told.expires_on <= told.signed_on:
             problem = f"it expires on {told.expires_on}, which is not after {told.signed_on}, when it was signed"
-            yield view.fault(_FILE, (*path, "expires_on"), problem, "write a later day, or leave it out")
+            yield view.fault(BILLING, (*path, "expires_on"), problem, "write a later day, or leave it out")

@@ -17,7 +17,7 @@ from migration_assets.plan.source_models import SourceTable
 from migration_assets.plan.wording import nearest, shown
 
 PLAN, CATALOG, COHORTS, TARGET = "plan.yaml", "catalog.yaml", "cohorts.yaml", "target.yaml"
-FEEDS, GEO, CONTROLS = "mapping/feeds.csv", "geo.csv", "controls.csv"
+FEEDS, GEO, CONTROLS, BILLING = "mapping/feeds.csv", "geo.csv", "controls.csv", "billing.yaml"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Where two series of bills are not the same, of whole cohorts at once.
 
 Runs of both sides are cut where either begins or ends, so that each piece is one bill and how often it comes; only
-contracts with a piece that differs are looked at cycle by cycle. Money is always compared as money; that two pieces
-have the same lines is told by their number, their sums and a digest of each.
+contracts with a piece that differs are looked at cycle by cycle. Lines that come to nothing do not count. Money is
+always compared as money; that two pieces have the same lines is told by their number, their sums and a digest of each.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def differing(engine: DuckDBEngine, legacy: Bills, target: Bills) -> ir.Table:
 
 def _printed(engine: DuckDBEngine, bills: Bills) -> ir.Table:
     """Runs with what their lines come to: number, sums, and a digest that does not depend on the order of lines."""
-    lines = bills.lines
+    lines = bills.lines.filter(_charging(bills.lines))
     told = lines.mutate(digest=ibis.struct({c: lines[c] for c in ("kind", *_PART)}).hash())
     each = told.group_by("subscription_id", "from_cycle").aggregate(
         n=_.count(),
@@ -134,7 +134,7 @@ def by_bill(bills: Bills) -> ir.Table:
     """One row for each bill, one without lines too; for few subscriptions. subscription_id, cycle (key: both),
     currency, starts_at, ends_at, total_minor, and for each kind of line the digest of its lines, absent where there is
     none."""
-    lines = expanded(bills.schedules, bills.runs, bills.lines)
+    lines = expanded(bills.schedules, bills.runs, bills.lines.filter(_charging(bills.lines)))
     digest = ibis.struct({c: lines[c] for c in _PART}).hash().cast("decimal(38, 0)")
     told = lines.mutate(digest=digest, total=lines["amount_minor"] + lines["tax_minor"])
     each = told.group_by("subscription_id", "cycle").aggregate(
@@ -170,6 +170,10 @@ def bill_differences(
     found = engine.union(parts)
     sides = engine.cached(_sides(series[-1], series[0]))
     return engine.cached(found.join(sides, ["subscription_id", "cycle"]))
+
+
+def _charging(lines: ir.Table) -> ir.BooleanValue:
+    return (lines["amount_minor"] != 0) | (lines["tax_minor"] != 0)
 
 
 def _sides(old: ir.Table, new: ir.Table) -> ir.Table:

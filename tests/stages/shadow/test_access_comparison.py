@@ -236,10 +236,8 @@ def test_the_sheet_begins_with_losses_that_nobody_signed_for_of_the_largest_cust
 
 def test_a_contract_is_whose_row_it_leads_to_is_and_not_whose_the_mapping_says() -> None:
     sources = {
-        "erp.customers": SourceTable(key=["no"], owner="self", columns={"no": "text"}),
-        "erp.contracts": SourceTable(
-            key=["id"], owner="no", references={"no": "erp.customers"}, columns={"id": "text", "no": "text"}
-        ),
+        "erp.customers": SourceTable(read_from="customers", key=["no"], owner="self"),
+        "erp.contracts": SourceTable(read_from="contracts", key=["id"], owner="no", references={"no": "erp.customers"}),
     }
     plan = plan_of(sources)
     reads = {"contracts": ACME.legacy.reads["contracts"].model_copy(update={"table": "erp.contracts"})}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 import told_twice
 from held_rows import apart, held_rows
@@ -13,8 +13,9 @@ from random_subscriptions import AS_OF
 from told_twice import Agreed, Coupon, Part, Sold, Used
 
 from migration_assets.domain.money import exponent_of
-from migration_assets.domain.target.terms import Price, Rules, SubscriptionItem
+from migration_assets.domain.target.terms import Price, Rules, ScheduledChange, SubscriptionItem
 from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.stages.shadow.reasons import MEANS, NO_PRICE, UNREADABLE, Reason
 from migration_assets.stages.shadow.target.bills import target_bills
 from migration_assets.stages.shadow.target.runs import tiles
 
@@ -105,6 +106,23 @@ def test_what_cannot_be_billed_is_said() -> None:
     assert lost(*made) == {
         ("s000001", "no_tax_rate"),
         ("s000003", "price_model"),
-        ("s000004", "inverted"),
-        ("s000005", "inverted"),
+        ("s000004", "inverted_days"),
+        ("s000005", "inverted_days"),
     }
+
+
+def test_a_part_that_is_missing_is_said_in_the_words_of_the_old_side() -> None:
+    change = ScheduledChange("upgrade", datetime(2026, 9, 1, tzinfo=UTC), new_price=Price("flat", Fraction(9)))
+    plain = told_twice.subscription(Sold(ANCHOR))
+    with DuckDBEngine() as engine:
+        held = held_rows(engine, apart((replace(plain, scheduled_changes=(change,)), plain)))
+        items = held.subscription_item
+        mine = items.subscription_id == "s000001"
+        unpriced = items.mutate(unit_price=mine.ifelse(None, items.unit_price))
+        held = replace(held, plan_price=held.plan_price.limit(0), subscription_item=unpriced)
+        found = engine.arrow(target_bills(engine, held, Rules(), AS_OF, exponent_of).unbillable).to_pylist()
+    assert {(r["subscription_id"], r["reason"]) for r in found} == {("s000000", NO_PRICE), ("s000001", UNREADABLE)}
+
+
+def test_every_word_for_what_cannot_be_billed_is_explained() -> None:
+    assert tuple(MEANS) == get_args(Reason)

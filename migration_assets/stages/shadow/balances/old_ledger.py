@@ -18,6 +18,7 @@ from ibis import _
 from migration_assets.domain.calendar import is_zone, local_day, midnight
 from migration_assets.stages.shadow.balances.ledger import Ledger, ledger_of
 from migration_assets.stages.shadow.legacy.contracts import readable, units_of
+from migration_assets.stages.shadow.reasons import UNKNOWN_CURRENCY, UNKNOWN_ZONE
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -101,7 +102,7 @@ def _in_minor(rows: ir.Table, units: ir.Table, amounts: tuple[str, ...]) -> ir.T
     lost = ibis.or_(*(told[a].notnull() & whole[a].isnull() for a in amounts))
     why = ibis.cases(
         (told["unreadable"] != "", told["unreadable"].strip()),
-        (told["unit"].isnull(), "unknown_currency"),
+        (told["unit"].isnull(), UNKNOWN_CURRENCY),
         (lost, "not_whole_minor_units"),
         else_="",
     )
@@ -123,7 +124,7 @@ def _lapsing(engine: DuckDBEngine, credits: ir.Table) -> ir.Table:
     }
     told = credits.left_join(engine.table(pa.table(ends)), ["zone", "last_day"]).drop("zone_right", "last_day_right")
     unplaced = (told["why"] == "") & told["last_day"].notnull() & told["expires_at"].isnull()
-    return told.mutate(why=unplaced.ifelse("unknown_zone", told["why"]))
+    return told.mutate(why=unplaced.ifelse(UNKNOWN_ZONE, told["why"]))
 
 
 def _settling(told: Mapping[RecordName, ir.Table], lines: ir.Table | None) -> dict[str, ir.Table]:

@@ -21,6 +21,7 @@ from migration_assets.stages.shadow.legacy.lines import NO_INSTANT, RUN, Rounded
 from migration_assets.stages.shadow.legacy.prices import Priced, priced
 from migration_assets.stages.shadow.legacy.scales import Scale, most
 from migration_assets.stages.shadow.legacy.tax import tax_rates, taxed
+from migration_assets.stages.shadow.reasons import INVERTED_DAYS, NO_TAX_RATE
 from migration_assets.stages.shadow.runs import Bills
 
 if TYPE_CHECKING:
@@ -77,10 +78,10 @@ def _billable(
     """
     windows = cycling.windows(segments)
     dated = taxed(windows, rates, cycling.day_of(windows, windows["from_cycle"]))
-    untaxed = dated.filter(dated["percent"].isnull()).select("contract_id", reason=ibis.literal("no_tax_rate"))
+    untaxed = dated.filter(dated["percent"].isnull()).select("contract_id", reason=ibis.literal(NO_TAX_RATE))
     inverted = extras.filter(extras["ends_at"] < extras["starts_at"]).join(windows, "contract_id")
     inverted = inverted.filter(inverted["cycle"].between(inverted["from_cycle"], inverted["until_cycle"] - 1))
-    inverted = inverted.select("contract_id", reason=ibis.literal("inverted_days"))
+    inverted = inverted.select("contract_id", reason=ibis.literal(INVERTED_DAYS))
     unsaid = engine.union([unpriced, uneven]).semi_join(windows, "contract_id")
     found = engine.union([unsaid, untaxed, inverted])
     blocked = engine.cached(found.group_by("contract_id").aggregate(reason=found["reason"].min()))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from migration_assets.domain.calendar import is_zone, local_day, midnight
 from migration_assets.domain.money import MoneyError
 from migration_assets.plan.billing_records import READS
+from migration_assets.stages.shadow.reasons import UNKNOWN_CURRENCY, UNKNOWN_ZONE, UNREADABLE
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -87,9 +88,9 @@ def contracts_to_bill(
 def _reason(told: ir.Table) -> ir.Value:
     unreadable = (told["unreadable"] != "") | told["lost"].notnull() | (told["months"] < 1)
     return ibis.cases(
-        (unreadable, "unreadable"),
-        (told["starts_on"].isnull(), "unknown_zone"),
-        (told["unit"].isnull(), "unknown_currency"),
+        (unreadable, UNREADABLE),
+        (told["starts_on"].isnull(), UNKNOWN_ZONE),
+        (told["unit"].isnull(), UNKNOWN_CURRENCY),
     )
 
 

@@ -9,6 +9,7 @@ import ibis
 from migration_assets.stages.shadow.legacy import cycles as cycles
 from migration_assets.stages.shadow.legacy.contracts import Records, readable, record
 from migration_assets.stages.shadow.legacy.scales import WIDE, Scale, exactly, integer, most, scale_of
+from migration_assets.stages.shadow.reasons import UNREADABLE
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -55,7 +56,7 @@ def _had(met: ir.Table) -> ir.Table:
 def uneven(granted: ir.Table) -> ir.Table:
     """Contracts with a discount that is no whole number of minor units: contract_id, reason."""
     odd = granted.filter(granted["amount"].cast(WIDE) != granted["amount"])
-    return odd.select("contract_id", reason=ibis.literal("unreadable"))
+    return odd.select("contract_id", reason=ibis.literal(UNREADABLE))
 
 
 def taken_off(engine: DuckDBEngine, granted: ir.Table, bases: ir.Table, places: int, percents: Scale) -> ir.Table:

@@ -13,6 +13,7 @@ import ibis
 
 from migration_assets.stages.shadow.legacy.contracts import Records, readable, record
 from migration_assets.stages.shadow.legacy.scales import WIDE, Scale, exactly, most, scale_of
+from migration_assets.stages.shadow.reasons import NO_PRICE, PRICE_MODEL
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -82,7 +83,7 @@ def _unpriced(items: ir.Table, changes: ir.Table) -> ir.Table:
     others = other.select("contract_id").union(
         swapped.filter(~unknown & swapped["new_model"].notin(_BY_UNIT)).select("contract_id")
     )
-    found = lost.mutate(reason=ibis.literal("no_price")).union(others.mutate(reason=ibis.literal("price_model")))
+    found = lost.mutate(reason=ibis.literal(NO_PRICE)).union(others.mutate(reason=ibis.literal(PRICE_MODEL)))
     return found.group_by("contract_id").aggregate(reason=found["reason"].min())
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from migration_assets.engine.predicates import holds
-from migration_assets.plan.billing_records import READS
+from migration_assets.plan.billing_records import DAY, NO, NUMBER, READS, WHOLE, YES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 RawTables = Callable[[str], "ir.Table"]
 
-_NUMBER = r"^[+-]?[0-9]{1,27}(\.[0-9]{1,10})?$"
-_WHOLE = r"^[+-]?[0-9]{1,18}$"
-_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
-_YES, _NO = ("y", "yes", "t", "true", "1"), ("n", "no", "f", "false", "0")
 _TYPES: Mapping[ReadType, str] = {
     "text": "string",
     "day": "date",
@@ -88,7 +84,7 @@ def _typed(raw: ir.Value, kind: ReadType) -> ir.Value:
     if kind == "day":
         return _day(raw)
     if kind == "flag":
-        known = [(ibis.literal(word), ibis.literal(word in _YES)) for word in (*_YES, *_NO)]
+        known = [(ibis.literal(word), ibis.literal(word in YES)) for word in (*YES, *NO)]
         return raw if raw.type().is_boolean() else _text(raw).lower().cases(*known)
     return _whole(raw) if kind == "integer" else _number(raw)
 
@@ -97,7 +93,7 @@ def _day(raw: ir.Value) -> ir.DateValue:
     """A calendar day as it is written. An instant is none: which day it is on is a matter of a zone."""
     kind = raw.type()
     if kind.is_string():
-        return _matching(raw, _DAY).substr(0, 10).try_cast("date")
+        return _matching(raw, DAY).substr(0, 10).try_cast("date")
     local = kind.is_date() or (kind.is_timestamp() and kind.timezone is None)
     return raw.cast("date") if local else ibis.null("date")
 
@@ -105,7 +101,7 @@ def _day(raw: ir.Value) -> ir.DateValue:
 def _whole(raw: ir.Value) -> ir.IntegerValue:
     kind = raw.type()
     if kind.is_string():
-        return _matching(raw, _WHOLE).try_cast("int64")
+        return _matching(raw, WHOLE).try_cast("int64")
     if kind.is_decimal():
         return (raw == raw.floor()).ifelse(raw, ibis.null(kind)).try_cast("int64")
     return raw.cast("int64") if kind.is_integer() else ibis.null("int64")
@@ -115,7 +111,7 @@ def _number(raw: ir.Value) -> ir.DecimalValue:
     """An exact number. A float is none, because it has lost what was written."""
     kind = raw.type()
     if kind.is_string():
-        return _matching(raw, _NUMBER).try_cast(_TYPES["number"])
+        return _matching(raw, NUMBER).try_cast(_TYPES["number"])
     exact = kind.is_integer() or (kind.is_decimal() and (kind.scale or 0) <= 10)
     return raw.try_cast(_TYPES["number"]) if exact else ibis.null(_TYPES["number"])
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from migration_assets.stages.shadow.legacy.contracts import Records, record
+from migration_assets.stages.shadow.reasons import INVERTED_DAYS, UNKNOWN_ZONE, UNREADABLE
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -80,11 +81,11 @@ def unanswerable(engine: DuckDBEngine, records: Records, zones: Collection[str],
     dated = [(contracts, "contracts"), (overrides, "overrides")]
     return engine.union(
         [
-            *(_why(rows.filter(unread(rows, name)), "unreadable") for rows, name in dated),  # type: ignore[arg-type]
-            *(_why(rows.filter(~rows["zone"].isin(list(zones))), "unknown_zone") for rows, _ in dated),
-            *(_why(_inverted(rows, window), "inverted_days") for rows, _ in dated),
-            *(_why(_owned(rows, contracts), "unreadable") for rows in (lost_items, lost_changes)),
-            _why(_owned(_inverted(items, window), contracts), "inverted_days"),
+            *(_why(rows.filter(unread(rows, name)), UNREADABLE) for rows, name in dated),  # type: ignore[arg-type]
+            *(_why(rows.filter(~rows["zone"].isin(list(zones))), UNKNOWN_ZONE) for rows, _ in dated),
+            *(_why(_inverted(rows, window), INVERTED_DAYS) for rows, _ in dated),
+            *(_why(_owned(rows, contracts), UNREADABLE) for rows in (lost_items, lost_changes)),
+            _why(_owned(_inverted(items, window), contracts), INVERTED_DAYS),
             _why(_owned(below_nothing, contracts), "negative"),
             _why(_owned(_met(items.filter(items["quantity"] < 0), window), contracts), "negative"),
             _why(_met(overrides.filter(overrides["limit"] < 0), window), "negative"),

@@ -14,6 +14,7 @@ import ibis
 import pyarrow as pa
 from ibis import _
 
+from migration_assets.stages.shadow.reasons import NO_TAX_RATE
 from migration_assets.stages.shadow.runs import Bills
 from migration_assets.stages.shadow.target.cycles import Billed, billed_cycles
 from migration_assets.stages.shadow.target.facts import Facts, charge_marks, extra_marks, priced_facts
@@ -87,7 +88,7 @@ def _bills(engine: DuckDBEngine, held: TargetRows, subs: ir.Table, billed: Bille
             ),
             lines=invoice_lines(engine, facts, run, charged, ids, scale, rules),
             unbillable=engine.cached(
-                subs.join(untaxed, "n").select("subscription_id", reason=ibis.literal("no_tax_rate"))
+                subs.join(untaxed, "n").select("subscription_id", reason=ibis.literal(NO_TAX_RATE))
             ),
         )
         lasting += [bills.schedules, bills.runs, bills.lines, bills.unbillable]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from migration_assets.stages.shadow.reasons import INVERTED_DAYS, NO_PRICE, PRICE_MODEL, UNREADABLE, Reason
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -47,25 +49,25 @@ class TargetRows:
 def incomplete(held: TargetRows, as_of: datetime) -> ir.Table:
     """Subscriptions not over by T whose rows do not say what is billed: subscription_id, reason; a row for each reason.
 
-    `incomplete`: a part is missing; `inverted`: an item or a pause ends before it starts; `price_model`: quantities
-    become amounts in a way that is not known here; `plan_price`: a change leads to a plan without a price.
+    `unreadable`: a part is missing; `inverted_days`: an item or a pause ends before it starts; `price_model`:
+    quantities become amounts in a way that is not known here; `no_price`: a change leads to a plan without a price.
     """
     sub, item = held.subscription, held.subscription_item
     charged = item.kind != "usage"
     found = (
-        _reason(sub, sub.anchor_at.isnull() | sub.time_zone.isnull() | ~sub.interval.isin(list(MONTHS)), "incomplete"),
-        _reason(sub, sub.resumes_at < sub.paused_at, "inverted"),
-        _reason(item, item.unit_price.isnull() | (charged & item.quantity.isnull()), "incomplete"),
-        _reason(item, item.ends_at < item.starts_at, "inverted"),
-        _reason(item, charged & ~item.price_model.fill_null("").isin(PLAIN_MODELS), "price_model"),
-        _reason(held.discount, _says_too_little(held.discount), "incomplete"),
+        _reason(sub, sub.anchor_at.isnull() | sub.time_zone.isnull() | ~sub.interval.isin(list(MONTHS)), UNREADABLE),
+        _reason(sub, sub.resumes_at < sub.paused_at, INVERTED_DAYS),
+        _reason(item, item.unit_price.isnull() | (charged & item.quantity.isnull()), UNREADABLE),
+        _reason(item, item.ends_at < item.starts_at, INVERTED_DAYS),
+        _reason(item, charged & ~item.price_model.fill_null("").isin(PLAIN_MODELS), PRICE_MODEL),
+        _reason(held.discount, _says_too_little(held.discount), UNREADABLE),
         _plans(held),
     )
     over = sub.filter(sub.ends_at <= ibis.literal(as_of).cast("timestamp('UTC', 6)"))
     return ibis.union(*found, distinct=True).anti_join(over, "subscription_id")
 
 
-def _reason(rows: ir.Table, where: ir.BooleanValue, reason: str) -> ir.Table:
+def _reason(rows: ir.Table, where: ir.BooleanValue, reason: Reason) -> ir.Table:
     return rows.filter(where).select("subscription_id", reason=ibis.literal(reason))
 
 
@@ -82,4 +84,4 @@ def _plans(held: TargetRows) -> ir.Table:
     plans = held.plan_price.select("currency", "unit_price", "price_model", new_plan_code="plan_code")
     priced = led.left_join(plans, ["new_plan_code", "currency"])
     bad = priced.filter(priced.unit_price.isnull() | ~priced.price_model.isin(PLAIN_MODELS))
-    return bad.select("subscription_id", reason=bad.unit_price.isnull().ifelse("plan_price", "price_model"))
+    return bad.select("subscription_id", reason=bad.unit_price.isnull().ifelse(NO_PRICE, PRICE_MODEL))
