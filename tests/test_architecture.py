@@ -164,3 +164,17 @@ def test_the_reading_side_does_not_know_how_rows_are_written(module: str) -> Non
         for m in ("shape", "plan", "apply", "guarded", "handover", "bearers", "refusal")
     }
     assert not _reached(f"migration_assets.stages.reconcile.{module}") & writing
+
+
+@pytest.mark.parametrize(("side", "other"), [("old", "target"), ("new", "legacy")])
+def test_a_ledger_knows_nothing_of_how_the_other_side_is_told(side: str, other: str) -> None:
+    """What both share is the form they answer in, the one sum (I24), and the units of a currency."""
+    shadow = "migration_assets.stages.shadow"
+    known = _reached(f"{shadow}.balances.{side}_ledger")
+    strangers = (f"{shadow}.{other}", f"migration_assets.domain.{other}", "migration_assets.engine.mapping")
+    own = {m for m in known if m.startswith(strangers) and m != "migration_assets.domain.legacy.terms"}
+    assert not own
+    assert not {m for m in known if m.startswith(f"{shadow}.balances.")} - {
+        f"{shadow}.balances.{side}_ledger",
+        f"{shadow}.balances.ledger",
+    }

@@ -27,6 +27,14 @@ RecordName = Literal[
     "credits",
     "invoices",
     "lines",
+    "receivables",
+    "payments",
+    "applications",
+    "refunds",
+    "disputes",
+    "write_offs",
+    "credit_memos",
+    "revenue",
 ]
 
 
@@ -77,6 +85,15 @@ RECORDS: Mapping[RecordName, str] = {
     "credits": "One for each credit that a customer still has.",
     "invoices": "One for each issued invoice of a contract: no drafts, no void ones, none without a contract.",
     "lines": "One for each line of an invoice.",
+    "receivables": "One for each issued invoice, of a contract or not: no drafts and no void ones. Whose it is follows "
+    "from the `owner` of its table in plan.yaml, as for all that is told of balances.",
+    "payments": "One for each payment.",
+    "applications": "One for each amount of a payment that settles an invoice.",
+    "refunds": "One for each amount of a payment that is given back.",
+    "disputes": "One for each payment that the payer contests.",
+    "write_offs": "One for each amount of an invoice that was given up.",
+    "credit_memos": "One for each credit note: no void ones.",
+    "revenue": "One for each line of an invoice and month that it is revenue of.",
 }
 
 # A price by tiers or packages has no field that says them, so no raw value can mean one yet.
@@ -86,6 +103,7 @@ _D: ReadType = "day"
 _N: ReadType = "number"
 _I: ReadType = "integer"
 _F: ReadType = "flag"
+_ONE_CURRENCY = "as EUR; in another one than its invoice's it settles nothing, as nobody says at what rate"
 _FLAT = "how a price is made: quantity times unit price in both; tiers and packages cannot be read yet"
 
 # What is read of each record, by field.
@@ -111,6 +129,7 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "paused_on": ReadField(_D, False, "first day of a pause"),
         "resumes_on": ReadField(_D, False, "the day on which service is back; none while nobody has said"),
         "grace_last_day": ReadField(_D, False, "last day of access of a contract that is past due"),
+        "legal_entity": ReadField(_T, False, "who bills it, by which recurring revenue is tied out"),
     },
     "items": {
         "item_id": ReadField(_T, True, "what invoice lines name it by"),
@@ -232,5 +251,61 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "tax": ReadField(_N, True, "its tax"),
         "first_day": ReadField(_D, False, "the first day it bills; without one its invoice does not come out"),
         "last_day": ReadField(_D, False, "the last day it bills; without one its invoice does not come out"),
+        "line_id": ReadField(_T, False, "what revenue names it by"),
+    },
+    "receivables": {
+        "invoice_id": ReadField(_T, True, "what everything that settles it names it by"),
+        "number": ReadField(_T, True, "its number, which it keeps in the target"),
+        "legal_entity": ReadField(_T, False, "who issued it: the key of that row in plan.yaml's table of them"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
+        "total": ReadField(_N, True, "what it comes to with tax, as 119.00"),
+        "issued_on": ReadField(_D, True, "the day it bears"),
+        "due_on": ReadField(_D, False, "the day it is to be paid by; none: the day it bears"),
+        "open": ReadField(
+            _N, False, "what the old system itself says is open of it, to hold the sum against; none: nothing"
+        ),
+    },
+    "payments": {
+        "payment_id": ReadField(_T, True, "what applications, refunds and disputes name it by"),
+        "status": ReadField(
+            _T, True, "whether it came in; one that was given back later did", ("received", "pending", "failed")
+        ),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
+        "amount": ReadField(_N, True, "what came in, as 119.00"),
+    },
+    "applications": {
+        "payment_id": ReadField(_T, True, "the payment"),
+        "invoice_id": ReadField(_T, True, "the invoice it settles"),
+        "currency": ReadField(_T, True, _ONE_CURRENCY, standard="currency"),
+        "amount": ReadField(_N, True, "how much of it"),
+    },
+    "refunds": {
+        "payment_id": ReadField(_T, True, "the payment"),
+        "status": ReadField(_T, True, "whether the money has left", ("settled", "pending", "failed")),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
+        "amount": ReadField(_N, True, "what is given back"),
+    },
+    "disputes": {
+        "payment_id": ReadField(_T, True, "the payment"),
+        "status": ReadField(_T, True, "lost: the money was taken back", ("open", "won", "lost")),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
+        "amount": ReadField(_N, True, "what is contested"),
+    },
+    "write_offs": {
+        "invoice_id": ReadField(_T, True, "the invoice"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
+        "amount": ReadField(_N, True, "what was given up of it"),
+    },
+    "credit_memos": {
+        "invoice_id": ReadField(_T, False, "the invoice it is applied to; none of a goodwill credit"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
+        "amount": ReadField(_N, True, "what it comes to with tax, positive"),
+        "applied": ReadField(_N, True, "how much of that is applied to the invoice so far"),
+    },
+    "revenue": {
+        "line_id": ReadField(_T, True, "the line, as lines name it"),
+        "currency": ReadField(_T, True, "as EUR", standard="currency"),
+        "amount": ReadField(_N, True, "revenue of that month, without tax"),
+        "recognized": ReadField(_F, False, "whether it is revenue already; what is not is deferred"),
     },
 }

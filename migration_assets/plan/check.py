@@ -11,6 +11,7 @@ from pathlib import Path
 
 from migration_assets.domain.errors import Fault, PlanFaults
 from migration_assets.plan.checks.access import access_faults
+from migration_assets.plan.checks.balances import balance_faults
 from migration_assets.plan.checks.billing import billing_faults
 from migration_assets.plan.checks.billing_signed import signed_ahead
 from migration_assets.plan.checks.catalog import catalog_faults
@@ -52,6 +53,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     enrichment_faults,
     billing_faults,
     access_faults,
+    balance_faults,
     tax_faults,
     target_faults,
 )

@@ -1,5 +1,5 @@
-"""The next bills and the access of a cohort on both sides, for the stages that compare them: before the load with rows
-that would be loaded, after it with rows that the target holds."""
+"""The next bills, the access and the balances of a cohort on both sides, for the stages that compare them: before the
+load with rows that would be loaded, after it with rows that the target holds."""
 
 from __future__ import annotations
 
@@ -18,13 +18,22 @@ from migration_assets.stages.shadow.access_comparison import (
     no_access_compared,
 )
 from migration_assets.stages.shadow.access_listing import access_csv
+from migration_assets.stages.shadow.balances.comparison import (
+    Accounts,
+    BalanceComparison,
+    balances_compared,
+    no_balances_compared,
+)
+from migration_assets.stages.shadow.balances.listing import balances_csv
+from migration_assets.stages.shadow.balances.old_ledger import OWNED
 from migration_assets.stages.shadow.comparison import Comparison, Sides, compared, nothing_compared
 from migration_assets.stages.shadow.legacy.reading import read_records
 from migration_assets.stages.shadow.listing import differences_csv
 from migration_assets.stages.shadow.target.holding import canonical, held_rows
-from migration_assets.stages.shadow.whose import by_customer
+from migration_assets.stages.shadow.whose import by_customer, customers_of
 from migration_assets.stages.shadow.worth import yearly
 from migration_assets.wiring.access_views import access_shown
+from migration_assets.wiring.balance_views import balances_shown
 from migration_assets.wiring.bill_views import bills_shown
 from migration_assets.wiring.stage_names import TRANSFORMED
 
@@ -46,9 +55,14 @@ _ORDERS = {
     "bill_differences": ["contract_id", "cycle", "cause"],
     "access": ["customer_id"],
     "access_differences": ["customer_id", "feature", "region", "starts_at", "status"],
+    "balances": ["customer_id", "currency", "measure"],
+    "balance_differences": ["customer_id", "currency", "measure", "legal_entity", "age", "item"],
+    "tie_out": ["legal_entity", "currency", "measure", "age"],
+    "credits": ["customer_id", "currency", "turn", "expires_at"],
+    "unread_records": ["record", "row"],
 }
 # Nobody may differ.
-_MAY_BE_EMPTY = {"bill_differences", "access_differences"}
+_MAY_BE_EMPTY = {"bill_differences", "access_differences", "balance_differences", "unread_records"}
 
 
 @dataclass(frozen=True)
@@ -61,10 +75,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Compared:
-    """Bills and access of a cohort on both sides."""
+    """Bills, access and balances of a cohort on both sides."""
 
     bills: Comparison
     access: AccessComparison
+    balances: BalanceComparison
 
 
 def old_records(call: StageCall, billing: Billing) -> Records:
@@ -74,22 +89,29 @@ def old_records(call: StageCall, billing: Billing) -> Records:
 
 def nothing(call: StageCall) -> Compared:
     """What is compared of a plan without billing.yaml."""
-    return Compared(nothing_compared(call.engine), no_access_compared(call.engine))
+    engine = call.engine
+    return Compared(nothing_compared(engine), no_access_compared(engine), no_balances_compared(engine))
 
 
 def both_sides(call: StageCall, billing: Billing, records: Records, held: Held, proved: Mapping[str, bool]) -> Compared:
     """`proved`: contracts, and whether their issued invoices were made again."""
     bills = _bills(call, billing, records, held, proved)
-    return Compared(bills, _access(call, billing, records, held, bills))
+    access = _access(call, billing, records, held, bills)
+    return Compared(bills, access, _balances(call, billing, records, held))
 
 
 def write_both(call: StageCall, asset: str, found: Compared) -> tuple[dict[str, Path], set[str]]:
-    """Files of the four tables, and those that may be without rows."""
+    """Files of the tables, and those that may be without rows."""
     tables = {
         "forecast": found.bills.forecast,
         "bill_differences": found.bills.differences,
         "access": found.access.customers,
         "access_differences": found.access.differences,
+        "balances": found.balances.balances,
+        "balance_differences": found.balances.differences,
+        "tie_out": found.balances.tie_out,
+        "credits": found.balances.credits,
+        "unread_records": found.balances.unread,
     }
     files = {name: call.file(asset, name) for name in tables}
     written = {name: call.engine.write(rows, files[name], order_by=_ORDERS[name]) for name, rows in tables.items()}
@@ -101,11 +123,14 @@ def shown(call: StageCall, found: Compared, prefix: str = "") -> dict[str, Any]:
     exponents = call.plan.file.currency_exponents
     bills = differences_csv(call.engine, found.bills.differences, exponents)
     access = access_csv(call.engine, found.access.differences)
+    balances = balances_csv(call.engine, found.balances.differences, exponents)
     return {
         **bills_shown(call.engine, found.bills, exponents),
         "bills that differ": dg.MetadataValue.path(str(call.report(f"{prefix}bill_differences.csv", bills))),
         **access_shown(call.engine, found.access, exponents),
         "access that differs": dg.MetadataValue.path(str(call.report(f"{prefix}access_differences.csv", access))),
+        **balances_shown(call.engine, found.balances, exponents),
+        "balances that differ": dg.MetadataValue.path(str(call.report(f"{prefix}balance_differences.csv", balances))),
     }
 
 
@@ -131,6 +156,17 @@ def _access(call: StageCall, billing: Billing, records: Records, held: Held, bil
     sides = Granting(owned, entitlement, subscription, _rejected(call))
     worth = yearly(call.engine, bills.forecast, owned["contracts"])
     return access_compared(call.engine, billing, sides, worth, call.as_of)
+
+
+def _balances(call: StageCall, billing: Billing, records: Records, held: Held) -> BalanceComparison:
+    """What customers owe and what is theirs, on both sides."""
+    call.say("comparing balances")
+    identities = call.global_rows("customer_identities", "identities")
+    owned = [r for r in OWNED if r in records]
+    whose = customers_of(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), owned, identities)
+    exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
+    sides = Accounts(records, whose, held.rows, _rejected(call))
+    return balances_compared(call.engine, billing.legacy, sides, call.as_of, exponents)
 
 
 def _rejected(call: StageCall) -> ir.Table:

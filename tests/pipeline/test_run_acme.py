@@ -234,7 +234,9 @@ def test_loading_again_writes_nothing(acme: World, acme_run: Summary) -> None:
     assert acme.target("select count(*), max(loaded_at), min(loaded_at) from cutover.crosswalk") == before
 
 
-def test_what_another_hand_changes_in_the_target_shows_in_bills_and_access(acme: World, acme_run: Summary) -> None:
+def test_what_another_hand_changes_in_the_target_shows_in_bills_access_and_balances(
+    acme: World, acme_run: Summary
+) -> None:
     """The reconciliation finds the rows, and holds what comes after it back; this is what they come to."""
     cohort, dearer = "rest_01", "update app.subscription_items set unit_price = unit_price + {} where item_id = '{}'"
     ((item,),) = acme.target(
@@ -247,19 +249,36 @@ def test_what_another_hand_changes_in_the_target_shows_in_bills_and_access(acme:
         "join app.subscriptions s using (subscription_id) where x.cohort = 'rest_01' and s.status = 'active' and "
         "e.ends_at is null and e.granted_by = 'plan' and e.feature_code = 'projects' and e.allowed order by 1 limit 1"
     )
+    ((paid,),) = acme.target(
+        "select a.payment_application_id from app.payment_applications a join cutover.crosswalk x on x.target_id = "
+        "a.payment_application_id where x.cohort = 'rest_01' and a.amount_minor > 9 order by 1 limit 1"
+    )
     assert acme.materialize("verified_billing", cohort).ok and acme.found("verified_billing", cohort) == {}
     acme.target(dearer.format(1, item))
+    acme.target(
+        f"update app.payment_applications set amount_minor = amount_minor - 9 where payment_application_id = '{paid}'"
+    )
     acme.target(f"update app.entitlements set limit_kind = 'limited', limit_units = 1 where entitlement_id = '{right}'")
     assert not acme.materialize("reconciliation", cohort).ok
     refused = acme.materialize("verified_billing", cohort)
     assert not refused.ok and "`reconciliation`" in str(refused.reason)
-    assert set(acme.found("verified_billing", cohort)) == {"bills_same_or_signed", "access_kept_or_signed"}
+    assert set(acme.found("verified_billing", cohort)) == {
+        "bills_same_or_signed",
+        "access_kept_or_signed",
+        "balances_same",
+        "tie_out",
+    }
     folder = acme.workspace.store.folder("verified_billing", cohort)
     lost = pq.read_table(folder / "access_differences.parquet").to_pylist()
     assert {(d["feature"], d["kind"], d["after_limit_units"]) for d in lost} == {("projects", "loss", 1)}
     billed = pq.read_table(folder / "bill_differences.parquet").to_pylist()
     assert {d["cause"] for d in billed if d["status"] == "unsigned"} == {"unexplained"}
-    assert acme.materialize("loaded_target", cohort).rows_written == 2
+    owed = pq.read_table(folder / "balances.parquet").to_pylist()
+    apart = {d["measure"]: d["difference_minor"] for d in owed if d["status"] == "unsigned"}
+    # The invoice is open by as much as is on account now.
+    assert apart.keys() == {"receivables", "on_account", "recurring_revenue"}
+    assert (apart["receivables"], apart["on_account"]) == (9, 9) and apart["recurring_revenue"] > 0
+    assert acme.materialize("loaded_target", cohort).rows_written == 3
     assert all(acme.materialize(asset, cohort).ok for asset in ("reconciliation", "verified_billing"))
 
 

@@ -129,9 +129,18 @@ def test_a_column_the_source_does_not_have_is_named_when_the_source_is_known(tmp
 
 def test_a_condition_on_a_column_the_source_does_not_have_is_named(tmp_path: Path) -> None:
     there = ("invoice_id", "sub_id", "currency", "period_from", "period_to", "issue_date", "subtotal", "tax", "state")
-    (found,) = faults(tmp_path, lambda told: None, {"erp.invoices": dict.fromkeys(there, "text")})
-    assert found.field == "legacy.reads.invoices.where.0.field"
-    assert "'status'" in found.problem
+    found = faults(tmp_path, lambda told: None, {"erp.invoices": dict.fromkeys(there, "text")})
+    told = {f.field: f.problem for f in found if f.field.startswith("legacy.reads.invoices.")}
+    assert told.keys() == {"legacy.reads.invoices.where.0.field"}
+    assert "'status'" in told["legacy.reads.invoices.where.0.field"]
+
+
+def test_a_table_of_balances_whose_rows_are_nobodys_is_named(tmp_path: Path) -> None:
+    def edit(told: dict[str, Any]) -> None:
+        told["legacy"]["reads"]["credits"]["table"] = "erp.exchange_rates"
+
+    found = [f for f in faults(tmp_path, edit) if f.field == "legacy.reads.credits.table"]
+    assert ["lead to no customer" in f.problem and "`owner`" in f.remedy for f in found] == [True]
 
 
 def test_a_secret_column_is_not_read_though_the_source_is_not_known(tmp_path: Path) -> None:

@@ -38,6 +38,16 @@ def without(record: str, *names: str) -> Edit:
     return edit
 
 
+def no_longer(*records: str) -> Edit:
+    """A file that does not read some records."""
+
+    def edit(t: Told) -> None:
+        for record in records:
+            t["legacy"]["reads"].pop(record)
+
+    return edit
+
+
 def accepted(**more: Any) -> Edit:
     return lambda t: t["accepted"][0].update(more)
 
@@ -119,7 +129,23 @@ def test_a_fixed_amount_is_no_finer_than_its_currency(tmp_path: Path, currency: 
 @pytest.mark.parametrize(
     ("edit", "place", "says"),
     [
-        (lambda t: t["legacy"]["reads"].pop("lines"), "reads.invoices", "line by line"),
+        (no_longer("lines", "revenue"), "reads.invoices", "line by line"),
+        (no_longer("lines", "invoices"), "reads.revenue", "which invoice revenue"),
+        (
+            no_longer("receivables", "applications", "write_offs", "payments", "refunds", "disputes"),
+            "reads.revenue",
+            "whose revenue",
+        ),
+        (no_longer("payments", "refunds", "disputes"), "reads.applications", "came in"),
+        (no_longer("applications"), "reads.payments", "what a payment settles"),
+        (no_longer("payments", "applications", "disputes"), "reads.refunds", "given back"),
+        (no_longer("payments", "applications", "refunds"), "reads.disputes", "contested"),
+        (
+            no_longer("receivables", "applications", "payments", "refunds", "disputes", "revenue"),
+            "reads.write_offs",
+            "given up",
+        ),
+        (without("lines", "line_id"), "reads.lines.fields", "lines are named by"),
         (lambda t: t["legacy"]["reads"].pop("invoices"), "reads.lines", "which invoice"),
         (without("discounts", "percent", "amount"), "reads.discounts.fields", "how much a discount takes off"),
         (without("contracts", "country", "tax_exempt"), "reads.contracts.fields", "whose tax is charged"),

@@ -20,6 +20,14 @@ _PAIRS: tuple[tuple[RecordName, RecordName, str], ...] = (
     ("invoices", "lines", "an invoice is compared line by line"),
     ("lines", "invoices", "nothing says which invoice a line stands on"),
     ("plans", "prices", "nothing says what a plan costs"),
+    ("payments", "applications", "nothing says what a payment settles"),
+    ("applications", "payments", "nothing says whether the money came in"),
+    ("applications", "receivables", "nothing says what the invoice comes to that is settled"),
+    ("refunds", "payments", "nothing says which payment is given back"),
+    ("disputes", "payments", "nothing says which payment is contested"),
+    ("write_offs", "receivables", "nothing says what the invoice comes to that was given up"),
+    ("revenue", "lines", "nothing says which invoice revenue is of"),
+    ("revenue", "receivables", "nothing says whose revenue is deferred"),
 )
 
 
@@ -29,6 +37,10 @@ def need_faults(view: PlanView, legacy: LegacyBilling) -> Iterator[Fault]:
     for record, other, why in _PAIRS:
         if record in reads and other not in reads:
             yield view.fault(BILLING, ("legacy", "reads", record), f"{why}", f"read `{other}` as well, or leave it out")
+    if "revenue" in reads and "lines" in reads and "line_id" not in reads["lines"].fields:
+        problem = "revenue names a line, and nothing says what lines are named by"
+        path = ("legacy", "reads", "lines", "fields")
+        yield view.fault(BILLING, path, problem, "name the raw column of `line_id`")
     yield from _contract_faults(view, reads["contracts"])
     if "discounts" in reads and not {"percent", "amount"} & set(reads["discounts"].fields):
         remedy = "name the raw column of percent, of amount or of both"

@@ -40,7 +40,7 @@ Wrong = tuple[str, str]
 _UNREAD = frozenset(get_args(PriceModel)) - frozenset(READ_MODELS)
 # What names one contract, item or the like, so that no two records can have it in common.
 _OF_ONE = frozenset({"contract_id", "item_id", "discount_id", "change_id", "override_id", "credit_id", "invoice_id",
-                     "customer"})  # fmt: skip
+                     "payment_id", "line_id", "number", "customer"})  # fmt: skip
 # Amounts of whole minor units, and the record that says of which currency.
 _AMOUNTS: dict[RecordName, tuple[tuple[str, ...], RecordName]] = {
     "discounts": (("amount",), "contracts"),

@@ -1,5 +1,6 @@
-"""`shadow_billing` and `verified_billing`: what the old system bills and grants, told from its raw tables, against what
-the target would, before anything is loaded, and against what it does by the rows that it holds afterwards."""
+"""`shadow_billing` and `verified_billing`: what the old system bills, grants and is owed, told from its raw tables,
+against what the target would, before anything is loaded, and against what it does by the rows that it holds afterwards.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from migration_assets.stages.shadow.back_tested.report import (
     what_differs,
 )
 from migration_assets.stages.shadow.back_tested.told import contracts_of
+from migration_assets.stages.shadow.balances.new_ledger import READ as LEDGER
 from migration_assets.stages.shadow.forecast import origins
 from migration_assets.stages.shadow.target.read_back import read_back
 from migration_assets.wiring.bill_totals import bills_of_all
@@ -57,8 +59,8 @@ def specs(workspace: Workspace) -> list[StageSpec]:
         StageSpec(
             name="shadow_billing",
             group="prove",
-            description="The old system's rules held against the invoices it issued; and the next bills and the access "
-            "of both sides held against each other, before anything is loaded.",
+            description="The old system's rules held against the invoices it issued; and the next bills, the access "
+            "and the balances of both sides held against each other, before anything is loaded.",
             kinds=_KINDS,
             compute=_shadow,
             suite=workspace.suites["shadow_billing"],
@@ -69,8 +71,8 @@ def specs(workspace: Workspace) -> list[StageSpec]:
         StageSpec(
             name="verified_billing",
             group="prove",
-            description="The next bills and the access of both sides once more, the target's from the rows that it "
-            "holds now.",
+            description="The next bills, the access and the balances of both sides once more, the target's from the "
+            "rows that it holds now.",
             kinds=_KINDS | {"postgres"},
             compute=_verify,
             suite=workspace.suites["verified_billing"],
@@ -105,7 +107,7 @@ def _verify(call: StageCall) -> StageOutput:
         call.say("reading back what the target holds")
         identities = call.global_rows("customer_identities", "identities")
         target, folder = call.workspace.target, call.workspace.work_folder
-        back = read_back(call.engine, target, call.plan, billing.legacy, call.partition, identities, folder)
+        back = read_back(call.engine, target, call.plan, billing.legacy, call.partition, identities, folder, LEDGER)
         before = call.engine.arrow(call.rows("shadow_billing", "forecast").select("contract_id", "proved")).to_pylist()
         proved = {r["contract_id"]: r["proved"] for r in before if r["proved"] is not None}
         compared = both_sides(call, billing, old_records(call, billing), Held(back.rows, back.origins), proved)

@@ -61,7 +61,7 @@ def contracts_to_bill(
     every = records["contracts"]
     every = every.filter(every["status"].isnull() | (every["status"] != "over"))
     zones = _zones(engine, every, as_of)
-    units = _units(engine, every, exponents)
+    units = units_of(engine, every, exponents)
     lost = _with_lost_parts(engine, records).mutate(lost=True)
     told = every.left_join(zones, "zone").drop("zone_right").left_join(units, "currency").drop("currency_right")
     told = told.left_join(lost, "contract_id").drop("contract_id_right")
@@ -123,9 +123,10 @@ def _first_day(as_of: datetime, zone: str) -> date:
     return day
 
 
-def _units(engine: DuckDBEngine, contracts: ir.Table, exponents: Callable[[str], int]) -> ir.Table:
+def units_of(engine: DuckDBEngine, rows: ir.Table, exponents: Callable[[str], int]) -> ir.Table:
+    """currency (key) of the rows, as far as it is one, and unit: minor units in a major one."""
     known: dict[str, int] = {}
-    for currency in _values(engine, contracts, "currency"):
+    for currency in _values(engine, rows, "currency"):
         try:
             known[currency] = 10 ** exponents(currency)
         except MoneyError:

@@ -2,13 +2,13 @@
 
 Nothing that shaped or loaded the rows is asked: a row that another hand put there counts, and one that is gone does
 not. Keys are the target's ids. Only customers get the key that who-is-who gives them, by which both sides are compared;
-entitlements that of their source row, since of two that differ in what happens past a limit the lower key counts; and
-credit balances likewise, since of two that expire together the lower key is drawn first.
+legal entities, entitlements and credit balances that of their source row: the first are told by it, of two entitlements
+that differ past a limit the lower key counts, and of two credits that expire together it is drawn first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,9 +39,13 @@ READ = (
     "entitlement", "credit_balance",
 )  # fmt: skip
 _CROSSWALK = {"entity": "text", "source_system": "text", "source_table": "text", "source_id": "text", "id": "uuid"}
-_LED = ("customer", "subscription", "subscription_item", "entitlement", "credit_balance")
-# Entities that keep the key of their source row.
-_NAMED = {"entitlement": "entitlement_id", "credit_balance": "credit_balance_id"}
+_LED = ("customer", "subscription", "subscription_item", "entitlement", "credit_balance", "legal_entity")
+# Columns that hold the key of a source row, by the entity whose it is.
+_NAMED = {
+    "entitlement": "entitlement_id",
+    "credit_balance": "credit_balance_id",
+    "legal_entity": "legal_entity_id",
+}
 
 
 @dataclass(frozen=True)
@@ -61,23 +65,28 @@ def read_back(
     cohort: str,
     identities: ir.Table,
     work_folder: Path | None = None,
+    also: Collection[str] = (),
 ) -> ReadBack:
-    """All in one snapshot of the target. `identities`: customer_id (key), identity_id, of every customer row."""
+    """All in one snapshot of the target. `identities`: customer_id (key), identity_id, of every customer row. `also`:
+    entities beside those of bills and access."""
     with (
         HeldFolder(work_folder) as folder,
         target.transaction(role=role_names(plan)["reader"], read_only=True) as connection,
     ):
         crosswalk = _crosswalk(engine, connection, folder)
-        rows = {e: found for e in READ if (found := _rows(engine, connection, plan, e, cohort, folder)) is not None}
+        wanted = dict.fromkeys((*READ, *also))
+        rows = {e: found for e in wanted if (found := _rows(engine, connection, plan, e, cohort, folder)) is not None}
     named = _customers(engine, crosswalk, identities)
     told = {
         e: engine.cached(_told(found, named, "customer_id")) if "customer_id" in found.columns else found
         for e, found in rows.items()
     }
     for entity, column in _NAMED.items():
-        if entity in told:
-            keys = crosswalk.filter(crosswalk["entity"] == entity).select(_id="id", _key="key")
-            told[entity] = engine.cached(_told(told[entity], keys, column))
+        keys = _keys(crosswalk, entity)
+        told = {
+            e: engine.cached(_told(found, keys, column)) if column in found.columns else found
+            for e, found in told.items()
+        }
     return ReadBack(
         told,
         Origins(
@@ -128,6 +137,12 @@ def _customers(engine: DuckDBEngine, crosswalk: ir.Table, identities: ir.Table) 
     customers = crosswalk.filter(crosswalk["entity"] == "customer")
     known = customers.join(identities, customers["key"] == identities["customer_id"])
     return engine.cached(known.group_by(_id="id").aggregate(_key=known["identity_id"].min()))
+
+
+def _keys(crosswalk: ir.Table, entity: str) -> ir.Table:
+    """_id (key) of each row of an entity, and _key: that of the source row it came from."""
+    own = crosswalk.filter(crosswalk["entity"] == entity)
+    return own.group_by(_id="id").aggregate(_key=own["key"].min())
 
 
 def _told(rows: ir.Table, named: ir.Table, column: str) -> ir.Table:

@@ -1,0 +1,101 @@
+"""The ledger as the target's rows say it: those that it would hold, or holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import ibis
+from ibis import _
+
+from migration_assets.stages.shadow.balances.ledger import Ledger, ledger_of
+from migration_assets.stages.shadow.target.holding import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+
+# What a ledger is made from.
+READ = (
+    "invoice", "invoice_line", "payment", "payment_application", "refund", "dispute", "write_off", "credit_memo",
+    "credit_balance", "revenue_schedule", "subscription", "subscription_item",
+)  # fmt: skip
+_NO_INVOICE = ("draft", "void")
+_CAME_IN = ("settled", "refunded", "charged_back")
+_RECURRING = ("active", "past_due", "paused")
+_BY_UNIT = ("flat", "per_seat")
+_A_YEAR = (("month", 12), ("quarter", 4), ("year", 1))
+# Of prices, which have eight decimals.
+_SCALE = 10**8
+_MOST_UNITS, _MOST_PRICE = 10**7, 10**9
+
+
+def new_ledger(
+    engine: DuckDBEngine, rows: Mapping[str, ir.Table], units: Callable[[ir.Table], ir.Table], as_of: datetime
+) -> Ledger:
+    """`rows`: canonical rows by entity; legal entities by canonical key. `units`: minor units in a major one, by
+    currency, of rows that have one."""
+    own = {e: canonical(engine, e, rows.get(e)) for e in READ}
+    memos = own["credit_memo"].filter(_.status != "void")
+    left = memos.mutate(amount_minor=_.amount_minor - _.applied_minor.fill_null(0))
+    payments = own["payment"]
+    lines = own["invoice_line"].select("invoice_line_id", "invoice_id")
+    deferred = own["revenue_schedule"].filter(~_.recognized.fill_null(False)).join(lines, "invoice_line_id")
+    key = ("payment_id", "currency", "amount_minor")
+    refunds, disputes = own["refund"].filter(_.status == "settled"), own["dispute"].filter(_.status == "lost")
+    invoices = own["invoice"].filter(_.status.isnull() | _.status.notin(_NO_INVOICE))
+    return ledger_of(
+        engine,
+        {
+            "invoices": invoices.mutate(legal_entity=_source_id(invoices["legal_entity_id"])),
+            "payments": payments.filter(_.status.isin(_CAME_IN)),
+            "applications": own["payment_application"].anti_join(
+                payments.filter(_.status.notin(_CAME_IN)), "payment_id"
+            ),
+            "given_back": refunds.select(key).union(disputes.select(key)),
+            "credited": memos.filter(_.invoice_id.notnull()).mutate(amount_minor=_.applied_minor.fill_null(0)),
+            "written_off": own["write_off"],
+            "memos": left,
+            "credits": own["credit_balance"].mutate(amount_minor=_.balance_minor),
+            "deferred": deferred,
+            "recurring": _recurring(engine, own["subscription"], own["subscription_item"], units, as_of),
+        },
+    )
+
+
+def _source_id(key: ir.StringValue) -> ir.StringValue:
+    """The key that a row has in the old system, out of its canonical one."""
+    return key.re_replace(r"^[^:]*:", "")
+
+
+def _recurring(
+    engine: DuckDBEngine,
+    subscriptions: ir.Table,
+    items: ir.Table,
+    units: Callable[[ir.Table], ir.Table],
+    as_of: datetime,
+) -> ir.Table:
+    """What subscriptions that run at T bill in a year for what recurs, before discounts."""
+    at = ibis.literal(as_of).cast("timestamp('UTC', 6)")
+    running = subscriptions.filter(_.status.isin(_RECURRING) & _runs(_, at))
+    own = running.select("subscription_id", "customer_id", "legal_entity_id", "interval", "currency")
+    own = own.join(units(own), "currency")
+    priced = items.filter((_.kind != "usage") & _.price_model.isin(_BY_UNIT) & _runs(_, at))
+    met = priced.select("subscription_id", "quantity", "unit_price").join(own, "subscription_id")
+    price = (_within(met["unit_price"], _MOST_PRICE) * _SCALE).cast("decimal(38, 0)")
+    period = engine.whole(price * _within(met["quantity"], _MOST_UNITS) * met["unit"], ibis.literal(_SCALE), "half_up")
+    return met.mutate(
+        amount_minor=period * met["interval"].cases(*_A_YEAR), legal_entity=_source_id(met["legal_entity_id"])
+    )
+
+
+def _runs(rows: ir.Table, at: ir.Value) -> ir.BooleanValue:
+    return (rows.starts_at.isnull() | (rows.starts_at <= at)) & (rows.ends_at.isnull() | (rows.ends_at > at))
+
+
+def _within(value: ir.Value, most: int) -> ir.Value:
+    return value.between(-most, most).ifelse(value, ibis.null(value.type()))
