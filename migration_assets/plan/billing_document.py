@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migration_assets.plan.access_models import AcceptedAccess
+from migration_assets.plan.access_models import AcceptedAccess, Budget
 from migration_assets.plan.billing_models import AcceptedDifference, Billing, ReadColumn
 from migration_assets.plan.billing_records import READS, RECORDS
 from migration_assets.plan.billing_rules import CHOICES, alike
 from migration_assets.plan.conditions import conditions
 from migration_assets.plan.markdown import cell, table
 from migration_assets.plan.models import Plan
+from migration_assets.plan.wording import listing
 
 
 def billing_section(plan: Plan) -> str:
@@ -29,6 +30,7 @@ def _parts(plan: Plan, billing: Billing) -> Iterator[str]:
     yield f"### How each side bills\n\n{_rules(billing)}"
     yield f"### Differences of bills that were signed for\n\n{_accepted(billing.accepted)}"
     yield f"### Differences of access that were signed for\n\n{_accepted_access(billing.accepted_access)}"
+    yield f"### Differences that nobody signed for\n\n{_budget(billing.budget)}"
     yield "### What the old system bills from\n"
     for record, read in billing.legacy.reads.items():
         rows = conditions(read.where) or "every row"
@@ -85,6 +87,15 @@ def _accepted_access(accepted: tuple[AcceptedAccess, ...]) -> str:
         for a in accepted
     )
     return table(names, rows)
+
+
+def _budget(budget: Budget | None) -> str:
+    if budget is None:
+        return "One of them stops its cohort.\n"
+    yearly = budget.at_most_yearly_minor
+    worth = "" if yearly is None else " with " + listing([f"{n} minor units of {c}" for c, n in yearly.items()])
+    signed = f"{cell(budget.signed_by)} on {budget.signed_on.isoformat()}: {cell(budget.reason)}"
+    return f"A cohort goes on with at most {budget.at_most_customers} customers{worth} a year. Signed by {signed}\n"
 
 
 def _signature(signed: AcceptedDifference | AcceptedAccess) -> tuple[str, str, str, str]:

@@ -13,7 +13,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from migration_assets.domain.bill_parity import UNEXPLAINED
 from migration_assets.domain.money import InvoiceRounding
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.access_models import AcceptedAccess
+from migration_assets.plan.access_models import AcceptedAccess, Budget
 from migration_assets.plan.billing_records import RecordName
 from migration_assets.plan.frozen import Column, Day, Model
 
@@ -194,7 +194,8 @@ class Billing(Model):
 
     `signed_by`, `signed_on`: who in finance says that the old system bills so. `target`: without it the old system's
     rules are held against its invoices, and nothing is said of bills to come. `accepted`, `accepted_access`: what was
-    signed for, of bills and of what customers may do.
+    signed for, of bills and of what customers may do. `budget`: how many customers of a cohort may differ unsigned;
+    none: nobody may.
     """
 
     signed_by: str
@@ -203,3 +204,4 @@ class Billing(Model):
     target: TargetBilling | None = None
     accepted: tuple[AcceptedDifference, ...] = ()
     accepted_access: tuple[AcceptedAccess, ...] = ()
+    budget: Budget | None = None

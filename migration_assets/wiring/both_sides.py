@@ -1,10 +1,10 @@
-"""The next bills, the access and the balances of a cohort on both sides, for the stages that compare them: before the
-load with rows that would be loaded, after it with rows that the target holds."""
+"""The next bills, the access and the balances of a cohort on both sides, and who would notice, for the stages that
+compare them: before the load with rows that would be loaded, after it with rows that the target holds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ from migration_assets.stages.shadow.balances.comparison import (
 )
 from migration_assets.stages.shadow.balances.listing import balances_csv
 from migration_assets.stages.shadow.balances.old_ledger import OWNED
+from migration_assets.stages.shadow.churn import Guarded, excused, guarded, nobody
+from migration_assets.stages.shadow.churn_listing import churn_csv
 from migration_assets.stages.shadow.comparison import Comparison, Sides, compared, nothing_compared
 from migration_assets.stages.shadow.legacy.reading import read_records
 from migration_assets.stages.shadow.listing import differences_csv
@@ -35,6 +37,7 @@ from migration_assets.stages.shadow.worth import yearly
 from migration_assets.wiring.access_views import access_shown
 from migration_assets.wiring.balance_views import balances_shown
 from migration_assets.wiring.bill_views import bills_shown
+from migration_assets.wiring.churn_views import churn_shown
 from migration_assets.wiring.stage_names import TRANSFORMED
 
 if TYPE_CHECKING:
@@ -60,9 +63,10 @@ _ORDERS = {
     "tie_out": ["legal_entity", "currency", "measure", "age"],
     "credits": ["customer_id", "currency", "turn", "expires_at"],
     "unread_records": ["record", "row"],
+    "churn": ["customer_id"],
 }
 # Nobody may differ.
-_MAY_BE_EMPTY = {"bill_differences", "access_differences", "balance_differences", "unread_records"}
+_MAY_BE_EMPTY = {"bill_differences", "access_differences", "balance_differences", "unread_records", "churn"}
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,13 @@ class Held:
 
 @dataclass(frozen=True)
 class Compared:
-    """Bills, access and balances of a cohort on both sides."""
+    """Bills, access and balances of a cohort on both sides, and who would notice. Differences of bills and access say
+    whether the plan's budget excuses them (`excused`)."""
 
     bills: Comparison
     access: AccessComparison
     balances: BalanceComparison
+    guard: Guarded
 
 
 def old_records(call: StageCall, billing: Billing) -> Records:
@@ -90,14 +96,31 @@ def old_records(call: StageCall, billing: Billing) -> Records:
 def nothing(call: StageCall) -> Compared:
     """What is compared of a plan without billing.yaml."""
     engine = call.engine
-    return Compared(nothing_compared(engine), no_access_compared(engine), no_balances_compared(engine))
+    nothing = Compared(
+        nothing_compared(engine), no_access_compared(engine), no_balances_compared(engine), nobody(engine)
+    )
+    return _marked(call, nothing)
 
 
 def both_sides(call: StageCall, billing: Billing, records: Records, held: Held, proved: Mapping[str, bool]) -> Compared:
     """`proved`: contracts, and whether their issued invoices were made again."""
     bills = _bills(call, billing, records, held, proved)
-    access = _access(call, billing, records, held, bills)
-    return Compared(bills, access, _balances(call, billing, records, held))
+    identities = call.global_rows("customer_identities", "identities")
+    owned = by_customer(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), records, identities)
+    worth = yearly(call.engine, bills.forecast, owned["contracts"])
+    access = _access(call, billing, owned, held, worth)
+    guard = guarded(call.engine, bills.differences, access.differences, owned["contracts"], worth, billing.budget)
+    return _marked(call, Compared(bills, access, _balances(call, billing, records, held), guard))
+
+
+def _marked(call: StageCall, found: Compared) -> Compared:
+    """Differences with what the budget says of them."""
+    bills, access = (
+        call.engine.cached(excused(rows, found.guard)) for rows in (found.bills.differences, found.access.differences)
+    )
+    return replace(
+        found, bills=replace(found.bills, differences=bills), access=replace(found.access, differences=access)
+    )
 
 
 def write_both(call: StageCall, asset: str, found: Compared) -> tuple[dict[str, Path], set[str]]:
@@ -112,6 +135,7 @@ def write_both(call: StageCall, asset: str, found: Compared) -> tuple[dict[str, 
         "tie_out": found.balances.tie_out,
         "credits": found.balances.credits,
         "unread_records": found.balances.unread,
+        "churn": found.guard.churn,
     }
     files = {name: call.file(asset, name) for name in tables}
     written = {name: call.engine.write(rows, files[name], order_by=_ORDERS[name]) for name, rows in tables.items()}
@@ -124,7 +148,10 @@ def shown(call: StageCall, found: Compared, prefix: str = "") -> dict[str, Any]:
     bills = differences_csv(call.engine, found.bills.differences, exponents)
     access = access_csv(call.engine, found.access.differences)
     balances = balances_csv(call.engine, found.balances.differences, exponents)
+    noticing = churn_csv(call.engine, found.guard.churn, exponents)
     return {
+        **churn_shown(call.engine, found.guard, exponents),
+        "who would notice": dg.MetadataValue.path(str(call.report(f"{prefix}churn.csv", noticing))),
         **bills_shown(call.engine, found.bills, exponents),
         "bills that differ": dg.MetadataValue.path(str(call.report(f"{prefix}bill_differences.csv", bills))),
         **access_shown(call.engine, found.access, exponents),
@@ -145,16 +172,13 @@ def _bills(call: StageCall, billing: Billing, records: Records, held: Held, prov
     return compared(call.engine, billing, billing.target, sides, call.as_of, exponents, proved)
 
 
-def _access(call: StageCall, billing: Billing, records: Records, held: Held, bills: Comparison) -> AccessComparison:
+def _access(call: StageCall, billing: Billing, owned: Records, held: Held, worth: ir.Table) -> AccessComparison:
     """What customers may do on both sides; nothing where the plan names no feature of the old system."""
     if not billing.legacy.features:
         return no_access_compared(call.engine)
     call.say("comparing what customers may do")
-    identities = call.global_rows("customer_identities", "identities")
-    owned = by_customer(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), records, identities)
     entitlement, subscription = (canonical(call.engine, e, held.rows.get(e)) for e in ("entitlement", "subscription"))
     sides = Granting(owned, entitlement, subscription, _rejected(call))
-    worth = yearly(call.engine, bills.forecast, owned["contracts"])
     return access_compared(call.engine, billing, sides, worth, call.as_of)
 
 

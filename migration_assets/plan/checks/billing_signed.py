@@ -8,6 +8,7 @@ from datetime import date
 from migration_assets.domain.errors import Fault
 from migration_assets.plan.billing_models import AcceptedDifference, Billing
 from migration_assets.plan.billing_rules import CHOICES, alike
+from migration_assets.plan.checks.standards import is_currency
 from migration_assets.plan.checks.view import BILLING, PlanView
 from migration_assets.plan.wording import shown
 
@@ -30,6 +31,13 @@ def signature_faults(view: PlanView) -> Iterator[Fault]:
     for i, access in enumerate(billing.accepted_access):
         yield from _signer_faults(view, ("accepted_access", i), access.signed_by)
         yield from _reason_faults(view, ("accepted_access", i), access.reason)
+    if billing.budget is not None:
+        yield from _signer_faults(view, ("budget",), billing.budget.signed_by)
+        yield from _reason_faults(view, ("budget",), billing.budget.reason)
+        for currency in billing.budget.at_most_yearly_minor or ():
+            if not is_currency(currency, view.plan.file.currency_exponents):
+                place = ("budget", "at_most_yearly_minor", currency)
+                yield view.fault(BILLING, place, f"{shown(currency)} is no currency", "write an ISO 4217 code, as EUR")
     first: dict[object, int] = {}
     for i, accepted in enumerate(billing.accepted):
         place: Path = ("accepted", i)
@@ -50,6 +58,7 @@ def signed_ahead(view: PlanView, latest: date) -> Iterator[Fault]:
     days: list[tuple[Path, date]] = [((), billing.signed_on)]
     days += [(("accepted", i), a.signed_on) for i, a in enumerate(billing.accepted)]
     days += [(("accepted_access", i), a.signed_on) for i, a in enumerate(billing.accepted_access)]
+    days += [] if billing.budget is None else [(("budget",), billing.budget.signed_on)]
     for place, day in days:
         if day > latest:
             remedy = "write the day on which it was signed"

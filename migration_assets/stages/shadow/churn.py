@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from migration_assets.plan.access_models import Budget
 
 # The worst of a customer's differences is what the customer is called by.
-_WORST = (UNSIGNED, REJECTED, SIGNED)
+WORST = (UNSIGNED, REJECTED, SIGNED)
 CHURN = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -69,9 +69,7 @@ def guarded(
         rank=_.rank.min(), **{c: _[c].sum().cast("int64") for c in CHURN.names if c not in _OF_CUSTOMER}
     )
     known = told.left_join(worth, "customer_id").drop("customer_id_right")
-    named = known.mutate(
-        status=known["rank"].cases(*enumerate(_WORST)), yearly_minor=known["yearly_minor"].fill_null(0)
-    )
+    named = known.mutate(status=known["rank"].cases(*enumerate(WORST)), yearly_minor=known["yearly_minor"].fill_null(0))
     churn = engine.cached(named.select(*CHURN.names))
     return Guarded(churn, budget is not None and _is_within(engine, churn, budget))
 
@@ -111,7 +109,7 @@ def _billed(bills: ir.Table, contracts: ir.Table) -> ir.Table:
 
 
 def _rank(rows: ir.Table) -> ir.IntegerValue:
-    return rows["status"].cases(*((status, place) for place, status in enumerate(_WORST)))
+    return rows["status"].cases(*((status, place) for place, status in enumerate(WORST)))
 
 
 def _counted(rows: ir.Table, customer: ir.StringValue, **counts: ir.IntegerValue) -> ir.Table:
