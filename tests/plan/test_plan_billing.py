@@ -23,6 +23,7 @@ PAGE = (REPOSITORY / "docs" / "billing.md").read_text(encoding="utf-8")
 BOTH = {"value": "1", "column": "quantity"}
 NONE = {"column": "used", "none": ["0"]}
 WORD = {"column": "limit_value", "none": ["unlimited"]}
+BUDGET = {"at_most_customers": 3, "reason": "Each is called.", "signed_by": "RevOps", "signed_on": "2026-06-01"}
 SIGNED = {
     "feature": "seats",
     "kind": "loss",
@@ -74,6 +75,9 @@ def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -
         (lambda t: t.update(accepted_access=[SIGNED | {"expires_on": "2026-06-01"}]), "0.expires_on", "later day"),
         (lambda t: t.update(accepted_access=[SIGNED | {"at_most_customers": 0}]), "0.at_most_customers", "1"),
         (lambda t: t["legacy"]["reads"]["overrides"].update(table="erp.plans"), "reads.overrides.table", "`owner`"),
+        (lambda t: t.update(budget=BUDGET | {"at_most_customers": 0}), "budget.at_most_customers", "1"),
+        (lambda t: t.update(budget=BUDGET | {"at_most_yearly_minor": {"EURO": 5}}), "at_most_yearly_minor.EURO", "4217"),
+        (lambda t: t.update(budget=BUDGET | {"signed_by": "TBD"}), "budget.signed_by", "name"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, edit: Edit, field: str, says: str) -> None:

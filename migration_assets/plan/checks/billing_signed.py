@@ -36,8 +36,8 @@ def signature_faults(view: PlanView) -> Iterator[Fault]:
         yield from _reason_faults(view, ("budget",), billing.budget.reason)
         for currency in billing.budget.at_most_yearly_minor or ():
             if not is_currency(currency, view.plan.file.currency_exponents):
-                place = ("budget", "at_most_yearly_minor", currency)
-                yield view.fault(BILLING, place, f"{shown(currency)} is no currency", "write an ISO 4217 code, as EUR")
+                path = ("budget", "at_most_yearly_minor", currency)
+                yield view.fault(BILLING, path, f"{shown(currency)} is no currency", "write an ISO 4217 code, as EUR")
     first: dict[object, int] = {}
     for i, accepted in enumerate(billing.accepted):
         place: Path = ("accepted", i)
