@@ -13,7 +13,7 @@ from billing_folder import ACME, Edit, faults, tax_faults
 
 from migration_assets.domain.back_test import Reason
 from migration_assets.domain.legacy.terms import Rules
-from migration_assets.plan.access_models import AcceptedAccess
+from migration_assets.plan.access_models import AcceptedAccess, Budget
 from migration_assets.plan.billing_models import LegacyRules
 from migration_assets.plan.billing_records import READS
 from migration_assets.plan.load import load_plan
@@ -76,7 +76,11 @@ def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -
         (lambda t: t.update(accepted_access=[SIGNED | {"at_most_customers": 0}]), "0.at_most_customers", "1"),
         (lambda t: t["legacy"]["reads"]["overrides"].update(table="erp.plans"), "reads.overrides.table", "`owner`"),
         (lambda t: t.update(budget=BUDGET | {"at_most_customers": 0}), "budget.at_most_customers", "1"),
-        (lambda t: t.update(budget=BUDGET | {"at_most_yearly_minor": {"EURO": 5}}), "at_most_yearly_minor.EURO", "4217"),
+        (
+            lambda t: t.update(budget=BUDGET | {"at_most_yearly_minor": {"EURO": 5}}),
+            "at_most_yearly_minor.EURO",
+            "4217",
+        ),
         (lambda t: t.update(budget=BUDGET | {"signed_by": "TBD"}), "budget.signed_by", "name"),
     ],
 )
@@ -184,11 +188,12 @@ def test_tax_rates_that_mean_nothing_are_named(tmp_path: Path, rows: str | None,
 
 
 def test_what_the_page_tells_people_to_write_is_what_acme_has() -> None:
-    written, access = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    written, access, budget = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     has = yaml.safe_load((ACME / "billing.yaml").read_text(encoding="utf-8"))
     assert _within(yaml.safe_load(written), has)
     # Acme has signed for no change of access.
     assert [AcceptedAccess.model_validate(told).feature for told in yaml.safe_load(access)["accepted_access"]]
+    assert Budget.model_validate(yaml.safe_load(budget)["budget"]).at_most_customers == 3
 
 
 def _within(part: object, whole: object) -> bool:
