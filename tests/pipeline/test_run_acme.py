@@ -247,11 +247,17 @@ def test_what_another_hand_changes_in_the_target_shows_in_bills_access_and_balan
     ((right,),) = acme.target(
         "select e.entitlement_id from app.entitlements e join cutover.crosswalk x on x.target_id = e.entitlement_id "
         "join app.subscriptions s using (subscription_id) where x.cohort = 'rest_01' and s.status = 'active' and "
-        "e.ends_at is null and e.granted_by = 'plan' and e.feature_code = 'projects' and e.allowed order by 1 limit 1"
+        "e.ends_at is null and e.granted_by = 'plan' and e.feature_code = 'projects' and e.allowed and not exists "
+        # What the same customer is granted elsewhere would be added to it.
+        "(select from app.entitlements o where o.account_id = e.account_id and o.feature_code = e.feature_code "
+        "and o.entitlement_id <> e.entitlement_id) order by 1 limit 1"
     )
     ((paid,),) = acme.target(
         "select a.payment_application_id from app.payment_applications a join cutover.crosswalk x on x.target_id = "
-        "a.payment_application_id where x.cohort = 'rest_01' and a.amount_minor > 9 order by 1 limit 1"
+        "a.payment_application_id join app.payments p using (payment_id) where x.cohort = 'rest_01' and "
+        # Of a payment of which something was given back, what settles nothing would be that first.
+        "a.amount_minor > 9 and p.status = 'settled' and not exists (select from app.refunds r where r.payment_id = "
+        "p.payment_id) and not exists (select from app.disputes d where d.payment_id = p.payment_id) order by 1 limit 1"
     )
     assert acme.materialize("verified_billing", cohort).ok and acme.found("verified_billing", cohort) == {}
     acme.target(dearer.format(1, item))
