@@ -13,7 +13,8 @@ grant beside a limited one allows both. Only these contradict each other, and ar
   both stay, because the more specific decides there.
 
 An override has no policy of its own for what is past the limit: it keeps what it replaces, the plan's before an
-add-on's, instant by instant.
+add-on's, instant by instant. One for everywhere that replaces nothing for everywhere keeps what holds where the
+customer is served; and where a country's plan says otherwise, it stands once more for that country, with that policy.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ _THERE = (*_SUBJECT, "region")
 def resolved(engine: DuckDBEngine, grants: ir.Table) -> ir.Table:
     """The grants (entity `entitlement`), cut so that no two contradict each other at any instant.
 
-    A row keeps everything but its period, and of overrides the overage. The piece that starts where the grant starts
-    keeps its id; a later one has the instant it starts at behind it (`piece_id`).
+    A row keeps everything but its period, and of overrides the overage and, where one for everywhere is told for a
+    country, the region, which its id then ends in. The piece that starts where the grant starts keeps its id; a later
+    one has the instant it starts at behind it (`piece_id`).
     A grant that is replaced for all its time makes no row. No instant that was answered is left without an answer.
     """
     kept = engine.cached(grants)
@@ -49,10 +51,10 @@ def resolved(engine: DuckDBEngine, grants: ir.Table) -> ir.Table:
     pieces = engine.cached(_pieces(disputed))
     overrides = engine.cached(_latest(pieces.filter(pieces["granted_by"] == "override")))
     items = engine.cached(_agreeing(pieces.filter(pieces["granted_by"] != "override")))
-    shape = {"entitlement_id": "entitlement_id", "starts_at": "_from", "ends_at": "_to", "overage": "overage"}
+    shape = {c: c for c in ("entitlement_id", "region", "overage")} | {"starts_at": "_from", "ends_at": "_to"}
     standing = [_not_overridden(items, overrides).select(**shape), _with_overage(overrides, items).select(**shape)]
     pieces = engine.cached(engine.union(standing))
-    settled = _renewed(disputed, joined_up(pieces, ("entitlement_id",), ("overage",)))
+    settled = _renewed(disputed, joined_up(pieces, ("entitlement_id", "region"), ("overage",)))
     return engine.union([kept.anti_join(contested, _SUBJECT), settled])
 
 
@@ -103,7 +105,8 @@ def _not_overridden(items: ir.Table, overrides: ir.Table) -> ir.Table:
 
 
 def _with_overage(overrides: ir.Table, items: ir.Table) -> ir.Table:
-    """Overrides with the overage of what they replace; with nothing beneath they keep the one they came with."""
+    """Overrides with the overage of what they replace; with nothing beneath they keep the one they came with. Those for
+    everywhere once more for each country whose items say another, unless an override for it stands there."""
     beneath = items.select(
         *_SUBJECT,
         "_from",
@@ -111,27 +114,56 @@ def _with_overage(overrides: ir.Table, items: ir.Table) -> ir.Table:
         _overage="overage",
         _order=(items["granted_by"] == "plan").ifelse("0", "1") + items["entitlement_id"],
     )
+    own = _inheriting(overrides, beneath)
+    everywhere = own.filter(own["region"] == ANYWHERE).rename(_said="overage")
+    # A row that names a country would lift what a geo rule bans there.
+    banned = items.filter(items["_banned"]).select(*_SUBJECT, "_from", _region="region")
+    named = beneath.filter(beneath["_region"] != ANYWHERE).anti_join(banned, (*_SUBJECT, "_from", "_region"))
+    named = named.select(*_SUBJECT, "_from", "_region").distinct()
+    copies = everywhere.inner_join(named, (*_SUBJECT, "_from"))
+    copies = copies.mutate(region=copies["_region"], overage=copies["_said"]).drop("_region")
+    alone = copies.anti_join(overrides, (*_THERE, "_from"))
+    told = _inheriting(alone, beneath)
+    return own.union(told.filter(~told["overage"].identical_to(told["_said"])).select(*own.columns))
+
+
+def _inheriting(overrides: ir.Table, beneath: ir.Table) -> ir.Table:
+    """Overrides with the overage of what they replace in their region: for everywhere, of what is granted everywhere,
+    or else wherever it is."""
     both = overrides.inner_join(beneath, (*_SUBJECT, "_from"))
-    reached = both.filter(
-        (both["region"] == ANYWHERE) | (both["_region"] == ANYWHERE) | (both["region"] == both["_region"])
+    anywhere = both["_region"] == ANYWHERE
+    reached = both.filter((both["region"] == ANYWHERE) | anywhere | (both["region"] == both["_region"]))
+    first = ((reached["region"] == ANYWHERE) & (reached["_region"] != ANYWHERE)).ifelse("1", "0")
+    ordered = reached.mutate(_place=first + reached["_order"])
+    found = ordered.group_by(["entitlement_id", "region", "_from"]).aggregate(
+        _inherited=ordered["_overage"].argmin(ordered["_place"])
     )
-    found = reached.group_by(["entitlement_id", "_from"]).aggregate(
-        _inherited=ibis._["_overage"].argmin(ibis._["_order"])
-    )
-    known = found.select(_id="entitlement_id", _at="_from", _inherited="_inherited")
+    known = found.select(_id="entitlement_id", _in="region", _at="_from", _inherited="_inherited")
     joined = overrides.left_join(
-        known, [overrides["entitlement_id"] == known["_id"], overrides["_from"] == known["_at"]]
+        known,
+        [
+            overrides["entitlement_id"] == known["_id"],
+            overrides["region"] == known["_in"],
+            overrides["_from"] == known["_at"],
+        ],
     )
-    return joined.mutate(overage=ibis.coalesce(joined["_inherited"], joined["overage"]))
+    told = ibis.coalesce(joined["_inherited"], joined["overage"])
+    return joined.mutate(overage=told).select(*overrides.columns)
 
 
 def _renewed(grants: ir.Table, periods: ir.Table) -> ir.Table:
-    """The grants as they stand in each period: entitlement_id, starts_at, ends_at and overage."""
-    standing = periods.select(_id="entitlement_id", _starts="starts_at", _ends="ends_at", _overage="overage")
+    """The grants as they stand in each period: entitlement_id, region, starts_at, ends_at and overage."""
+    standing = periods.select(
+        _id="entitlement_id", _in="region", _starts="starts_at", _ends="ends_at", _overage="overage"
+    )
     joined = grants.inner_join(standing, grants["entitlement_id"] == standing["_id"])
-    later = piece_id(joined["entitlement_id"], joined["_starts"])
+    own = (joined["_in"] == joined["region"]).ifelse(
+        joined["entitlement_id"], joined["entitlement_id"] + "/" + joined["_in"]
+    )
+    later = piece_id(own, joined["_starts"])
     return joined.mutate(
-        entitlement_id=(joined["_starts"] == joined["starts_at"]).ifelse(joined["entitlement_id"], later),
+        entitlement_id=(joined["_starts"] == joined["starts_at"]).ifelse(own, later),
+        region=joined["_in"],
         starts_at=joined["_starts"],
         ends_at=joined["_ends"],
         overage=joined["_overage"],

@@ -110,6 +110,18 @@ def test_only_an_override_that_names_the_region_lifts_a_geo_rule(engine, canonic
     assert [p[0] for p in periods(engine, canonical, banned, there)] == ["9"]
 
 
+def test_an_override_for_everywhere_keeps_the_policy_of_each_country_and_lifts_no_ban(engine, canonical) -> None:
+    """The lower plan's policy everywhere, and once more where a plan says another; not where nothing may be sold."""
+    served = [grant(1, overage="bill"), grant(2, region="FR", overage="block", subscription_id="e.s:2")]
+    banned = grant(3, region="IT", overage="grace", allowed=False, subscription_id="e.s:3")
+    told = rows(engine, canonical, *served, banned, grant(9, "override"))
+    assert {(r["entitlement_id"], r["region"], r["overage"]) for r in told} == {
+        ("e.i:9/f", "*", "bill"),
+        ("e.i:9/f/FR", "FR", "block"),
+        ("e.i:3/f", "IT", "grace"),
+    }
+
+
 def test_an_add_on_that_a_geo_rule_forbids_takes_nothing_from_the_plan(engine, canonical) -> None:
     assert [p[0] for p in periods(engine, canonical, grant(1), grant(2, "add_on", allowed=False))] == ["1"]
 
@@ -164,7 +176,10 @@ def test_no_contradiction_is_left_and_no_instant_is_lost(engine, canonical, draw
     assert len({r["entitlement_id"] for r in after}) == len(after)
     origin = {g["entitlement_id"]: g for g in before}
     for row in after:
-        whole = origin[row["entitlement_id"].partition("@")[0]]
+        own = row["entitlement_id"].partition("@")[0]
+        # An override for everywhere may stand once more for a country, with the policy there.
+        whole = origin.get(own) or origin[own.removesuffix("/DE")]
+        assert whole["region"] == row["region"] or (whole["region"], row["region"], own[-3:]) == ("*", "DE", "/DE")
         assert row["ends_at"] is None or row["starts_at"] < row["ends_at"]
         assert whole["starts_at"] <= row["starts_at"] and (row["ends_at"] or at(99)) <= (whole["ends_at"] or at(99))
     for day in range(13):
