@@ -217,7 +217,7 @@ def test_a_customer_is_explained_on_the_terminal_and_as_a_page(
 ) -> None:
     key = differing["customer"]["key"]
     told = command(acme.workspace.root, server, "explain", key, "--plan", "acme")
-    assert told.exit_code == 0 and "signed by Head" in told.out and "made again exactly" in told.out
+    assert told.exit_code == 0 and "signed by Head of Finance" in told.out and "made again exactly" in told.out
     file = tmp_path / "customer.html"
     wrote = command(acme.workspace.root, server, "explain", key, "--plan", "acme", "--to", str(file))
     assert wrote.exit_code == 0 and file.stat().st_mode & 0o077 == 0
