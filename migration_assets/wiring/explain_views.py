@@ -85,19 +85,20 @@ def _amount(account: Plain, minor: int, currency: str) -> str:
 
 
 def _print_bills(out: Console, account: Plain, bills: Sequence[Plain]) -> None:
-    """A block of rows for each run of bills that say the same."""
-    table = Table("bills", "from", "line", "of", "before", "tax", "after", "tax", "difference", "why", box=None)
-    for n in (4, 5, 6, 7, 8):
-        table.columns[n].justify = "right"
+    """A table for each run of bills that say the same, and below it why both sides differ."""
     for run in runs_of(bills):
         first, currency = run[0], run[0]["currency"]
-        starts = _starts(first) if len(run) == 1 else f"{_starts(first)} to {_starts(run[-1])}"
-        for n, pair in enumerate(first["lines"]):
-            lead = (str(len(run)), starts) if n == 0 else ("", "")
-            table.add_row(*lead, *_line(account, pair, currency), "")
+        when = _starts(first) if len(run) == 1 else f"{len(run)} bills, {_starts(first)} to {_starts(run[-1])}, each"
+        out.print(escape(f"  {when}: {IN_WORDS[first['class']]}"))
+        table = Table("line", "of", "before", "tax", "after", "tax", f"difference {currency}", box=None, padding=(0, 2))
+        for n in range(2, 7):
+            table.columns[n].justify = "right"
+        for pair in first["lines"]:
+            table.add_row(*_line(account, pair, currency))
         _add_totals(table, account, first)
-        table.add_section()
-    out.print(table)
+        out.print(table)
+        for why in _why(account, first):
+            out.print(f"    {why}")
 
 
 def _starts(bill: Plain) -> str:
@@ -121,13 +122,12 @@ def _add_totals(table: Table, account: Plain, bill: Plain) -> None:
     names = ["total_minor"]
     if any(bill[side] and bill[side]["credit_minor"] for side in _SIDES):
         names += ["credit_minor", "to_pay_minor"]
-    words = {"total_minor": f"total {currency}", "credit_minor": "less credit", "to_pay_minor": "to pay"}
+    words = {"total_minor": "total", "credit_minor": "less credit", "to_pay_minor": "to pay"}
     for name in names:
         old, new = (bill[side][name] if bill[side] else 0 for side in _SIDES)
         shown = [amount_of(v, currency, exponents) if bill[s] else "-" for s, v in zip(_SIDES, (old, new), strict=True)]
-        why = "\n".join(_why(account, bill)) if name == "total_minor" else ""
         difference = _difference(account, new - old, currency)
-        table.add_row("", "", words[name], "", shown[0], "", shown[1], "", difference, why, style="bold")
+        table.add_row(words[name], "", shown[0], "", shown[1], "", difference, style="bold")
 
 
 def _why(account: Plain, bill: Plain) -> list[str]:
@@ -138,7 +138,7 @@ def _why(account: Plain, bill: Plain) -> list[str]:
         told.append(escape(f"{money} {d['cause']}: {IN_WORDS[d['class']]}{by}"))
     if bill["credit_difference_minor"]:
         told.append("[red]the credits of both sides differ[/]")
-    return told or ["[green]equal[/]"]
+    return told
 
 
 def _difference(account: Plain, minor: int, currency: str) -> str:
