@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 from migration_assets.domain.errors import CutoverError
+from migration_assets.drill_commands import drill
 from migration_assets.report_commands import rejected
 from migration_assets.review_commands import review
 from migration_assets.session import Place, actor, json_option, opened, plan_option, progress, side_by_side
@@ -371,6 +372,7 @@ def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> 
 
 main.add_command(review)
 main.add_command(rejected)
+main.add_command(drill)
 
 
 def _migrate(
