@@ -57,6 +57,15 @@ class WholeFile:
 
 
 @dataclass(frozen=True)
+class Value:
+    """Another value at one place of a YAML file of the plan; `way` leads there by names and positions."""
+
+    file: str
+    way: tuple[str | int, ...]
+    value: object
+
+
+@dataclass(frozen=True)
 class Statement:
     """A statement on the loaded target. `{pick}` in it is replaced by the order in which rows are taken: by a digest of
     the row and the seed. `table` is what the statement changes."""
@@ -66,5 +75,5 @@ class Statement:
 
 
 RowChange = Alter | Remove | Copy
-PlanChange = Words | WholeFile
+PlanChange = Words | WholeFile | Value
 Change = RowChange | PlanChange | Statement

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration_assets.connectors.databases import connect, databases_of, drop_database, ensure_database
+from migration_assets.connectors.databases import connect, databases_of, drop_database, ensure_database, own_server
 from migration_assets.connectors.private_files import make_folder
 from migration_assets.domain.errors import BadInput, CutoverError
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.wiring.bench import Bench, Judged
-from migration_assets.wiring.environment import HOME, Environment, embedded_server, prepare
+from migration_assets.wiring.environment import HOME, Environment, embedded_server, prepare, variables
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 from migration_assets.wiring.workspace import Workspace, open_workspace
 
@@ -199,8 +199,8 @@ def _remove(root: Path, env: Mapping[str, str], home: Path) -> None:
     """Everything of the drill's own: databases and files."""
     if not (home / PLAN).exists():
         return
-    server = embedded_server(root, env)
-    url = server.start() if server is not None else env["CUTOVER_DATABASE_URL"]
+    server, own = embedded_server(root, env), own_server(variables(root, env))
+    url = server.start() if server is not None else str(own)
     for name in sorted(n for n in databases_of(url) if n.startswith(f"{PLAN}_")):
         drop_database(url, name)
     with connect(url, autocommit=True) as connection:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import yaml
 
 from migration_assets.connectors.databases import connect
 from migration_assets.domain.errors import BadInput
-from migration_assets.drill.changes import Alter, Copy, PlanChange, Remove, RowChange, Statement, WholeFile
+from migration_assets.drill.changes import Alter, Copy, PlanChange, Remove, RowChange, Statement, Value, WholeFile
 
 # Where a row stands in its file; raw rows also have a number of their own, which is the same in every file.
 _PLACE, _NUMBER = "file_row_number", "_row"
@@ -107,6 +109,9 @@ def plant_words(folder: Path, change: PlanChange) -> None:
     file = folder / change.file
     if isinstance(change, WholeFile):
         text = change.text
+    elif isinstance(change, Value):
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = yaml.safe_dump(_with_value(data, change.way, change.value), allow_unicode=True, sort_keys=False)
     else:
         before = file.read_text(encoding="utf-8")
         if change.old not in before:
@@ -117,6 +122,16 @@ def plant_words(folder: Path, change: PlanChange) -> None:
         text = before.replace(change.old, change.new, 1)
     file.unlink()  # it may be shared with the clean copy
     file.write_text(text, encoding="utf-8")
+
+
+def _with_value(node: Any, way: Sequence[str | int], value: object) -> Any:
+    """The same data with another value in one place."""
+    if not way:
+        return value
+    key, *rest = way
+    if isinstance(node, dict):
+        return {k: _with_value(v, rest, value) if k == key else v for k, v in node.items()}
+    return [_with_value(v, rest, value) if i == key else v for i, v in enumerate(node)]
 
 
 def plant_in_target(url: str, change: Statement, seed: int) -> int:

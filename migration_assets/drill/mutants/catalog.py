@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from migration_assets.drill.changes import WholeFile
+from migration_assets.drill.changes import Value, WholeFile
 from migration_assets.drill.mutants.csv_text import replaced, rows_of, text_of
 from migration_assets.drill.mutants.mutant import Mutant
 from migration_assets.plan.models import Plan
@@ -26,8 +26,7 @@ def catalog_mutants(plan: Plan) -> Iterator[Mutant]:
     seen = _seen(whole)
     for path, value in _leaves(whole, ()):
         other = _another(value, seen[_kind(path)])
-        text = yaml.safe_dump(_with(whole, path, other), allow_unicode=True, sort_keys=False)
-        yield Mutant(f"{_FILE}:{'.'.join(map(str, path))}", "catalog", WholeFile(_FILE, text))
+        yield Mutant(f"{_FILE}:{'.'.join(map(str, path))}", "catalog", Value(_FILE, path, other))
     for name in ("geo.csv", "tax.csv"):
         if (plan.folder / name).exists():
             yield from _of_csv(plan.folder / name)
@@ -76,13 +75,3 @@ def _another(value: Any, seen: Sequence[Any]) -> Any:
     if len(seen) > 1:
         return seen[(list(seen).index(value) + 1) % len(seen)]
     return f"{value} and more"
-
-
-def _with(node: Any, path: Way, value: Any) -> Any:
-    """The same data with one leaf changed."""
-    if not path:
-        return value
-    key, *rest = path
-    if isinstance(node, dict):
-        return {k: _with(v, tuple(rest), value) if k == key else v for k, v in node.items()}
-    return [_with(v, tuple(rest), value) if i == key else v for i, v in enumerate(node)]

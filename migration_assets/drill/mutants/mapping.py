@@ -70,8 +70,10 @@ def _another_column(rows: Sequence[Row], at: int) -> str | None:
 
 
 def _fixed(row: Row) -> object:
+    """A value of the field's type, and another one than stands there already."""
     field = next(f for f in ENTITIES[row["entity"]].fields if f.name == row["field"])
-    return field.codes[0] if field.codes else _FIXED.get(field.type, "somebody")
+    given = json.loads(row["arguments"] or "{}").get("value")
+    return next(v for v in (*field.codes, _FIXED.get(field.type, "somebody")) if v != given)
 
 
 def _other_unit(rule: str, arguments: dict[str, object]) -> dict[str, object] | None:

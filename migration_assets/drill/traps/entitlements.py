@@ -72,10 +72,10 @@ ENTITLEMENTS = (
     altered(
         "I7-inclusive-twice",
         _ASSET,
-        "The last day of a discount was made half-open twice: it counts a day longer.",
-        "discount",
-        {"ends_at": "ends_at + INTERVAL 1 DAY", "cycles_remaining": "cycles_remaining", "cycles_total": "cycles_total"},
-        "ends_at IS NOT NULL AND cycles_remaining > 0",
+        "The last day of a contract was made half-open twice: it is served a day longer.",
+        "subscription",
+        {"ends_at": "ends_at + INTERVAL 1 DAY"},
+        "cancel_at_period_end AND status = 'active' AND ends_at IS NOT NULL",
     ),
     altered(
         "I8-trial-longer",
