@@ -24,7 +24,15 @@ from migration_assets.wiring.workspace import Workspace
 
 # What bills are made from, which parts of the catalog entitlements follow from, and who tells customers apart.
 _BILLED = frozenset(
-    {"subscription", "subscription_item", "discount", "scheduled_change", "usage_balance", "entitlement"}
+    {
+        "subscription",
+        "subscription_item",
+        "discount",
+        "scheduled_change",
+        "usage_balance",
+        "entitlement",
+        "entitlement_override",
+    }
 )
 _GRANTING = frozenset({"plan", "product_feature", "feature", "geo_rule"})
 _TELLING = frozenset({"customer", "address", "tax_registration"})
@@ -40,12 +48,14 @@ Found = str | None
 @dataclass
 class Way:
     """One case on its way. `changed` grows: entity -> asset of every canonical table that holds something else now.
-    `billed`: whether the next bills have to be made again, whatever has changed."""
+    `billed`: whether the next bills have to be made again, whatever has changed; `counted`: whether what became of the
+    source's rows is told otherwise now."""
 
     case: Case
     heard: Heard
     changed: dict[str, str] = field(default_factory=dict)
     billed: bool = False
+    counted: bool = False
 
     # --- where it begins ------------------------------------------------------------------------------------------
 
@@ -70,6 +80,7 @@ class Way:
     def made(self, asset: str, tables: Collection[str], *, rows_moved: bool) -> Found:
         """After a change of what a stage has made, whose checks have been asked already."""
         self.changed |= {t: asset for t in tables if t in ENTITIES}
+        self.counted = "dispositions" in tables
         if asset == "cohort_plan":
             return through(self.case, [("cleansed_customers", COHORT)], self.heard)
         if asset == "reference_data":
@@ -100,6 +111,7 @@ class Way:
                 self._stage("transformed_billing") if stage != "transformed_billing" else None
             )
         self.changed |= {e: stage for e in touched if e in ENTITIES}
+        self.counted |= "dispositions" in touched
         return recheck(self.case, stage, COHORT, set(touched), self.heard) if touched else None
 
     def _stage(self, stage: str) -> Found:
@@ -147,15 +159,18 @@ class Way:
         if asked and (found := through(self.case, [("shadow_billing", COHORT)], self.heard)):
             return found
         loaded = {e: asset for e, asset in self.changed.items() if asset in TRANSFORMED}
-        if not loaded:
+        if not loaded and not self.counted:
             return None
         self.case.target(FULL)
         try:
-            load_alone(self.case, loaded)
+            if loaded:
+                load_alone(self.case, loaded)
         except TargetRefused as refused:
             return f"loaded_target/refuses: {type(refused).__name__}"
-        plan = narrowed(self.case.workspace.plan, tables_of(self.case.workspace.plan, frozenset(loaded)))
+        plan = narrowed(
+            self.case.workspace.plan, tables_of(self.case.workspace.plan, frozenset(loaded or {"customer"}))
+        )
         narrow = replace(self.case, workspace=Workspace(plan, self.case.workspace.environment))
-        if found := recheck(narrow, "loaded_target", COHORT, {"loaded"}, self.heard):
+        if loaded and (found := recheck(narrow, "loaded_target", COHORT, {"loaded"}, self.heard)):
             return found
         return through(narrow, [("reconciliation", COHORT)], self.heard, fresh=False)

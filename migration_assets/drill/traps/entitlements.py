@@ -249,20 +249,6 @@ ENTITLEMENTS = (
         {"holder": "'somebody@example.com'"},
         "holder IS NOT NULL AND released_at IS NULL",
     ),
-    Trap(
-        "I33-more-than-bought",
-        "transformed",
-        "More seats are assigned than were bought.",
-        tuple(
-            Copy(
-                "seat_assignment",
-                {"seat_assignment_id": f"seat_assignment_id || 'x{i}'", "holder": f"'somebody{i}@example.com'"},
-                "released_at IS NULL",
-            )
-            for i in range(3)
-        ),
-        _ASSET,
-    ),
     altered(
         "I34-payer-lost",
         _ASSET,
