@@ -6,6 +6,7 @@ costs or gives rows, what hangs on them changes too, and the whole stage has to 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ import duckdb
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.drill.clean import COHORT, Case
 from migration_assets.plan.models import Plan
+from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.canonical import DISPOSITIONS, StageRows, stage_rows
 from migration_assets.stages.entitlements.cohort import with_derived
 from migration_assets.stages.entitlements.derive import CatalogRows
 from migration_assets.stages.feeds import Mapping
 from migration_assets.stages.references import NOTES
+from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.loading import load_rows, loaded_table, membership_of, merged_rows
 
 if TYPE_CHECKING:
@@ -108,6 +111,13 @@ def _quoted(file: Path) -> str:
     return str(file).replace("'", "''")
 
 
+def load_reference(case: Case, entities: Collection[str]) -> None:
+    """Load these entities of the reference data into the target, where everything else stands already."""
+    with case.workspace.engine() as engine:
+        call = case.bench.call(engine, GLOBAL)
+        load_rows(call, UNASSIGNED, {e: call.file("reference_data", e) for e in entities})
+
+
 def load_alone(case: Case, stage_of: dict[str, str]) -> None:
     """Load these entities (entity -> asset) of the cohort into the target, where everything else stands already."""
     with case.workspace.engine() as engine:
@@ -117,6 +127,6 @@ def load_alone(case: Case, stage_of: dict[str, str]) -> None:
         engine.write(engine.table(loaded_table(result)), call.file("loaded_target", "loaded"), order_by=["table"])
 
 
-def tables_of(plan: Plan, entities: frozenset[str]) -> set[str]:
+def tables_of(plan: Plan, entities: Collection[str]) -> set[str]:
     """Tables of the target that hold these entities."""
     return {name for name, t in plan.target.tables.items() if t.entity in entities}

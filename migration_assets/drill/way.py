@@ -15,9 +15,10 @@ from migration_assets.domain.errors import TargetRefused
 from migration_assets.drill.clean import COHORT, FULL, Case
 from migration_assets.drill.heard import Heard
 from migration_assets.drill.narrow import narrowed
-from migration_assets.drill.one_entity import differs, load_alone, tables_of, transformed_alone
+from migration_assets.drill.one_entity import differs, load_alone, load_reference, tables_of, transformed_alone
 from migration_assets.drill.one_party import standardized_alone
 from migration_assets.drill.steps import recheck, through
+from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.stage_names import TRANSFORMED
 from migration_assets.wiring.workspace import Workspace
@@ -83,8 +84,6 @@ class Way:
         self.counted = "dispositions" in tables
         if asset == "cohort_plan":
             return through(self.case, [("cleansed_customers", COHORT)], self.heard)
-        if asset == "reference_data":
-            self.case.target(FULL)
         if rows_moved and asset in ("cleansed_customers", "transformed_entitlements"):
             first = 0 if asset == "cleansed_customers" else 1
             for stage in _COHORT_STAGES[first:]:
@@ -158,19 +157,35 @@ class Way:
         asked = self.billed or bool(self.changed.keys() & _BILLED)
         if asked and (found := through(self.case, [("shadow_billing", COHORT)], self.heard)):
             return found
+        listed = [e for e, asset in self.changed.items() if asset == "reference_data"]
         loaded = {e: asset for e, asset in self.changed.items() if asset in TRANSFORMED}
-        if not loaded and not self.counted:
-            return None
-        self.case.target(FULL)
+        totals = tables_of(self.case.workspace.plan, listed) & {c.target for c in self.case.workspace.plan.controls}
+        if totals or loaded or self.counted:
+            self.case.target(FULL)
         try:
-            if loaded:
-                load_alone(self.case, loaded)
+            return (self._listed(listed) if totals else None) or self._arrived(loaded)
         except TargetRefused as refused:
             return f"loaded_target/refuses: {type(refused).__name__}"
-        plan = narrowed(
-            self.case.workspace.plan, tables_of(self.case.workspace.plan, frozenset(loaded or {"customer"}))
-        )
-        narrow = replace(self.case, workspace=Workspace(plan, self.case.workspace.environment))
-        if loaded and (found := recheck(narrow, "loaded_target", COHORT, {"loaded"}, self.heard)):
-            return found
-        return through(narrow, [("reconciliation", COHORT)], self.heard, fresh=False)
+
+    def _listed(self, entities: Collection[str]) -> Found:
+        """Of the catalog the old system has no totals; of rates, users and companies of ours it may."""
+        load_reference(self.case, entities)
+        return self._read_back(self._narrow(entities), UNASSIGNED)
+
+    def _arrived(self, loaded: dict[str, str]) -> Found:
+        if not loaded and not self.counted:
+            return None
+        narrow = self._narrow(loaded or {"customer"})
+        if loaded:
+            load_alone(self.case, loaded)
+            if found := recheck(narrow, "loaded_target", COHORT, {"loaded"}, self.heard):
+                return found
+        return self._read_back(narrow, COHORT)
+
+    def _narrow(self, entities: Collection[str]) -> Case:
+        plan = self.case.workspace.plan
+        narrow = narrowed(plan, tables_of(plan, entities))
+        return replace(self.case, workspace=Workspace(narrow, self.case.workspace.environment))
+
+    def _read_back(self, narrow: Case, whose: str) -> Found:
+        return through(narrow, [("reconciliation", whose)], self.heard, fresh=False)
