@@ -100,6 +100,8 @@ def clean_copy(
     root: Path, env: Mapping[str, str], seed: int, say: Say, until: str = COHORT_STAGES[-1]
 ) -> Iterator[Clean]:
     """Make the clean copy, up to a stage of the cohort, and remove it at the end. One drill at a time in one home."""
+    # Also what `.env` says: the drill works where the user's plans live.
+    env = variables(root, env)
     home = (root / (env.get(HOME) or ".cutover")).resolve()
     make_folder(home, passable=True)
     with _alone(home):
@@ -199,7 +201,7 @@ def _remove(root: Path, env: Mapping[str, str], home: Path) -> None:
     """Everything of the drill's own: databases and files."""
     if not (home / PLAN).exists():
         return
-    server, own = embedded_server(root, env), own_server(variables(root, env))
+    server, own = embedded_server(root, env), own_server(env)
     url = server.start() if server is not None else str(own)
     for name in sorted(n for n in databases_of(url) if n.startswith(f"{PLAN}_")):
         drop_database(url, name)

@@ -35,13 +35,6 @@ SOURCE = (
         "recurring_amount > 0",
     ),
     _altered(
-        "I10-source-price",
-        "The price of a contract was changed in the old system after its last invoice.",
-        "erp.subscription_items",
-        {"unit_price": "unit_price + 7", "recurring_amount": "recurring_amount + 7 * quantity"},
-        "item_kind = 'B' AND end_date IS NULL",
-    ),
-    _altered(
         "I18-source-country",
         "The old system does not know where a service is used.",
         "erp.subscriptions",
