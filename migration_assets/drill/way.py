@@ -178,7 +178,9 @@ class Way:
         narrow = self._narrow(loaded or {"customer"})
         if loaded:
             load_alone(self.case, loaded)
-            if found := recheck(narrow, "loaded_target", COHORT, {"loaded"}, self.heard):
+            # Its warnings are about rows that this load took away, and a first load takes none.
+            deaf = Heard(self.case.clean.judged)
+            if found := recheck(narrow, "loaded_target", COHORT, {"loaded"}, deaf):
                 return found
         return self._read_back(narrow, COHORT)
 

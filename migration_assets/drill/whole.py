@@ -25,9 +25,9 @@ def drilled(
     """Run a drill. `only`: ids of traps, or how they begin, and no mutants then; `mutants`: how many to try, drawn by
     the seed, or None for all."""
     started, traps = time.perf_counter(), chosen(TRAPS, only)
-    if only and not traps:
+    if strange := [name for name in only if not chosen(TRAPS, [name])]:
         known = ", ".join(t.id for t in TRAPS)
-        raise BadInput(f"no trap is called {', '.join(only)}", f"There are {known}.")
+        raise BadInput(f"no trap is called {', '.join(strange)}", f"There are {known}.")
     with clean_copy(root, env, seed, lambda what: step(what, 0, 0)) as clean:
         found = [(t, _sprung(clean, t, seed, step, i, len(traps))) for i, t in enumerate(traps, 1)]
         there_are = [] if only else mutants_of(clean.workspace.plan)

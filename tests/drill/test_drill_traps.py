@@ -9,9 +9,11 @@ import pytest
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE
+from migration_assets.domain.errors import BadInput
 from migration_assets.drill.changes import Alter, Copy, PlanChange, Remove, Statement, Words
 from migration_assets.drill.trap import Trap
 from migration_assets.drill.traps import TRAPS, WAITING
+from migration_assets.drill.whole import chosen, drilled
 from migration_assets.plan.load import load_plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -59,3 +61,15 @@ def test_a_trap_has_one_place() -> None:
     }
     assert [t.id for t in TRAPS if not all(isinstance(c, kind[t.place]) for c in t.changes)] == []
     assert [t.id for t in TRAPS if bool(t.asset) != (t.place == "transformed")] == []
+
+
+def test_a_trap_is_named_whole_or_by_its_invariant() -> None:
+    assert {t.id for t in chosen(TRAPS, ["I4"])} == {t.id for t in TRAPS if t.invariant == "I4"}
+    assert [t.id for t in chosen(TRAPS, ["I6-total"])] == ["I6-total"]
+    assert chosen(TRAPS, []) == list(TRAPS) and chosen(TRAPS, ["I"]) == chosen(TRAPS, ["I99"]) == []
+
+
+def test_a_name_that_no_trap_has_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no trap is called I99"):
+        drilled(tmp_path, {}, seed=1, only=["I4", "I99"], mutants=0, step=lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
