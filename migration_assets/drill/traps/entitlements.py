@@ -154,7 +154,15 @@ ENTITLEMENTS = (
         "The move sets a counter back to nothing.",
         "usage_balance",
         {"used_units": "0"},
-        "used_units > 0",
+        "used_units > 0 AND feature_code IN ('api-calls', 'phone-minutes')",
+    ),
+    altered(
+        "I13-gauge",
+        _ASSET,
+        "What is stored counts as nothing.",
+        "usage_balance",
+        {"used_units": "0"},
+        "used_units > 0 AND feature_code = 'storage'",
     ),
     Trap(
         "I13-counted-twice",
