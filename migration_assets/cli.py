@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 from migration_assets.domain.errors import CutoverError
+from migration_assets.drill_commands import drill
 from migration_assets.explain_commands import certificate, explain
 from migration_assets.report_commands import rejected
 from migration_assets.review_commands import review
@@ -375,6 +376,7 @@ main.add_command(review)
 main.add_command(rejected)
 main.add_command(explain)
 main.add_command(certificate)
+main.add_command(drill)
 
 
 def _migrate(

@@ -31,7 +31,7 @@ from migration_assets.wiring.jobs import (
     nightly_reconciliation,
 )
 from migration_assets.wiring.lineage import legacy_tables
-from migration_assets.wiring.stage import stage_asset, with_all_gates
+from migration_assets.wiring.stage import StageSpec, stage_asset, with_all_gates
 from migration_assets.wiring.workspace import Workspace, open_workspace
 
 # Not resolved: a root whose package is a link is a root of its own.
@@ -42,10 +42,14 @@ STAGES = (golden_copy, identities, load, reference, cohorts, profile, cleanse, e
           reconcile)  # fmt: skip
 
 
+def stage_specs(workspace: Workspace) -> list[StageSpec]:
+    """Every stage of one plan, in pipeline order."""
+    return [spec for module in STAGES for spec in module.specs(workspace)]
+
+
 def build_definitions(workspace: Workspace) -> dg.Definitions:
     """Every asset, check, job and schedule of one plan."""
-    specs = [spec for module in STAGES for spec in module.specs(workspace)]
-    stages = [stage_asset(spec) for spec in with_all_gates(specs)]
+    stages = [stage_asset(spec) for spec in with_all_gates(stage_specs(workspace))]
     return dg.Definitions(
         assets=[*legacy_tables(workspace.plan), *stages],
         jobs=[global_phase(), cohort_phase(), cohort_preparation(), cohort_arrival(), cohort_dry_run()],

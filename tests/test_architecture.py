@@ -23,6 +23,19 @@ MAY_IMPORT = {
     "stages": {"domain", "engine", "connectors", "quality", "control", "plan"},
     "sync": {"domain", "engine", "connectors", "quality", "control", "plan"},
     "wiring": {"domain", "engine", "connectors", "quality", "control", "plan", "stages", "sync", "demo"},
+    # What tries everything out stands above everything; see what it plants, below.
+    "drill": {
+        "domain",
+        "engine",
+        "connectors",
+        "quality",
+        "control",
+        "plan",
+        "stages",
+        "demo",
+        "wiring",
+        "definitions",
+    },
 }
 # Dagster's skin of a stage may use the wiring; the pure modules beside it may not.
 SKIN = "assets.py"
@@ -106,6 +119,26 @@ def test_only_the_check_of_a_plan_knows_its_checks() -> None:
     checks = "migration_assets.plan.checks"
     knowing = [p for p in MODULES if any(m.startswith(checks) for m, _ in imports(p)) and p.parent.name != "checks"]
     assert knowing == [PACKAGE / "plan" / "check.py"]
+
+
+_PLANTED = (*sorted((PACKAGE / "drill" / "traps").glob("*.py")), *sorted((PACKAGE / "drill" / "mutants").glob("*.py")),
+            *(PACKAGE / "drill" / f"{m}.py" for m in ("changes", "trap", "planting")))  # fmt: skip
+
+
+@pytest.mark.parametrize("path", _PLANTED, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_what_the_drill_plants_knows_nothing_of_what_should_find_it(path: Path) -> None:
+    """A trap made from a check proves nothing of it."""
+    module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    ours = {m for m in _reached(module) if m.startswith("migration_assets.")}
+    looking = ("stages", "quality", "wiring", "control", "engine")
+    direct = {m for m, _ in imports(path) if m.startswith("migration_assets.")}
+    assert not [m for m in direct if m.split(".")[1] in looking]
+    assert not [m for m in ours if m.split(".")[1] == "stages"]
+
+
+def test_nobody_knows_of_the_drill_but_its_command() -> None:
+    knowing = [p for p in MODULES if any(m.startswith("migration_assets.drill.") for m, _ in imports(p))]
+    assert [p.name for p in knowing if room(p) != "drill"] == ["drill_commands.py"]
 
 
 def test_nothing_is_called_utils() -> None:

@@ -241,14 +241,16 @@ class Control(Model):
     """One row of controls.csv: a total finance takes on the raw source and on the target, independent of the mapping.
 
     `kind`: count (rows), sum (exact decimal sum of the column times 10**exponent of its currency when `source_unit`
-    is major), day_sum (sum of days since 1970-01-01: catches swapped or shifted dates). Sums are by currency:
-    `source_currency`/`target_currency` name a column, or a fixed code as `=USD`. `source_rounding` (a column that
-    the file need not have): each row's amount is rounded to minor units before it is added, because finance agreed
-    that the target holds no finer ones; a control without it, beside this one, states the exact total.
+    is major), day_sum (sum of days since 1970-01-01: catches swapped or shifted dates), number_sum (exact sum of
+    numbers that are no money: pieces, attempts, calls), text_sum (sum of a number made from each text: catches one
+    that is not letter for letter the same). Sums of money are by currency: `source_currency`/`target_currency` name a
+    column, or a fixed code as `=USD`. `source_rounding` (a column that the file need not have): each row's amount is
+    rounded to minor units before it is added, because finance agreed that the target holds no finer ones; a control
+    without it, beside this one, states the exact total.
     """
 
     measure: Name
-    kind: Literal["count", "sum", "day_sum"]
+    kind: Literal["count", "sum", "day_sum", "number_sum", "text_sum"]
     source: str
     source_column: str = ""
     source_unit: Literal["major", "minor", ""] = ""

@@ -146,7 +146,7 @@ def _run(
         call.say("started")
         _ask_gates(call, spec)
         output = spec.compute(call)
-        results = _checked(call, spec, output)
+        results = checked(call, spec.suite, output)
         basis, now = output.basis or call.basis, datetime.now(UTC)
         found = verdicts_of(call.partition, spec.name, basis, results, call.run_id, now)
         published = {} if call.workspace.control.holds_back(found, now) else output.publish()
@@ -194,7 +194,8 @@ def _ask_gates(call: StageCall, spec: StageSpec) -> None:
         call.workspace.control.require_passed(cohort, [gate], basis, now=now)
 
 
-def _checked(call: StageCall, spec: StageSpec, output: StageOutput) -> "tuple[CheckResult, ...]":
+def checked(call: StageCall, suite: "Suite", output: StageOutput) -> "tuple[CheckResult, ...]":
+    """What the rules of a suite find in what a stage wrote."""
     from migration_assets.engine.held_folder import HeldFolder
     from migration_assets.quality.run import run_suite
 
@@ -203,9 +204,7 @@ def _checked(call: StageCall, spec: StageSpec, output: StageOutput) -> "tuple[Ch
         # What belongs to no customer may well be nothing at all.
         may_be_empty |= set(output.tables)
     with HeldFolder(call.workspace.spill_folder) as folder:
-        results = run_suite(
-            spec.suite, output.tables, may_be_empty=may_be_empty, partition=call.partition, spill_to=folder
-        )
+        results = run_suite(suite, output.tables, may_be_empty=may_be_empty, partition=call.partition, spill_to=folder)
     for r in results:
         if not r.passed:
             call.say(f"check {r.check} failed: {r.detail}")

@@ -786,6 +786,20 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
         "holds code, not an amount",
     ),
     (
+        "control_no_number",
+        cell("controls.csv", {"measure": "started"}, kind="number_sum", target_column="billed_minor"),
+        "controls.csv",
+        "target_column",
+        "holds money, not a number",
+    ),
+    (
+        "control_no_text",
+        cell("controls.csv", {"measure": "started"}, kind="text_sum", target_column="billed_minor"),
+        "controls.csv",
+        "target_column",
+        "holds money, not text",
+    ),
+    (
         "control_no_days",
         cell("controls.csv", {"measure": "started"}, target_column="status"),
         "controls.csv",

@@ -14,6 +14,8 @@ from migration_assets.plan.models import Control
 from migration_assets.plan.wording import nearest, shown
 
 _SUMMED: dict[FieldType, str] = {"money": "minor", "decimal": "major"}
+# Money is not among them: amounts of several currencies are never one sum (I25).
+_NUMBERS: tuple[FieldType, ...] = ("integer", "decimal")
 
 
 def control_faults(view: PlanView) -> Iterator[Fault]:
@@ -34,7 +36,7 @@ def _fault(control: Control, field: str, problem: str, remedy: str) -> Fault:
 
 
 def _shape_faults(view: PlanView, control: Control) -> Iterator[Fault]:
-    needed = {"count": (), "sum": ("column", "unit", "currency"), "day_sum": ("column",)}[control.kind]
+    needed = {"count": (), "sum": ("column", "unit", "currency")}.get(control.kind, ("column",))
     for side in ("source", "target"):
         for part in ("column", "unit", "currency"):
             value = getattr(control, f"{side}_{part}")
@@ -87,6 +89,10 @@ def _type_faults(view: PlanView, control: Control) -> Iterator[Fault]:
         return
     if control.kind == "day_sum" and field.type not in ("date", "instant"):
         yield _fault(control, "target_column", f"holds {field.type}, not days", "name a date or an instant")
+    if control.kind == "text_sum" and field.type != "text":
+        yield _fault(control, "target_column", f"holds {field.type}, not text", "name a column of text")
+    if control.kind == "number_sum" and field.type not in _NUMBERS:
+        yield _fault(control, "target_column", f"holds {field.type}, not a number", "name a column of numbers")
     if control.kind == "sum" and field.type not in _SUMMED:
         yield _fault(control, "target_column", f"holds {field.type}, not an amount", "name a column of money")
     unit = _SUMMED.get(field.type)

@@ -28,6 +28,11 @@ def transform_cohort(feeds: Feeds, upstream: Upstream, catalog: CatalogRows, cus
     `customers`: the cleansed customers of the cohort, which say whose logins are left out.
     """
     made = stage_rows(feeds, feeds.plan.entities_of("transformed_entitlements"), upstream, feeds.entity)
+    return with_derived(feeds, made, catalog, customers)
+
+
+def with_derived(feeds: Feeds, made: StageRows, catalog: CatalogRows, customers: ir.Table) -> StageRows:
+    """The same with what follows from several entities together: whose logins are left out, and the entitlements."""
     if {"seat_assignment", "subscription_item", "subscription"} <= made.rows.keys():
         made.rows["seat_assignment"] = feeds.engine.cached(
             without_erased_holders(

@@ -126,6 +126,7 @@ class _Blocked:
         self.crowded = {" ".join(rule): n for i, rule in enumerate(self.rules) if (n := _crowd(connection, i))}
         connection.execute("DROP TABLE _hashed")
         connection.unregister("_given")
+        self.pairs = records.num_rows * (records.num_rows - 1) // 2
         self._api = DuckDBAPI(connection=connection)
         self.rows = self._api.register("records")
 
@@ -218,7 +219,9 @@ def _learned(blocked: _Blocked, kit: Kit, seed: int) -> dict[str, Any]:
         linker.training.estimate_probability_two_random_records_match(sure, _SURE_RECALL)
     linker.training.estimate_u_using_random_sampling(max_pairs=_SAMPLED_PAIRS, seed=seed)
     model = linker.misc.save_model_to_json()
-    expected = model["probability_two_random_records_match"]
+    # Among few records none may agree on what is sure. Then one pair is expected: of none at all there is no logarithm.
+    expected = max(model["probability_two_random_records_match"], 1 / blocked.pairs)
+    model = {**model, "probability_two_random_records_match": expected}
     for rule in kit.lessons:
         # Each lesson has a linker of its own: one that breaks off leaves its linker without the fields of the rule.
         model = _taught(Linker(blocked.rows, model, log_level=logging.ERROR), blocked.lesson(rule)) or model

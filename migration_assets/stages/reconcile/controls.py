@@ -128,9 +128,11 @@ def _measured(control: Control, rows: ir.Table) -> tuple[ir.Value, ir.Value]:
     if control.kind == "count":
         return ibis.literal(1).cast("decimal(38, 10)"), ibis.literal(0)
     column = _column(rows, control.source_column, control)
-    if control.kind == "sum":
+    if control.kind in ("sum", "number_sum"):
         exact = _exact(column) if column.type().is_string() else column.cast("decimal(38, 10)")
         return exact, _lost(column, exact)
+    if control.kind == "text_sum":
+        return _digest(column.cast("string")), ibis.literal(0)
     day = _day(column) if column.type().is_string() else column.cast("date")
     days = day.epoch_days()
     return days.cast("decimal(38, 10)"), _lost(column, days)
@@ -144,6 +146,13 @@ def _exact(column: ir.Value) -> ir.Value:
 def _day(column: ir.Value) -> ir.Value:
     text = column.strip()
     return text.re_search(_DAY).ifelse(text.substr(0, 10), ibis.null("string")).try_cast("date")
+
+
+def _digest(text: ir.Value) -> ir.Value:
+    """The first eight hex digits of a text's MD5 as a number, which any database can make; an empty text counts as
+    missing, as a file cannot tell them apart."""
+    present = (text != "").ifelse(text, ibis.null("string"))
+    return (ibis.literal("0x") + present.hexdigest("md5").substr(0, 8)).cast("int64").cast("decimal(38, 10)")
 
 
 def _lost(column: ir.Value, value: ir.Value) -> ir.Value:
@@ -226,7 +235,9 @@ def _target_query(control: Control, schema: TargetSchema, cohort: str) -> sql.Co
     value = {
         "count": sql.SQL("count(*)"),
         "sum": sql.SQL("sum({}::numeric)").format(_target_column(control)),
+        "number_sum": sql.SQL("sum({}::numeric)").format(_target_column(control)),
         "day_sum": sql.SQL("sum({})").format(_target_days(control)),
+        "text_sum": sql.SQL("sum({})").format(_target_digest(control)),
     }[control.kind]
     conditions = [_target_condition(p) for p in control.target_where]
     return sql.SQL("SELECT {currency}, {value}, count(*) FROM ({rows}) m {where} GROUP BY 1").format(
@@ -244,6 +255,11 @@ def _target_column(control: Control) -> sql.Identifier:
 def _target_days(control: Control) -> sql.Composed:
     """Days since 1970-01-01; an instant counts for its day in UTC, which is the session's time zone."""
     return sql.SQL("({}::date - date '1970-01-01')::numeric").format(_target_column(control))
+
+
+def _target_digest(control: Control) -> sql.Composed:
+    """As `_digest` makes it."""
+    return sql.SQL("('x' || left(md5(nullif({}, '')), 8))::bit(32)::bigint::numeric").format(_target_column(control))
 
 
 def _target_currency(control: Control) -> sql.Composable:

@@ -20,7 +20,7 @@ from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import Control
 from migration_assets.stages.load.apply import load_cohort
-from migration_assets.stages.reconcile.controls import run_controls, source_totals
+from migration_assets.stages.reconcile.controls import run_controls, source_totals, target_totals
 from migration_assets.stages.reconcile.money import Tie
 
 SIDES = {"source": "erp.contracts", "target": "subscriptions", "owner": "finance"}
@@ -70,6 +70,38 @@ def test_a_control_may_round_each_amount_as_finance_agreed(engine: DuckDBEngine,
     assert (exact.total, exact.rows) == (Decimal("99.99"), 6)
     # 33.5 twice, 33.49 and -0.5, each to a whole number of cents before they are added.
     assert (rounded.total, rounded.rows, rounded.unreadable) == (total, 6, 0)
+
+
+def test_numbers_that_are_no_money_are_added_up_as_they_stand(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    """No currency makes a hundred of one: 210 in the source is not 21,000 in the target."""
+    pieces = Control(
+        measure="pieces", kind="number_sum", source_column="billed", target_column="billed_to_date_minor", **SIDES
+    )
+    tie = ties(engine, loaded[0], raw, pieces)["pieces"]
+    assert (tie.source, tie.target, tie.currency, tie.ok) == (210, 21000, "", False)
+
+
+def test_texts_are_held_letter_for_letter_against_those_of_the_target(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]
+) -> None:
+    """Both databases make the same number of a text, and another one of any other text."""
+    control = Control(measure="names", kind="text_sum", source_column="name", target_column="name",
+                      source="erp.contracts", target="customers", owner="finance")  # fmt: skip
+    with loaded[0].transaction(role="tiny_reader", read_only=True) as connection:
+        theirs = "SELECT name FROM billing.customers JOIN cutover.crosswalk ON target_id = customer_id "
+        held = [r[0] for r in connection.execute(theirs + "WHERE cohort = 'pilot'").fetchall()]
+        found = target_totals(connection, control, tiny_plan().target, "pilot", exponent_of)
+    fates = engine.table(pa.table({c: pa.array([], t) for c, t in FATES.items()}))
+
+    def total(texts: list[str | None]) -> Decimal:
+        raw = engine.table(pa.table({"_row": range(len(texts)), "name": pa.array(texts, pa.string())}))
+        return source_totals(engine, control, raw, fates, exponent_of)[""].total
+
+    assert len(held) > 1 and total([*held, None, ""]) == found[""].total > 0
+    assert total([held[0] + " ", *held[1:]]) != found[""].total
+    assert total([held[0].swapcase(), *held[1:]]) != found[""].total
 
 
 def test_rejected_rows_are_explained_not_missing(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]) -> None:
