@@ -5,9 +5,9 @@ the day service is back; and while past due only up to the last day of grace (I9
 covers it grants what its product grants, times its quantity where the grant is for each unit. Grants of one contract
 add up; where one allows and another forbids, the add-on speaks before the plan. Contracts add up too, and one without a
 country serves everywhere. An override for the customer replaces all that, one for the country before one for
-everywhere, and of two the one that came later; it keeps the policy past the limit of what it replaces, the plan's
-before an add-on's. One for everywhere that replaces nothing in a country keeps what holds where the customer is served:
-what is counted is counted once.
+everywhere, and of two the one that came later; it keeps the policy past the limit of the answer it replaces. One for
+everywhere that replaces nothing in a country keeps what holds where the customer is served: what is counted is counted
+once.
 """
 
 from __future__ import annotations
@@ -171,12 +171,8 @@ def _overridden(
     if not standing:
         return None
     wins = max(standing, key=lambda e: (e.country is not None, midnight(e.first_day, e.zone), e.override_id))
-    replaced = beneath or (served if wins.country is None else ())
-    return Answer(
-        allowed=wins.limit != 0,
-        limit=wins.limit,
-        overage=_policy(replaced) if replaced else "block",
-    )
+    replaced = _together(beneath or (served if wins.country is None else ()))
+    return Answer(wins.limit != 0, wins.limit, replaced.overage if replaced else "block")
 
 
 def _reaches(override: Override, region: str, instant: datetime) -> bool:

@@ -37,7 +37,7 @@ def answered(engine: DuckDBEngine, granted: ir.Table, overrides: ir.Table) -> ir
     overrides = engine.cached(overrides.join(subjects, SUBJECT).drop(*SUBJECT))
     pieces = engine.cached(_pieces(engine, [granted, overrides]))
     during = _during(granted, pieces)
-    served = during.group_by(*_AT).aggregate(served=during["policy"].min())
+    served = _together(during).select(*_AT, served="policy")
     told = pieces
     for part in (_together(during.filter(during["here"])), _speaking(overrides, pieces), served):
         told = told.left_join(part, _AT).drop("subject_right", "at_right")
@@ -68,8 +68,7 @@ def _during(rows: ir.Table, pieces: ir.Table) -> ir.Table:
 
 
 def _together(granted: ir.Table) -> ir.Table:
-    """One answer for all grants of a piece, and the policy of whatever is beneath an override: subject, at, allowed,
-    unlimited, total, policy, beneath."""
+    """One answer for all grants of a piece: subject, at, allowed, unlimited, total, policy."""
     allowing = allows(granted["limit"])
     granted = granted.mutate(allowing=allowing, speaks=granted["add_on"].ifelse(allowing, ibis.null("boolean")))
     of_one = granted.group_by(*_AT, "contract_id").aggregate(
@@ -79,14 +78,12 @@ def _together(granted: ir.Table) -> ir.Table:
         total=granted["limit"].sum(where=granted["allowing"]),
         if_allowed=granted["policy"].min(where=granted["allowing"]),
         if_not=granted["policy"].min(where=~granted["allowing"]),
-        least=granted["policy"].min(),
     )
     return of_one.group_by(*_AT).aggregate(
         allowed=of_one["allowed"].any(),
         unlimited=(of_one["allowed"] & of_one["unlimited"]).any(),
         total=of_one["total"].sum(where=of_one["allowed"]),
         policy=of_one["if_allowed"].min(where=of_one["allowed"]).coalesce(of_one["if_not"].min()),
-        beneath=of_one["least"].min(),
     )
 
 
@@ -103,7 +100,7 @@ def _answers(told: ir.Table) -> ir.Table:
     exact = ibis.null(LIMIT)
     granted = told["allowed"].ifelse(told["unlimited"].ifelse(exact, told["total"]), ibis.literal(0).cast(LIMIT))
     elsewhere = told["everywhere"].fill_null(False).ifelse(told["served"], ibis.null("int64"))
-    known = overridden.ifelse(told["beneath"].coalesce(elsewhere), told["policy"])
+    known = told["policy"].coalesce(elsewhere)
     return told.select(
         "subject",
         starts_at="at",
