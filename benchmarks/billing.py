@@ -54,7 +54,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))  # the
 
 from held_rows import apart, held_rows
 from legacy_records import records_of, tables
-from random_access import GRANTS, Customer, canonical_rows, customer, one_policy
+from random_access import GRANTS, Customer, canonical_rows, customer
 from random_holders import Agreement, Holder, records_of_holders
 from random_sold import T, random_sold
 from told_twice import Sold, contract, subscription
@@ -125,12 +125,12 @@ def _pairs(rows: Sequence[tuple[str, str]]) -> pa.Table:
 
 
 def _records(people: Sequence[Customer]) -> Mapping[str, Any]:
-    return records_of_holders([holder(p) for p in people], one_policy(GRANTS))
+    return records_of_holders([holder(p) for p in people], GRANTS)
 
 
 def _canonical(engine: DuckDBEngine, people: Sequence[Customer]) -> dict[str, Any]:
     """Subscriptions and the entitlements derived for them, as a load would write them."""
-    rows = {e: _table(engine, e, given) for e, given in canonical_rows(people, one_policy(GRANTS)).items()}
+    rows = {e: _table(engine, e, given) for e, given in canonical_rows(people, GRANTS).items()}
     catalog = CatalogRows(rows["plan"], rows["product_feature"], rows["feature"], rows["geo_rule"])
     by_items = granted_by_items(
         engine, rows["subscription"], rows["subscription_item"], rows["scheduled_change"], catalog
@@ -261,7 +261,7 @@ def readable(_: DuckDBEngine, __: Path, subscriptions: int) -> str:
     until, asked = add_months(AS_OF, 13), 0
     for each in _again(customers(min(DIFFERENT, count))):
         held = each.held()
-        was = old_access.access(held, each.overrides, one_policy(GRANTS), rules, AS_OF, until)
+        was = old_access.access(held, each.overrides, GRANTS, rules, AS_OF, until)
         # As many rules are asked on the other side; of whom the answers are is no matter to the clock.
         readable_differences(was, new_access.access(list(_rights(was)), {}, AS_OF, until))
         if (asked := asked + len(held)) >= count:

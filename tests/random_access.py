@@ -5,7 +5,7 @@ The translation is done here by hand, apart from the mapping of a plan and from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -66,11 +66,6 @@ def customer(rng: Random, number: int, overrides: bool) -> Customer:
     made = tuple((_sold(rng), _maybe(rng, 2, lambda: _near(rng, 30, 60))) for _ in range(rng.choice((1, 1, 2, 3))))
     own = [_override(rng, n) for n in range(rng.choice((0, 1, 1, 2)) if overrides else 0)]
     return Customer(f"e.c:{number:06}", made, tuple(own))
-
-
-def one_policy(grants: Iterable[old.Grant]) -> tuple[old.Grant, ...]:
-    """The same grants, all with one policy past the limit."""
-    return tuple(replace(g, overage="block") for g in grants)
 
 
 def _sold(rng: Random) -> Sold:

@@ -5,14 +5,14 @@ the day service is back; and while past due only up to the last day of grace (I9
 covers it grants what its product grants, times its quantity where the grant is for each unit. Grants of one contract
 add up; where one allows and another forbids, the add-on speaks before the plan. Contracts add up too, and one without a
 country serves everywhere. An override for the customer replaces all that, one for the country before one for
-everywhere, and of two the one that came later; it keeps the policy past the limit of the answer it replaces. One for
-everywhere that replaces nothing in a country keeps what holds where the customer is served: what is counted is counted
-once.
+everywhere, and of two the one that came later; it keeps the policy past the limit of the answer it amends, also while
+the contract is paused or its grace is over. One for everywhere that amends nothing in a country keeps what holds where
+the customer has contracts: what is counted is counted once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -65,6 +65,10 @@ class _Granted:
     overage: Overage
 
 
+# What contracts grant at an instant in a region (None: in any), halted or not.
+_Amended = Callable[[datetime, "str | None"], "Answer | None"]
+
+
 def access(
     held: Sequence[Held],
     overrides: Sequence[Override],
@@ -79,10 +83,14 @@ def access(
     found: list[Span] = []
     for feature, region in sorted(_subjects(held, overrides, grants)):
 
-        def answer_at(instant: datetime, feature: str = feature, region: str = region) -> Answer | None:
+        def amended(instant: datetime, region: str | None, feature: str = feature) -> Answer | None:
+            return _together(_granted(held, grants, rules, feature, region, instant, halted=True))
+
+        def answer_at(
+            instant: datetime, feature: str = feature, region: str = region, amended: _Amended = amended
+        ) -> Answer | None:
             beneath = list(_granted(held, grants, rules, feature, region, instant))
-            served = list(_granted(held, grants, rules, feature, None, instant))
-            return _overridden(overrides, feature, region, instant, beneath, served) or _together(beneath)
+            return _overridden(overrides, feature, region, instant, amended) or _together(beneath)
 
         found += spans_of(feature, region, later, answer_at, until)
     return tuple(found)
@@ -96,21 +104,27 @@ def _subjects(held: Sequence[Held], overrides: Sequence[Override], grants: Seque
 
 
 def _granted(
-    held: Sequence[Held], grants: Sequence[Grant], rules: Rules, feature: str, region: str | None, instant: datetime
+    held: Sequence[Held],
+    grants: Sequence[Grant],
+    rules: Rules,
+    feature: str,
+    region: str | None,
+    instant: datetime,
+    halted: bool = False,
 ) -> Iterator[_Granted]:
-    """What is granted in a region; None: in any."""
+    """What is granted in a region; None: in any. `halted`: also by contracts that give no access for the time being."""
     for each in held:
         contract, day = each.contract, local_day(instant, each.contract.zone)
         reaches = region is None or (contract.service_country or ANYWHERE) in (region, ANYWHERE)
-        if not reaches or not gives_access(each, day):
+        if not reaches or not gives_access(each, day, halted):
             continue
         for item in items_on(contract, rules, day):
             if covers(item, day):
                 yield from _of_item(contract, item, grants, feature)
 
 
-def gives_access(held: Held, day: date) -> bool:
-    """Whether a contract gives access on a local day."""
+def gives_access(held: Held, day: date, halted: bool = False) -> bool:
+    """Whether a contract gives access on a local day; `halted`: or would, but for a pause or the end of its grace."""
     contract = held.contract
     runs = contract.first_day <= day and (contract.last_day is None or day <= contract.last_day)
     canceled = any(c.kind == "cancel" and c.first_day <= day for c in contract.changes)
@@ -120,7 +134,7 @@ def gives_access(held: Held, day: date) -> bool:
         and (contract.resumes_on is None or day < contract.resumes_on)
     )
     in_grace = held.grace_last_day is None or day <= held.grace_last_day
-    return runs and not canceled and not paused and in_grace
+    return runs and not canceled and (halted or (not paused and in_grace))
 
 
 def _of_item(contract: Contract, item: Item, grants: Sequence[Grant], feature: str) -> Iterator[_Granted]:
@@ -160,19 +174,14 @@ def _policy(granted: Sequence[_Granted]) -> Overage:
 
 
 def _overridden(
-    overrides: Sequence[Override],
-    feature: str,
-    region: str,
-    instant: datetime,
-    beneath: Sequence[_Granted],
-    served: Sequence[_Granted],
+    overrides: Sequence[Override], feature: str, region: str, instant: datetime, amended: _Amended
 ) -> Answer | None:
     standing = [e for e in overrides if e.feature == feature and _reaches(e, region, instant)]
     if not standing:
         return None
     wins = max(standing, key=lambda e: (e.country is not None, midnight(e.first_day, e.zone), e.override_id))
-    replaced = _together(beneath or (served if wins.country is None else ()))
-    return Answer(wins.limit != 0, wins.limit, replaced.overage if replaced else "block")
+    plain = amended(instant, region) or (amended(instant, None) if wins.country is None else None)
+    return Answer(wins.limit != 0, wins.limit, plain.overage if plain else "block")
 
 
 def _reaches(override: Override, region: str, instant: datetime) -> bool:

@@ -12,9 +12,9 @@ grant beside a limited one allows both. Only these contradict each other, and ar
 - Two overrides for the same region: the latest start wins, then the higher id. One for a region and one for everywhere
   both stay, because the more specific decides there.
 
-An override has no policy of its own for what is past the limit: it keeps what it replaces, the plan's before an
-add-on's, instant by instant. One for everywhere that replaces nothing for everywhere keeps what holds where the
-customer is served; and where a country's plan says otherwise, it stands once more for that country, with that policy.
+An override has no policy of its own for what is past the limit: it keeps what it replaces, of what allows the plan's
+before an add-on's, instant by instant. One for everywhere that replaces nothing for everywhere keeps what holds where
+the customer is served; and where a country's plan says otherwise, it stands once more for that country, with that policy.
 """
 
 from __future__ import annotations
@@ -112,7 +112,10 @@ def _with_overage(overrides: ir.Table, items: ir.Table) -> ir.Table:
         "_from",
         _region="region",
         _overage="overage",
-        _order=(items["granted_by"] == "plan").ifelse("0", "1") + items["entitlement_id"],
+        # What allows before what does not, as it is where grants come together.
+        _order=items["allowed"].ifelse("0", "1")
+        + (items["granted_by"] == "plan").ifelse("0", "1")
+        + items["entitlement_id"],
     )
     own = _inheriting(overrides, beneath)
     everywhere = own.filter(own["region"] == ANYWHERE).rename(_said="overage")

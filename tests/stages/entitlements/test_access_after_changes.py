@@ -12,9 +12,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from random_access import GRANTS, Customer, before, canonical_rows, customer, one_policy
+from random_access import GRANTS, Customer, before, canonical_rows, customer
 
 from migration_assets.domain.access import ANYWHERE, Span
+from migration_assets.domain.access_parity import access_differences
 from migration_assets.domain.legacy import access as old
 from migration_assets.domain.target import access as new
 from migration_assets.stages.entitlements.derive import CatalogRows, granted_by_items, granted_by_overrides
@@ -75,9 +76,8 @@ def differing(engine: Any, canonical: Any, customers: Sequence[Customer], grants
         old_spans = before(each, grants, SINCE, UNTIL)
         new_spans = after(held[each.customer_id], theirs[each.customer_id])
         regions = sorted({s.region for s in (*old_spans, *new_spans)})
-        pair = in_regions(old_spans, regions), in_regions(new_spans, regions)
-        if pair[0] != pair[1]:
-            found.append(f"{each}\n{sorted(set(pair[0]) ^ set(pair[1]), key=str)}")
+        if apart := access_differences(in_regions(old_spans, regions), in_regions(new_spans, regions)):
+            found.append(f"{each}\n{apart}")
     return found
 
 
@@ -91,18 +91,15 @@ def test_access_is_the_same_before_and_after_whatever_is_agreed(engine: Any, can
 
 
 def test_access_is_the_same_with_overrides_on_top(engine: Any, canonical: Any) -> None:
-    """All grants have one policy here: which of several an override for everywhere keeps is another matter."""
     made = customers(SEED + 1, 400, overrides=True)
-    assert differing(engine, canonical, made, one_policy(GRANTS))[:1] == [], f"seed {SEED + 1}"
+    assert differing(engine, canonical, made, GRANTS)[:1] == [], f"seed {SEED + 1}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(8))
 def test_the_same_of_20000_customers(engine: Any, canonical: Any, part: int) -> None:
     seed = SEED + 10 + part
-    overrides = part >= 4
-    grants = one_policy(GRANTS) if overrides else GRANTS
-    assert differing(engine, canonical, customers(seed, 2_500, overrides), grants)[:1] == [], f"seed {seed}"
+    assert differing(engine, canonical, customers(seed, 2_500, overrides=part >= 4), GRANTS)[:1] == [], f"seed {seed}"
 
 
 def test_most_of_these_customers_do_have_changes_that_change_something() -> None:

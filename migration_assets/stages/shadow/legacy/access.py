@@ -51,17 +51,23 @@ def legacy_access(engine: DuckDBEngine, records: Records, since: datetime, until
         lost = engine.cached(_reasons(engine.union([lost, *_later(spells, unread_products)])))
         overrides = _of_known(_named(about_features(read(engine, records, "overrides"))), lost)
         granted = _granted(_of_known(spells, lost), granting)
+        excepted = contracts.semi_join(overrides, "customer_id")
+        halted = stretches(engine, records, excepted, products, window, instants, halted=True)
+        amended = _granted(_of_known(halted, lost), granting)
         elsewhere = _elsewhere(engine, [contracts, overrides])
-        each, weighed = _spans(engine, granted, _ranked(engine, overrides, window, instants), elsewhere)
+        ranked = _ranked(engine, overrides, window, instants)
+        each, weighed = _spans(engine, granted, ranked, amended, elsewhere)
         lasting += [each, weighed, lost]
     return Access(engine.union([each.filter(each["settled"]).drop("settled"), weighed]), lost)
 
 
-def _spans(engine: DuckDBEngine, granted: ir.Table, overrides: ir.Table, elsewhere: ir.Table) -> list[ir.Table]:
+def _spans(
+    engine: DuckDBEngine, granted: ir.Table, overrides: ir.Table, amended: ir.Table, elsewhere: ir.Table
+) -> list[ir.Table]:
     """Plain answers, with settled, and those that had to be put together; both kept in the engine.
 
-    `granted`: all that items grant; `overrides`: with their rank; `elsewhere`: regions that what holds anywhere
-    reaches.
+    `granted`: all that items grant; `overrides`: with their rank; `amended`: what items of customers with overrides
+    grant while nothing is halted; `elsewhere`: regions that what holds anywhere reaches.
     """
     told = plain(granted)
     by_override = overrides.select("customer_id", "feature", overridden=ibis.literal(True)).distinct()
@@ -71,20 +77,25 @@ def _spans(engine: DuckDBEngine, granted: ir.Table, overrides: ir.Table, elsewhe
     alone = told["settled"] & told["overridden"].isnull() & told["spread"].isnull()
     each = engine.cached(told.mutate(settled=alone).select(*SPAN, "settled"))
     disputed = engine.cached(each.filter(~each["settled"]).select(*SUBJECT))
-    order = ibis.window(order_by=["contract_id", "item_id", "overage"])
-    weighed = engine.cached(granted.semi_join(disputed, SUBJECT).mutate(place=ibis.row_number().over(order)))
+    weighed = engine.cached(_placed(granted.semi_join(disputed, SUBJECT)))
     reaching = _reached(engine, overrides, elsewhere)
-    here = _reached(engine, weighed, elsewhere).mutate(here=ibis.literal(True))
-    answers = answered(engine, engine.union([here, _served(weighed, reaching)]), reaching)
+    told = _reached(engine, weighed, elsewhere)
+    answers = answered(engine, told, reaching, _beside(_placed(amended), reaching))
     return [each, engine.cached(answers)]
 
 
-def _served(granted: ir.Table, overrides: ir.Table) -> ir.Table:
-    """What is granted in other countries, beside each override for everywhere: not `here`."""
-    subjects = overrides.filter(overrides["everywhere"]).select(*SUBJECT).distinct()
-    named = granted.filter(granted["region"] != ANYWHERE).rename(granted_in="region")
-    met = named.join(subjects, ["customer_id", "feature"])
-    return met.filter(met["granted_in"] != met["region"]).select(*granted.columns, here=ibis.literal(False))
+def _placed(granted: ir.Table) -> ir.Table:
+    """Grants in the order in which contracts and items have them."""
+    order = ibis.window(order_by=["contract_id", "item_id", "overage"])
+    return granted.mutate(place=ibis.row_number().over(order))
+
+
+def _beside(granted: ir.Table, overrides: ir.Table) -> ir.Table:
+    """What is granted of a feature, beside each subject that an override is about; `here`: whether it reaches it."""
+    subjects = overrides.select(*SUBJECT).distinct()
+    met = granted.rename(granted_in="region").join(subjects, ["customer_id", "feature"])
+    here = (met["granted_in"] == met["region"]) | (met["granted_in"] == ANYWHERE)
+    return met.select(*granted.columns, here=here)
 
 
 def _reached(engine: DuckDBEngine, rows: ir.Table, elsewhere: ir.Table) -> ir.Table:

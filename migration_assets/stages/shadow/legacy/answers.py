@@ -2,8 +2,8 @@
 
 Grants of one contract add up; where one allows and another forbids, the add-on speaks before the plan. Contracts add
 up too. An override replaces all that, one for the country before one for everywhere, and of two the one that came
-later; it keeps the policy past the limit of what it replaces, and one for everywhere that replaces nothing in a country
-what holds where the customer is served. Not here: who has which grants and overrides.
+later; it keeps the policy past the limit of what it amends, and one for everywhere that amends nothing in a country
+what holds where the customer has contracts. Not here: who has which grants and overrides.
 """
 
 from __future__ import annotations
@@ -23,23 +23,29 @@ if TYPE_CHECKING:
 _AT = ("subject", "at")
 
 
-def answered(engine: DuckDBEngine, granted: ir.Table, overrides: ir.Table) -> ir.Table:
+def answered(engine: DuckDBEngine, granted: ir.Table, overrides: ir.Table, amended: ir.Table) -> ir.Table:
     """Spans of subjects, as `spans` has them.
 
     `granted`: the subject's columns, contract_id, add_on, place (order among grants of a customer), limit, overage,
-    starts_at, ends_at, here: False of what is granted elsewhere, whose policy an override for everywhere may keep.
-    `overrides`: the subject's columns, rank (the highest of those in force speaks), everywhere, limit, starts_at,
-    ends_at.
+    starts_at, ends_at. `overrides`: the subject's columns, rank (the highest of those in force speaks), everywhere,
+    limit, starts_at, ends_at. `amended`: as granted, of subjects with overrides and also while contracts are halted;
+    and here: False of what is granted elsewhere.
     """
     subjects = granted.select(*SUBJECT).union(overrides.select(*SUBJECT), distinct=True)
     subjects = engine.cached(subjects.mutate(subject=ibis.row_number().over(ibis.window())))
-    granted = engine.cached(granted.mutate(policy=_policy(granted)).join(subjects, SUBJECT).drop(*SUBJECT))
+    granted, amended = (
+        engine.cached(t.mutate(policy=_policy(t)).join(subjects, SUBJECT).drop(*SUBJECT)) for t in (granted, amended)
+    )
     overrides = engine.cached(overrides.join(subjects, SUBJECT).drop(*SUBJECT))
-    pieces = engine.cached(_pieces(engine, [granted, overrides]))
-    during = _during(granted, pieces)
-    served = _together(during).select(*_AT, served="policy")
+    pieces = engine.cached(_pieces(engine, [granted, overrides, amended]))
+    anywhere = _during(amended, pieces)
     told = pieces
-    for part in (_together(during.filter(during["here"])), _speaking(overrides, pieces), served):
+    for part in (
+        _together(_during(granted, pieces)),
+        _speaking(overrides, pieces),
+        _together(anywhere.filter(anywhere["here"])).select(*_AT, amends="policy"),
+        _together(anywhere).select(*_AT, elsewhere="policy"),
+    ):
         told = told.left_join(part, _AT).drop("subject_right", "at_right")
     answers = _answers(told.filter(told["allowed"].notnull() | told["rank"].notnull()))
     return joined(engine.cached(answers), ["subject"], ANSWER).join(subjects, "subject").select(*SPAN)
@@ -99,8 +105,8 @@ def _answers(told: ir.Table) -> ir.Table:
     overridden = told["rank"].notnull()
     exact = ibis.null(LIMIT)
     granted = told["allowed"].ifelse(told["unlimited"].ifelse(exact, told["total"]), ibis.literal(0).cast(LIMIT))
-    elsewhere = told["everywhere"].fill_null(False).ifelse(told["served"], ibis.null("int64"))
-    known = told["policy"].coalesce(elsewhere)
+    elsewhere = told["everywhere"].fill_null(False).ifelse(told["elsewhere"], ibis.null("int64"))
+    known = overridden.ifelse(told["amends"].coalesce(elsewhere), told["policy"])
     return told.select(
         "subject",
         starts_at="at",

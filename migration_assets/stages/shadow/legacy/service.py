@@ -33,13 +33,15 @@ def stretches(
     products: Collection[str],
     window: Window,
     instants: ir.Table,
+    halted: bool = False,
 ) -> ir.Table:
     """For how long each item gives access in the window, kept in the engine; one row for each unbroken time and state.
 
     customer_id, region, contract_id, item_id, product, quantity, add_on, starts_at, ends_at. Only of some products, and
     of NO_PRODUCT. `contracts`: those that can be read, with customer_id and region. `instants`: of all their zones.
+    `halted`: as if nothing were paused and no grace over.
     """
-    spells = _spells(engine, records, running(contracts), window)
+    spells = _spells(engine, records, _unhalted(running(contracts)) if halted else running(contracts), window)
     items = _items(engine, records, window)
     items = items.filter(items["product"].isin([*products, NO_PRODUCT]))
     both = spells.join(items, "contract_id")
@@ -56,6 +58,11 @@ def stretches(
         until_day=ibis.least(both["until_day"], both["own_until_day"]),
     )
     return engine.cached(placed(told, instants))
+
+
+def _unhalted(contracts: ir.Table) -> ir.Table:
+    none = ibis.null("date")
+    return contracts.mutate(paused_on=none, resumes_on=none, grace_last_day=none)
 
 
 def _spells(engine: DuckDBEngine, records: Records, contracts: ir.Table, window: Window) -> ir.Table:
