@@ -14,7 +14,8 @@ grant beside a limited one allows both. Only these contradict each other, and ar
 
 An override has no policy of its own for what is past the limit: it keeps what it replaces, of what allows the plan's
 before an add-on's, instant by instant. One for everywhere that replaces nothing for everywhere keeps what holds where
-the customer is served; and where a country's plan says otherwise, it stands once more for that country, with that policy.
+the customer is served; and where a country's plan says otherwise, it stands once more for that country, with that
+policy.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from migration_assets.domain.money import NO_OVERRIDES, written
 from migration_assets.domain.shown_money import Amount, in_major, named_amount, shown_amount
 from migration_assets.stages.reconcile.balance import Balance
-from migration_assets.stages.reconcile.money import Tie
+from migration_assets.stages.reconcile.money import Kind, Tie
 from migration_assets.stages.reconcile.rows import DIFFERENCES, RowsResult
 from migration_assets.stages.reconcile.spot_check import RowPair, SpotCheck
 
@@ -215,7 +215,13 @@ def tie_amounts(tie: Tie, exponents: Mapping[str, int]) -> tuple[Amount, ...]:
 
 
 # What a control adds up.
-IN_WORDS = {"count": "rows", "sum": "money", "day_sum": "days"}
+IN_WORDS: Mapping[Kind, str] = {
+    "count": "rows",
+    "sum": "money",
+    "day_sum": "days",
+    "number_sum": "numbers",
+    "text_sum": "texts",
+}
 
 
 def _ties(report: CohortReport, exponents: Mapping[str, int]) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from decimal import Decimal
+from typing import get_args
 
 import pyarrow as pa
 import pytest
@@ -17,8 +18,9 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import Control
 from migration_assets.stages.reconcile.balance import Balance, balance
 from migration_assets.stages.reconcile.controls import run_controls
-from migration_assets.stages.reconcile.money import Tie
+from migration_assets.stages.reconcile.money import Kind, Tie
 from migration_assets.stages.reconcile.report import (
+    IN_WORDS,
     CohortReport,
     cohort_json,
     discrepancy_csv,
@@ -193,3 +195,7 @@ def test_money_at_stake_is_ranked_and_written_by_the_major_units_of_each_currenc
     assert "<tr><td>contracts</td><td>rows</td>" in page
     amounts = [row["amount"] for row in csv.DictReader(io.StringIO(discrepancy_csv(lines)))]
     assert amounts == ["90,000 JPY", "5,000.00 EUR", "900.000 KWD", "7 minor units ZZ", ""]
+
+
+def test_each_kind_of_control_has_a_word_for_people() -> None:
+    assert set(IN_WORDS) == set(get_args(Kind))
