@@ -13,7 +13,7 @@ from migration_assets.plan.wording import listing, nearest, shown
 from migration_assets.stages.certificate.accounts import Accounts, accounts, rules_of
 from migration_assets.stages.certificate.cohort_rows import CohortRows, Found, cohort_rows, of_customer
 from migration_assets.stages.shadow.forecast import origins
-from migration_assets.stages.shadow.target.read_back import read_back
+from migration_assets.stages.shadow.read_back import read_back
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.stage_names import TRANSFORMED
 

@@ -25,7 +25,7 @@ from migration_assets.stages.shadow.back_tested.report import (
 from migration_assets.stages.shadow.back_tested.told import contracts_of
 from migration_assets.stages.shadow.balances.new_ledger import READ as LEDGER
 from migration_assets.stages.shadow.forecast import origins
-from migration_assets.stages.shadow.target.read_back import read_back
+from migration_assets.stages.shadow.read_back import read_back
 from migration_assets.wiring.bill_totals import bills_of_all
 from migration_assets.wiring.both_sides import (
     Compared,

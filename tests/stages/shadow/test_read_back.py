@@ -12,8 +12,8 @@ from target_world import tiny_plan, utc
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.load import load_plan
+from migration_assets.stages.shadow.read_back import ReadBack, read_back
 from migration_assets.stages.shadow.target.holding import canonical
-from migration_assets.stages.shadow.target.read_back import ReadBack, read_back
 
 ACME = load_plan(Path(__file__).parents[3] / "plans" / "acme").billing
 assert ACME is not None
