@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from multiprocessing.queues import Queue
+from multiprocessing.queues import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 Work = TypeVar("Work")
@@ -88,7 +88,8 @@ def processes_beside(count: int, open_worker: Open, said: Say) -> Iterator[list[
         yield []
         return
     context = multiprocessing.get_context("spawn")
-    messages: Queue[Any] = context.Queue()
+    # A message is written when `put` returns: a process that is idle has said all that it had to say.
+    messages: SimpleQueue[Any] = context.SimpleQueue()
     pools = [ProcessPoolExecutor(1, context, _begin, (open_worker, messages)) for _ in range(count)]
     numbers = [pool.submit(os.getpid) for pool in pools]
     listener = threading.Thread(target=_listen, args=(messages, said), daemon=True)
@@ -100,9 +101,9 @@ def processes_beside(count: int, open_worker: Open, said: Say) -> Iterator[list[
             # Idle, or interrupted: either way nothing is worth the seconds that tidying up takes such a process.
             number.add_done_callback(_end)
             pool.shutdown(wait=True, cancel_futures=True)
-        messages.put(None)
+        # Of its own, and left behind if need be: who was ended within a message holds its lock for ever.
+        threading.Thread(target=messages.put, args=(None,), daemon=True).start()
         listener.join(timeout=5)
-        messages.close()
 
 
 def _end(number: Future[int]) -> None:
@@ -111,12 +112,12 @@ def _end(number: Future[int]) -> None:
             os.kill(number.result(), signal.SIGKILL)
 
 
-def _listen(messages: Queue[Any], said: Say) -> None:
+def _listen(messages: SimpleQueue[Any], said: Say) -> None:
     while (message := messages.get()) is not None:
         said(message)
 
 
-def _begin(open_worker: Open, messages: Queue[Any]) -> None:
+def _begin(open_worker: Open, messages: SimpleQueue[Any]) -> None:
     # Ctrl-C goes to the whole group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
