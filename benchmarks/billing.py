@@ -46,8 +46,9 @@ from migration_assets.plan.load import load_plan
 from migration_assets.stages.entitlements.derive import CatalogRows, granted_by_items, granted_by_overrides
 from migration_assets.stages.entitlements.resolve import resolved
 from migration_assets.stages.shadow.access_comparison import Granting, access_compared
-from migration_assets.stages.shadow.comparison import Sides, compared
+from migration_assets.stages.shadow.comparison import Sides
 from migration_assets.stages.shadow.forecast import Origins
+from migration_assets.stages.shadow.in_parts import compared_in_parts
 from migration_assets.stages.shadow.target.rows import TargetRows
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))  # the random contracts are the tests'
@@ -182,7 +183,7 @@ def bills(engine: DuckDBEngine, folder: Path, _: int) -> str:
         Origins(origin["contracts"], origin["items"]),
         engine.table(NOTHING_REJECTED),
     )
-    found = compared(engine, billing, billing.target, sides, AS_OF, exponent_of, {})
+    found = compared_in_parts(engine, billing, billing.target, sides, AS_OF, exponent_of, {})
     row = engine.arrow(found.forecast.aggregate(n=found.forecast.legacy_bills.sum())).to_pylist()[0]
     return f"{row['n']:,} bills on each side, {engine.count(found.differences):,} differences with their cause"
 

@@ -28,7 +28,8 @@ from migration_assets.stages.shadow.balances.listing import balances_csv
 from migration_assets.stages.shadow.balances.old_ledger import OWNED
 from migration_assets.stages.shadow.churn import Guarded, excused, guarded, nobody
 from migration_assets.stages.shadow.churn_listing import churn_csv
-from migration_assets.stages.shadow.comparison import Comparison, Sides, compared, nothing_compared
+from migration_assets.stages.shadow.comparison import Comparison, Sides, nothing_compared
+from migration_assets.stages.shadow.in_parts import compared_in_parts
 from migration_assets.stages.shadow.legacy.reading import read_records
 from migration_assets.stages.shadow.listing import differences_csv
 from migration_assets.stages.shadow.target.holding import canonical, held_rows
@@ -169,7 +170,7 @@ def _bills(call: StageCall, billing: Billing, records: Records, held: Held, prov
     rows = held_rows(call.engine, call.plan, held.rows.get)
     sides = Sides(records, rows, held.origins, _rejected(call))
     exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
-    return compared(call.engine, billing, billing.target, sides, call.as_of, exponents, proved)
+    return compared_in_parts(call.engine, billing, billing.target, sides, call.as_of, exponents, proved)
 
 
 def _access(call: StageCall, billing: Billing, owned: Records, held: Held, worth: ir.Table) -> AccessComparison:

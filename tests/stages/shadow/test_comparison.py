@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from held_rows import apart, held_rows
 from legacy_records import name_of, records_of, tables
-from random_sold import T
+from random_sold import T, random_sold
 from told_twice import Part, Sold, subscription
 
 from migration_assets.domain.calendar import midnight
@@ -22,8 +23,9 @@ from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.billing_models import AcceptedDifference, Billing
 from migration_assets.plan.load import load_plan
-from migration_assets.stages.shadow.comparison import Sides, compared
+from migration_assets.stages.shadow.comparison import Sides
 from migration_assets.stages.shadow.forecast import Origins
+from migration_assets.stages.shadow.in_parts import MOST, compared_in_parts
 from migration_assets.stages.shadow.listing import differences_csv
 
 AS_OF = midnight(T, "UTC")
@@ -56,6 +58,7 @@ def judge(
     held: Sequence[Sold] | None = None,
     rejected: Sequence[tuple[str, int]] = (),
     proved: Mapping[str, bool] | None = None,
+    most: int = MOST,
 ) -> tuple[dict[str, Row], list[Row]]:
     """Forecast by contract, and differences."""
     with DuckDBEngine() as engine:
@@ -73,8 +76,10 @@ def judge(
         )
         sides = Sides(tables(engine, records_of(facts)), held_rows(engine, subscriptions), origins, engine.table(left))
         assert told.target is not None
-        found = compared(engine, told, told.target, sides, AS_OF, exponent_of, proved or {})
-        forecast = {r["contract_id"]: r for r in engine.arrow(found.forecast).to_pylist()}
+        found = compared_in_parts(engine, told, told.target, sides, AS_OF, exponent_of, proved or {}, most=most)
+        rows = engine.arrow(found.forecast).to_pylist()
+        forecast = {r["contract_id"]: r for r in rows}
+        assert len(rows) == len(forecast)
         return forecast, engine.arrow(found.differences.order_by(["contract_id", "cycle", "cause"])).to_pylist()
 
 
@@ -171,3 +176,15 @@ def test_a_contract_that_one_side_cannot_bill_says_why(side: str) -> None:
     other = "target" if side == "legacy" else "legacy"
     assert forecast[name_of(0)][f"{side}_reason"] == "no_tax_rate"
     assert forecast[name_of(0)][f"{other}_reason"] is None and forecast[name_of(0)][f"{other}_bills"] == 12
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_parts_of_a_cohort_say_what_the_whole_of_it_says(seed: int) -> None:
+    rng = Random(seed)
+    facts = [replace(random_sold(rng), usage=()) for _ in range(24)]
+    held = [replace(s, country="FR") if rng.random() < 0.1 else s for s in facts]
+    held = [replace(s, parts=s.parts[1:]) if len(s.parts) > 1 and rng.random() < 0.3 else s for s in held]
+    told = billing(signed("round_at", 5))
+    gone = [(told.legacy.reads["items"].table, row) for row in (0, 3)]
+    whole = judge(facts, told, held, gone, {name_of(0): True})
+    assert whole[1] and judge(facts, told, held, gone, {name_of(0): True}, most=10) == whole, f"seed {seed}"
