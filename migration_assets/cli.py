@@ -19,6 +19,7 @@ from rich.console import Console
 from migration_assets.domain.errors import CutoverError
 from migration_assets.drill_commands import drill
 from migration_assets.explain_commands import certificate, explain
+from migration_assets.preview_command import preview
 from migration_assets.report_commands import rejected
 from migration_assets.review_commands import review
 from migration_assets.session import Place, actor, json_option, opened, plan_option, progress, side_by_side
@@ -162,15 +163,25 @@ def check(plan: str | None, without_variables: bool, as_json: bool) -> None:
 )
 @click.option("--new-snapshot", is_flag=True, help="Take a new golden copy first.")
 @click.option("--dry-run", is_flag=True, help="Compute and check everything, write nothing to the target's tables.")
+@click.option(
+    "--against",
+    default=None,
+    metavar="REV-OR-DIR",
+    help="With --dry-run: what the plan does to entitlements and bills that another state of it does not, in money; "
+    "a revision of the repository, or a folder.",
+)
 @click.option("--resume", is_flag=True, help="Only cohorts of which some stage does not stand yet.")
 @at_once_option
 @json_option
+@click.pass_obj
 def run(
+    place: Place,
     plan: str | None,
     cohorts: tuple[str, ...],
     as_of: str | None,
     new_snapshot: bool,
     dry_run: bool,
+    against: str | None,
     resume: bool,
     at_once: int,
     as_json: bool,
@@ -178,6 +189,12 @@ def run(
     """The migration: global phase, then cohorts."""
     from migration_assets.wiring import views
 
+    if against is not None:
+        if not dry_run or new_snapshot or as_of or resume:
+            raise click.UsageError(
+                "--against goes with --dry-run, and with no other option but --plan, --cohort and --json."
+            )
+        preview(place, plan, against, cohorts, as_json=as_json)
     tags = run_tags(as_of, new_snapshot, dry_run)
     with opened(ROOT, plan) as (workspace, runner):
         summary = _migrate(runner, cohorts, tags, resume, at_once, quiet=as_json)

@@ -37,6 +37,7 @@ MAY_IMPORT = {
         "definitions",
     },
 }
+MAY_IMPORT["preview"] = MAY_IMPORT["drill"] - {"demo"}
 # Dagster's skin of a stage may use the wiring; the pure modules beside it may not.
 SKIN = "assets.py"
 

@@ -1,6 +1,6 @@
 """Runs stages one by one, as the graph does it, but without a run of Dagster's: no gates, locks, verdicts or history.
 
-For whoever wants to know what a stage finds, not to migrate anything: the drill.
+For whoever wants to know what a stage finds, not to migrate anything: the drill, and the preview of a changed plan.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from migration_assets.quality.suite import Suite
     from migration_assets.wiring.workspace import Workspace
 
-RUN_ID = "drill"
+RUN_ID = "bench"
 Tables = Mapping[str, Path | Sequence[Path]]
 
 
@@ -60,13 +60,20 @@ class Bench:
 
     def run(self, asset: str, partition: str) -> Judged:
         """Compute, check, and publish unless a check blocks; errors are the stage's own."""
+        return self._run(asset, partition, {NEW_SNAPSHOT: "true"} if asset == "golden_copy" else {}, publish=True)
+
+    def look(self, asset: str, partition: str, tags: Mapping[str, str]) -> Judged:
+        """Compute and check, and publish nothing."""
+        return self._run(asset, partition, tags, publish=False)
+
+    def _run(self, asset: str, partition: str, tags: Mapping[str, str], *, publish: bool) -> Judged:
         spec = self.specs[asset]
         with self.workspace.engine() as engine:
-            call = self.call(engine, partition, {NEW_SNAPSHOT: "true"} if asset == "golden_copy" else {})
+            call = self.call(engine, partition, tags)
             output = spec.compute(call)
             results = checked(call, spec.suite, output)
             judged = Judged(asset, results, output.tables, frozenset(output.may_be_empty))
-            if not judged.blocking:
+            if publish and not judged.blocking:
                 output.publish()
         return judged
 

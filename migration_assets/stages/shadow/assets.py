@@ -39,6 +39,7 @@ from migration_assets.wiring.both_sides import (
 )
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.metadata import markdown_table
+from migration_assets.wiring.recurring_views import recurring_of_all
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.stage_names import TRANSFORMED
 from migration_assets.wiring.words import NOT_MADE_AGAIN, several
@@ -66,7 +67,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             suite=workspace.suites["shadow_billing"],
             deps=[dg.AssetKey("transformed_entitlements"), dg.AssetKey("transformed_billing")],
             gates=["transformed_entitlements", "transformed_billing"],
-            closing=partial(bills_of_all, stage="shadow_billing"),
+            closing=partial(_closing, stage="shadow_billing"),
         ),
         StageSpec(
             name="verified_billing",
@@ -78,9 +79,14 @@ def specs(workspace: Workspace) -> list[StageSpec]:
             suite=workspace.suites["verified_billing"],
             deps=[dg.AssetKey("reconciliation")],
             gates=["reconciliation"],
-            closing=partial(bills_of_all, stage="verified_billing"),
+            closing=partial(_closing, stage="verified_billing"),
         ),
     ]
+
+
+def _closing(call: StageCall, stage: str) -> dict[str, object]:
+    """What is told of all cohorts: the page of an asset shows the last one only."""
+    return {**bills_of_all(call, stage), **recurring_of_all(call, stage)}
 
 
 def _shadow(call: StageCall) -> StageOutput:

@@ -1,0 +1,188 @@
+"""What one cohort gets otherwise by one plan than by another: rows, access and bills of the target, by set.
+
+Belongs here: what is compared, and what is summed. Not here: how rows are made, and how sums are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import ibis
+from ibis import _
+
+from migration_assets.domain.calendar import add_months
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.domain.money import exponent_of
+from migration_assets.domain.target import terms as new
+from migration_assets.preview.side import Side
+from migration_assets.stages.shadow.access_comparison import MONTHS, reaching
+from migration_assets.stages.shadow.access_differences import access_differences
+from migration_assets.stages.shadow.parity import bill_differences, differing, of
+from migration_assets.stages.shadow.spans import Access
+from migration_assets.stages.shadow.target.access import target_access
+from migration_assets.stages.shadow.target.bills import target_bills
+from migration_assets.stages.shadow.target.holding import canonical, held_rows
+from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring.stage_names import TRANSFORMED
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.stages.shadow.runs import Bills
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """`rows`: entity, before, after (how many), changed (of the same key, told otherwise); only entities that differ.
+    `access`: feature, kind (loss, gain, change), customers, yearly (what those are billed before, by currency).
+    `bills`: currency, contracts, bills, more, less (minor units by which bills rise and fall), before, after (what all
+    bills of the next twelve periods come to). `unbillable`: reason, before, after (how many contracts)."""
+
+    rows: tuple[Row, ...]
+    access: tuple[Row, ...]
+    bills: tuple[Row, ...]
+    unbillable: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Canonical rows by entity that a side would load, and the bills that follow."""
+
+    rows: dict[str, ir.Table]
+    bills: Bills | None
+
+
+def effect(engine: DuckDBEngine, before: Side, after: Side, cohort: str, as_of: datetime) -> Effect:
+    """What `after` does to a cohort that `before` does not. Both sides have made it."""
+    old, now = (_held(engine, side, cohort, as_of) for side in (before, after))
+    worth = _worth(engine, old)
+    return Effect(
+        tuple(_rows(engine, old.rows, now.rows)),
+        tuple(_access(engine, old.rows, now.rows, worth, as_of)),
+        tuple(_bills(engine, old.bills, now.bills)),
+        tuple(_unbillable(engine, old.bills, now.bills)),
+    )
+
+
+def _held(engine: DuckDBEngine, side: Side, cohort: str, as_of: datetime) -> _Held:
+    store, plan = side.workspace.store, side.workspace.plan
+    folders = [store.folder("reference_data", GLOBAL), *(store.folder(asset, cohort) for asset in TRANSFORMED)]
+    rows = {
+        f.stem: engine.read(f) for folder in folders for f in sorted(folder.glob("*.parquet")) if f.stem in ENTITIES
+    }
+    if plan.billing is None or plan.billing.target is None:
+        return _Held(rows, None)
+    rules = new.Rules(**plan.billing.target.rules.model_dump())
+    exponents = partial(exponent_of, overrides=plan.file.currency_exponents)
+    return _Held(rows, target_bills(engine, held_rows(engine, plan, rows.get), rules, as_of, exponents))
+
+
+# --- rows ----------------------------------------------------------------------------------------------------------
+
+
+def _rows(engine: DuckDBEngine, old: dict[str, ir.Table], now: dict[str, ir.Table]) -> list[Row]:
+    found = []
+    for entity in sorted(old.keys() | now.keys()):
+        sides = [canonical(engine, entity, rows.get(entity)) for rows in (old, now)]
+        columns = [f.name for f in ENTITIES[entity].fields]
+        key = ENTITIES[entity].key.name
+        was, here = (side.select(*columns) for side in sides)
+        counts = [engine.count(side) for side in (was, here)]
+        kept = was.difference(here, distinct=False).semi_join(here, key)
+        changed = engine.count(kept)
+        if changed or counts[0] != counts[1] or engine.count(here.anti_join(was, key)):
+            found.append({"entity": entity, "before": counts[0], "after": counts[1], "changed": changed})
+    return found
+
+
+# --- access --------------------------------------------------------------------------------------------------------
+
+
+def _access(
+    engine: DuckDBEngine, old: dict[str, ir.Table], now: dict[str, ir.Table], worth: ir.Table, as_of: datetime
+) -> list[Row]:
+    until = add_months(as_of, MONTHS)
+    was, here = (engine.cached(_spans(engine, rows, as_of, until)) for rows in (old, now))
+    nobody = was.select("customer_id", reason=ibis.null("string")).limit(0)
+    before = Access(reaching(engine, was, here), engine.cached(nobody))
+    apart = access_differences(engine, before, reaching(engine, here, was))
+    each = apart.select("feature", "kind", "customer_id").distinct().left_join(worth, "customer_id")
+    told = engine.cached(each.select("feature", "kind", "customer_id", "currency", "yearly_minor"))
+    counted = told.group_by("feature", "kind").aggregate(customers=_.customer_id.nunique())
+    sums = told.filter(_.currency.notnull()).group_by("feature", "kind", "currency").aggregate(m=_.yearly_minor.sum())
+    yearly: dict[tuple[str, str], dict[str, int]] = {}
+    for r in engine.arrow(sums.order_by(["feature", "kind", "currency"])).to_pylist():
+        yearly.setdefault((r["feature"], r["kind"]), {})[r["currency"]] = int(r["m"])
+    rows = engine.arrow(counted.order_by(["feature", "kind"])).to_pylist()
+    return [{**r, "yearly": yearly.get((r["feature"], r["kind"]), {})} for r in rows]
+
+
+def _spans(engine: DuckDBEngine, rows: dict[str, ir.Table], since: datetime, until: datetime) -> ir.Table:
+    granted, subscription = (canonical(engine, e, rows.get(e)) for e in ("entitlement", "subscription"))
+    return target_access(engine, granted, subscription, since, until)
+
+
+# --- bills ---------------------------------------------------------------------------------------------------------
+
+
+def _worth(engine: DuckDBEngine, held: _Held) -> ir.Table:
+    """customer_id, currency (key: both), yearly_minor: what the bills of a year come to."""
+    months = {"month": 12, "quarter": 4, "year": 1}
+    subscription = canonical(engine, "subscription", held.rows.get("subscription"))
+    own = subscription.select("subscription_id", "customer_id", "interval")
+    if held.bills is None:
+        none = own.select("customer_id", currency=ibis.null("string"), yearly_minor=ibis.null("int64"))
+        return engine.cached(none.limit(0))
+    each = _totals(held.bills).join(own, "subscription_id")
+    a_year = ibis.cases(*((each["interval"] == name, times) for name, times in months.items()), else_=0)
+    told = each.mutate(year=(each["minor"] * a_year // ibis.greatest(each["bills"], 1)).cast("int64"))
+    return engine.cached(told.group_by("customer_id", "currency").aggregate(yearly_minor=_.year.sum().cast("int64")))
+
+
+def _totals(bills: Bills) -> ir.Table:
+    """subscription_id, currency (key: both), bills, minor (with tax)."""
+    key = ["subscription_id", "from_cycle"]
+    lines = bills.lines.group_by(key).aggregate(one=(_.amount_minor + _.tax_minor).sum().cast("int64"))
+    runs = bills.runs.left_join(lines, key)
+    times = runs["until_cycle"] - runs["from_cycle"]
+    told = runs.select("subscription_id", "currency", times=times, all=runs["one"].fill_null(0) * times)
+    return told.group_by("subscription_id", "currency").aggregate(bills=_.times.sum(), minor=_.all.sum().cast("int64"))
+
+
+def _bills(engine: DuckDBEngine, old: Bills | None, now: Bills | None) -> list[Row]:
+    if old is None or now is None:
+        return []
+    few = differing(engine, old, now)
+    apart = bill_differences(engine, of(old, few), of(now, few), [])
+    more, less = ibis.greatest(_.difference_minor, 0), ibis.least(_.difference_minor, 0)
+    changed = apart.group_by("currency").aggregate(
+        contracts=_.subscription_id.nunique(), bills=_.count(), more=more.sum(), less=-less.sum()
+    )
+    sums = [_totals(b).group_by("currency").aggregate(minor=_.minor.sum()) for b in (old, now)]
+    before, after = ({r["currency"]: r["minor"] for r in engine.arrow(s).to_pylist()} for s in sums)
+    return [
+        {
+            "currency": r["currency"],
+            **{c: int(r[c]) for c in ("contracts", "bills", "more", "less")},
+            "before": int(before.get(r["currency"], 0)),
+            "after": int(after.get(r["currency"], 0)),
+        }
+        for r in engine.arrow(changed.order_by("currency")).to_pylist()
+    ]
+
+
+def _unbillable(engine: DuckDBEngine, old: Bills | None, now: Bills | None) -> list[Row]:
+    if old is None or now is None:
+        return []
+    counts = [b.unbillable.group_by("reason").aggregate(n=_.subscription_id.nunique()) for b in (old, now)]
+    before, after = ({r["reason"]: int(r["n"]) for r in engine.arrow(c).to_pylist()} for c in counts)
+    reasons = sorted(before.keys() | after.keys())
+    told = [{"reason": r, "before": before.get(r, 0), "after": after.get(r, 0)} for r in reasons]
+    return [t for t in told if t["before"] != t["after"]]
