@@ -40,8 +40,9 @@ KEYS = pa.schema(
     }
 )
 
-# So many groups of a key tell its share to a percent; more of them would only take longer.
-_TRIED = 20_000
+# So many customers tell a key's share to a percent, and so many of one group whether it is torn; more would only take
+# longer.
+_TRIED, _OF_A_GROUP = 20_000, 100
 # Fewer strangers than this are no habit of a key: they can be slips in a small company.
 _FEWEST = 5
 # What else is the same where a field is.
@@ -96,11 +97,13 @@ def _shared(engine: DuckDBEngine, rows: Standing, key: IdentityKey, apart: Ints)
     """Who shares a key with whom and is not one with them by links already; of many groups some, evenly drawn."""
     pairs = firsts_by_key(engine, rows, key, without=apart)
     group, other = pairs["a"].to_numpy(), rows.group[pairs["b"].to_numpy()]
-    first = rows.group[group]
-    found = np.unique(np.stack([group, first, other])[:, first != other], axis=1)
-    groups = np.unique(found[0])
-    drawn = groups[:: math.ceil(len(groups) / _TRIED)] if len(groups) > _TRIED else groups
-    return _Shared(*found[:, np.isin(found[0], drawn)])
+    # Each pair once, in order of its group: as one number they are found sooner.
+    group, other = np.divmod(np.unique((group * len(rows) + other)[rows.group[group] != other]), max(len(rows), 1))
+    _, start, inverse = np.unique(group, return_index=True, return_inverse=True)
+    few = np.arange(len(group)) - start[inverse] < _OF_A_GROUP
+    every = max(math.ceil(few.sum() / _TRIED), 1)
+    drawn = few & (inverse % every == 0)
+    return _Shared(group[drawn], rows.group[group[drawn]], other[drawn])
 
 
 def _evidence(

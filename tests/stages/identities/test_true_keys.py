@@ -160,6 +160,12 @@ def test_of_many_groups_some_are_tried_evenly(tried: Any, monkeypatch: pytest.Mo
     assert (found["groups"], found["told_apart"]) == (50, 25)
 
 
+def test_of_a_large_group_some_are_tried(tried: Any) -> None:
+    many = [company(n, name(n), "DE1") for n in range(150)]
+    found = tried([key("tax_id", shared_by_at_most=1_000)], many)["tax_id"]
+    assert (found["groups"], found["told_apart"], found["customers"]) == (1, 1, 100)
+
+
 def test_a_plan_without_keys_has_nothing_to_try(tried: Any) -> None:
     assert tried([], twice(3, 0)) == {}
 
