@@ -156,10 +156,11 @@ def _verdict(key: IdentityKey, shared: _Shared, evidence: _Evidence) -> dict[str
 
 
 def _without(kit: Kit, key: IdentityKey) -> Kit:
-    """The kit without what the key itself looks at: that two share it is the claim, and proves nothing of it."""
+    """The kit without what the key itself looks at: that two share it is the claim, and proves nothing of it. Codes,
+    such as a country, are left out too: one that was entered wrong differs outright."""
     looked_at = set(key.fields) | {told for field in key.fields for told in _TOLD_BY.get(field, ())}
     return replace(
         kit,
-        telling={name: how for name, how in kit.telling.items() if name not in looked_at},
+        telling={name: how for name, how in kit.telling.items() if how != "code" and name not in looked_at},
         proof=tuple(name for name in kit.proof if name not in looked_at),
     )

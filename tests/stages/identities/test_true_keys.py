@@ -132,6 +132,12 @@ def test_persons_are_told_apart_by_name_and_birth_date(
     assert (found["groups"], found["told_apart"]) == (1, apart)
 
 
+def test_a_country_that_was_entered_otherwise_does_not_make_strangers(tried: Any) -> None:
+    pair = [company(0, "Amber Works", None, email="a@x.example"), company(1, "Amber Works", None, email="a@x.example")]
+    pair[1]["country"] = "FR"
+    assert tried([key("email")], pair)["email"] | {"groups": 1, "told_apart": 0} == tried([key("email")], pair)["email"]
+
+
 def test_where_the_key_is_all_that_is_known_nobody_is_counted(tried: Any) -> None:
     pair = [person(0, "Jane", "Doe", None), person(1, "Jane", "Doe", date(1980, 5, 1))]
     found = tried([key("email", "given_name")], pair)["email_given_name"]
