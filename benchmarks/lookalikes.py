@@ -76,7 +76,7 @@ def verdicts(legacy: Legacy, *, threads: int = 2, shuffled: int | None = None) -
     identity, matching = plan.file.identity, plan.file.identity.matching
     assert matching is not None, "Acme's plan asks for likeness"
     with DuckDBEngine(threads=threads) as engine:
-        raw = {name: engine.table(_numbered(table, shuffled)) for name, table in legacy.tables.items()}
+        raw = {name: engine.table(numbered(table, shuffled)) for name, table in legacy.tables.items()}
         feeds = Mapping(engine, plan, raw.__getitem__, AS_OF)
         customers, addresses, numbers = (feeds.entity(n).rows for n in ("customer", "address", "tax_registration"))
         found = resolve_identities(
@@ -95,7 +95,7 @@ def verdicts(legacy: Legacy, *, threads: int = 2, shuffled: int | None = None) -
     return Verdicts(founder, asked, legacy.truth["originals"])
 
 
-def _numbered(table: pa.Table, shuffled: int | None) -> pa.Table:
+def numbered(table: pa.Table, shuffled: int | None) -> pa.Table:
     """The table as a golden copy has it, with `_row`."""
     plain = pa.table(dict(_plain(table))).append_column("_row", pa.array(np.arange(1, table.num_rows + 1)))
     return plain if shuffled is None else plain.take(np.random.default_rng(shuffled).permutation(table.num_rows))

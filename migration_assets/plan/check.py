@@ -24,6 +24,7 @@ from migration_assets.plan.checks.exclusions import exclusion_faults
 from migration_assets.plan.checks.feeds import feed_faults
 from migration_assets.plan.checks.geo import geo_faults
 from migration_assets.plan.checks.identity import identity_faults
+from migration_assets.plan.checks.left_behind import left_behind_faults
 from migration_assets.plan.checks.references import reference_faults
 from migration_assets.plan.checks.rows import row_faults
 from migration_assets.plan.checks.sources import source_faults
@@ -50,6 +51,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     identity_faults,
     survivorship_faults,
     exclusion_faults,
+    left_behind_faults,
     enrichment_faults,
     billing_faults,
     access_faults,

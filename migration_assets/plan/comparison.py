@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.predicates import Predicate
-from migration_assets.engine.entries import ENTRY, FITS, POSITION
-from migration_assets.plan.entries import taken_along, whose_text
 from migration_assets.plan.lookups import place_of
-from migration_assets.plan.mapped import NAME, VALUE, mapped_field, parsed_arguments, predicates_of, table_of
+from migration_assets.plan.mapped import NAME, VALUE, mapped_field, parsed_arguments
 from migration_assets.plan.models import Feed, MappingRow, Plan
+from migration_assets.plan.used_columns import choices, table_left_out, uses
 from migration_assets.plan.wording import listing
 
 NOTHING = "nothing"
@@ -40,11 +39,13 @@ class FieldComparison:
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """A raw column that no feed, key or condition uses; its values do not move."""
+    """A raw column whose values do not move, and why they do not. `type` is empty where the source has not been read,
+    `why` where nobody has said it."""
 
     table: str
     column: str
     type: str
+    why: str
 
 
 def compared_fields(plan: Plan, columns: Columns | None = None) -> tuple[FieldComparison, ...]:
@@ -60,28 +61,29 @@ def unmapped_fields(plan: Plan) -> tuple[tuple[str, str], ...]:
     return tuple((e, f.name) for e, f in fields if (e, f.name) not in mapped)
 
 
-def left_behind(plan: Plan, columns: Columns) -> tuple[LeftBehind, ...]:
-    """Raw columns that do not move, by table; secret ones are among them."""
-    used: dict[str, set[str | None]] = {
-        name: {*decl.key, *decl.references, decl.updated_at} for name, decl in plan.source_tables.items()
-    }
-    for feed in plan.feeds:
-        used.setdefault(table_of(feed), set()).update(feed.unpivot, (p.field for p in feed.where))
-    for row in plan.mapping:
-        for column in (*row.columns, *(p.field for p in predicates_of(row))):
-            table, name = place_of(plan, f"{row.system}.{row.table}", column)
-            used.setdefault(table, set()).add(name)
-    for table, declared in plan.source_tables.items():
-        if declared.split is not None:
-            used[whose_text(table, declared)] |= {declared.split.column, *declared.split.carry}
-            # What was taken along, and what no source has, is not left behind.
-            used[table] |= {*taken_along(plan, table), POSITION, ENTRY, FITS}
-    return tuple(
-        LeftBehind(table, column, kind)
-        for table, known in sorted(columns.items())
-        for column, kind in known.items()
-        if column not in used.get(table, set())
-    )
+def left_behind(plan: Plan, columns: Columns | None = None) -> tuple[LeftBehind, ...]:
+    """Raw columns that do not move, by table: those the plan declares, and of tables that have been read all others
+    that no feed, key or mapping uses; secret ones are among them."""
+    used, read = uses(plan), columns or {}
+    found = []
+    for table in sorted({*read, *plan.source_tables}):
+        declared = plan.source_tables.get(table)
+        known = {**dict.fromkeys(declared.left_behind if declared else (), ""), **read.get(table, {})}
+        unused = {c: kind for c, kind in known.items() if c not in used.get(table, {})}
+        found += [LeftBehind(table, c, kind, _why_behind(plan, table, c)) for c, kind in unused.items()]
+    return tuple(found)
+
+
+def _why_behind(plan: Plan, table: str, column: str) -> str:
+    declared = plan.source_tables.get(table)
+    if declared is not None and column in declared.left_behind:
+        return declared.left_behind[column]
+    if declared is not None and column in declared.secret:
+        return "secret: it is never read"
+    if rule := table_left_out(plan, table):
+        return f"the exclusion {rule} leaves out every row"
+    deciding = choices(plan).get(table, {})
+    return f"{deciding[column]} goes by it" if column in deciding else ""
 
 
 def _compared(plan: Plan, row: MappingRow, columns: Columns) -> FieldComparison:

@@ -169,10 +169,11 @@ def _comparison_parts(plan: Plan, columns: Columns | None) -> Iterator[str]:
         for c in compared_fields(plan, columns)
     )
     yield table(("new field", "type", "old table", "old field", "type", "rule", "lost"), rows)
-    yield "## Left behind\n\nColumns of the old tables that do not move.\n"
+    yield "## Left behind\n\nColumns of the old tables that do not move, and why they may stay.\n"
     unknown = [name for name in plan.source_tables if name not in (columns or {})]
-    if columns:
-        yield table(("table", "column", "type"), ((x.table, x.column, x.type) for x in left_behind(plan, columns)))
+    stay = [(x.table, x.column, x.type, x.why) for x in left_behind(plan, columns)]
+    if columns or stay:
+        yield table(("table", "column", "type", "left behind"), stay)
     if unknown:
         yield f"Not known before the source is read: {', '.join(map(cell, unknown))}.\n"
     yield "## Left empty\n\nFields of the canonical model that no feed fills and no rule tells.\n"

@@ -16,12 +16,17 @@ class IdentityKey(Model):
     `shared_by_at_most`: values that more rows of one system share are nobody's own, such as a made-up number or the
     mailbox of a shop. They tie nobody: each of these rows stands alone, unless something else ties it. How many are set
     aside is told with `customer_identities`, and its table `crowds` names them.
+
+    `told_apart_at_most`: the share of a key's groups (customers that share its values) in which other evidence may tell
+    somebody from the first: another verified tax number, birth date or name. Where it is more the key does not
+    identify, and `customer_identities` stops.
     """
 
     name: Name
     entity: Literal["customer", "contact"]
     fields: Annotated[tuple[str, ...], Field(min_length=1)]
     shared_by_at_most: Annotated[StrictInt, Field(ge=2, le=10**9)] = 100
+    told_apart_at_most: Annotated[Number, Field(ge=0, le=1)] = 0.5
     reason: str
 
 

@@ -20,8 +20,10 @@ def lookups_of(plan: Plan, feed: Feed) -> tuple[str, ...]:
 
 
 def place_of(plan: Plan, table: str, column: str) -> tuple[str, str]:
-    """Table and column that a name in a mapping of `table` stands for: its own, or at the end of its references."""
+    """Table and column that a name in a mapping of `table` stands for: its own, or at the end of its references. A name
+    that no reference leads on from stands for itself; `plan.check` tells what is wrong with it."""
     here, arrow, there = column.partition(ARROW)
-    if not arrow:
+    declared = plan.source_tables.get(table)
+    if not arrow or declared is None or here not in declared.references:
         return table, column
-    return place_of(plan, plan.source_table(table).references[here], there)
+    return place_of(plan, declared.references[here], there)

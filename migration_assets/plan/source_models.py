@@ -64,6 +64,9 @@ class SourceTable(Model):
     customers that one row leads to, over its references and those of the mapping, are a family and move together.
     `owner`: how a row finds its customer: `self` (the row is a customer), `none` (reference data, no customer) or the
     name of a column in `references` that leads there, over other tables if need be.
+    `left_behind`: column -> why its values may stay where they are. Of a table that is fed every column is used (by a
+    mapping row, a feed, an exclusion, an identity link, or as `key`, `references` or `updated_at`), secret, or named
+    here; controls.csv and billing.yaml use none, since they prove and do not move.
     Columns of files stay text, exactly as written; rules of the mapping give them types.
     """
 
@@ -76,6 +79,7 @@ class SourceTable(Model):
     updated_at: str | None = None
     secret: tuple[Column, ...] = ()
     personal: tuple[Column, ...] = ()
+    left_behind: dict[Column, Annotated[str, Field(min_length=8)]] = Field(default_factory=dict)
     may_be_empty: StrictBool = False
     description: str = ""
 

@@ -46,8 +46,14 @@ def _escaped(char: str) -> str:
 
 def nearest(name: str, known: Iterable[str], else_say: str) -> str:
     """A remedy for an unknown name: the nearest known one, or what to say when none is near."""
+    close = likely_meant(name, known)
+    return f"did you mean {shown(close)}?" if close is not None else else_say
+
+
+def likely_meant(name: str, known: Iterable[str]) -> str | None:
+    """The known name that an unknown one is a slip of, if there is one near."""
     close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.7)
-    return f"did you mean {shown(close[0])}?" if close else else_say
+    return close[0] if close else None
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:

@@ -112,7 +112,14 @@ def _amounts(execute: Execute) -> dict[str, int]:
 def _explained(execute: Execute, rule: Rule, scope: Scope) -> str:
     query, sums = rule.built.breakdown(scope), rule.built.figures(scope)
     parts = [_part(str(label), values, int(n)) for label, values, n in execute(query) if n] if query else []
+    shares = rule.built.shares(scope)
+    parts += [_share(str(by), str(name), int(n), int(of)) for by, name, n, of in execute(shares)] if shares else []
     return "; ".join([*parts, *_figures(execute(sums) if sums else ())])
+
+
+def _share(column: str, name: str, part: int, whole: int) -> str:
+    shown = name if column in STRUCTURAL else "(not shown)"
+    return f"{shown}: {part:,} of {whole:,}{f' ({100 * part / whole:.0f} %)' if whole else ''}"
 
 
 def _figures(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:

@@ -78,6 +78,11 @@ class RuleType(BaseModel):
         """A SELECT of (currency, name, amount) of sums over all rows at fault that explain a failure, or None."""
         return None
 
+    def shares(self, scope: Scope) -> str | None:
+        """A SELECT of (column, name, part, whole) of rows at fault that are counts, or None. A name is shown if its
+        column is structural."""
+        return None
+
     def breakdown(self, scope: Scope) -> str | None:
         """A SELECT of (label, values, rows) that explains a failure further, or None.
 

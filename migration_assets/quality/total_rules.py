@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictInt, model_validator
 
 from migration_assets.domain.money import EXPONENTS
 from migration_assets.quality import sql
@@ -132,20 +132,39 @@ class ShareAtMost(RuleType):
 
 
 class RowShareAtMost(RuleType):
-    """`part` is at most `percent` of `whole` in every row."""
+    """`part` is at most `percent` of `whole` in every row, or at most the number in the column `most`. `named`: a
+    column of names out of the plan, by which a failure tells the rows, their part and their whole."""
 
     part: Column
     whole: Column
-    percent: Annotated[StrictInt, Field(ge=0, le=100)]
+    percent: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
+    most: Column | None = None
+    named: Column | None = None
+
+    @model_validator(mode="after")
+    def _has_one_limit(self) -> RowShareAtMost:
+        if (self.percent is None) == (self.most is None):
+            raise ValueError("needs percent or most, not both")
+        return self
 
     def columns(self) -> tuple[str, ...]:
-        return (self.part, self.whole)
+        return (self.part, self.whole, *(c for c in (self.most, self.named) if c is not None))
 
     def defects(self, scope: Scope) -> str | None:
-        part = f"cast({sql.column('b', self.part)} as hugeint) * 100"
-        return f"select b.* from {scope.main} b where {part} > {self.percent} * {sql.column('b', self.whole)}"
+        part = sql.column("b", self.part)
+        limit = sql.column("b", self.most) if self.most else f"{self.percent} * {sql.column('b', self.whole)}"
+        held = part if self.most else f"cast({part} as hugeint) * 100"
+        return f"select b.* from {scope.main} b where {held} > {limit}"
+
+    def shares(self, scope: Scope) -> str | None:
+        if self.named is None:
+            return None
+        told = ", ".join(sql.name(c) for c in (self.named, self.part, self.whole))
+        return f"select {sql.literal(self.named)}, {told} from ({self.defects(scope)}) order by 2"
 
     def says(self) -> str:
+        if self.most:
+            return f"have a `{self.part}` above `{self.most}`"
         return f"have a `{self.part}` above {self.percent} % of `{self.whole}`"
 
 

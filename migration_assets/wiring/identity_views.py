@@ -27,12 +27,13 @@ _LISTED = 40
 def identities_shown(
     engine: DuckDBEngine, tables: Mapping[str, ir.Table], *, plan: str, snapshot: str
 ) -> dict[str, Any]:
-    """Metadata of `customer_identities`. `tables`: identities, doubts, ties, evidence, stakes, crowds, and the
-    standardized customer; they are of this plan and snapshot."""
+    """Metadata of `customer_identities`. `tables`: identities, doubts, ties, evidence, stakes, crowds, keys, and
+    the standardized customer; they are of this plan and snapshot."""
     return {
         **_sizes(engine, tables["identities"]),
         **_waiting(engine, tables["doubts"]),
         **_crowds(engine, tables["crowds"]),
+        **_keys(engine, tables["keys"]),
         **_merges(engine, tables["ties"], tables["customer"], f"@{snapshot} --plan plans/{plan} --dry-run"),
         **_weights(engine, tables),
     }
@@ -70,6 +71,15 @@ def _crowds(engine: DuckDBEngine, crowds: ir.Table) -> dict[str, Any]:
         "rows with a value that too many share": sum(rows for _, _, rows, _ in listed),
         "keys that do not count for them": markdown_table(("key", "values", "rows", "rows of the largest"), listed),
     }
+
+
+def _keys(engine: DuckDBEngine, keys: ir.Table) -> dict[str, Any]:
+    """How often each key ties together who is told apart by all else."""
+    columns = ("rule", "groups", "told_apart", "allowed", "customers", "customers_apart")
+    listed = [tuple(r[c] for c in columns) for r in engine.arrow(keys.order_by("rule")).to_pylist()]
+    heads = ("key", "groups with the same values", "told apart by all else", "may be", "customers tied to another",
+             "told apart from it")  # fmt: skip
+    return {"whether keys identify": markdown_table(heads, listed)}
 
 
 def _merges(engine: DuckDBEngine, ties: ir.Table, customers: ir.Table, of: str) -> dict[str, Any]:

@@ -158,6 +158,26 @@ def test_columns_that_the_source_does_not_have_are_all_named_before_any_other_st
     _nothing_lost(small)
 
 
+def test_a_column_that_nothing_uses_stops_the_first_look_at_a_source_with_the_lines_to_write(
+    small: World, small_run: Summary, server: str, telco_csv: Path, tmp_path: Path
+) -> None:
+    """A source has grown a column since the plan was written."""
+    header, *lines = telco_csv.read_text(encoding="utf-8").splitlines()
+    given = tmp_path / "more.csv"
+    given.write_text("\n".join([f"{header},Loyalty", *(f"{line},gold" for line in lines)]) + "\n", encoding="utf-8")
+    snapshots = sorted(p.name for p in (small.workspace.store.root / "golden_copy").iterdir())
+    answer = command(
+        small.workspace.root, server, "run", "--plan", "small", "--new-snapshot", "--json", TELCO_CSV=str(given)
+    )
+    said = json.loads(answer.out)
+    assert answer.exit_code == 2 and said["global"]["stopped_at"] == "golden_copy", said
+    reason = said["global"]["reason"]
+    assert "[sources.telco.tables.customers] nothing uses Loyalty of telco.customers" in reason
+    assert reason.rstrip().endswith('          Loyalty: "..."') and "below the table's `left_behind`" in reason
+    assert sorted(p.name for p in (small.workspace.store.root / "golden_copy").iterdir()) == snapshots
+    _nothing_lost(small)
+
+
 def test_a_cohort_that_is_not_planned_is_refused_with_those_that_are(
     small: World, small_run: Summary, server: str, telco_csv: Path
 ) -> None:

@@ -75,7 +75,13 @@ VALID: dict[str, Any] = {
                 "kind": "sql",
                 "url": "${CRM_URL}",
                 "tables": {
-                    "accounts": {"read_from": "public.accounts", "key": ["id"], "home": "customer", "owner": "self"},
+                    "accounts": {
+                        "read_from": "public.accounts",
+                        "key": ["id"],
+                        "home": "customer",
+                        "owner": "self",
+                        "left_behind": {"updated": "Nobody asks when an account was changed."},
+                    },
                     "subs": {
                         "read_from": "public.subs",
                         "key": ["id"],

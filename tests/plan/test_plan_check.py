@@ -49,7 +49,7 @@ def test_raw_columns_are_taken_on_trust_until_the_source_is_known(tmp_path: Path
     pick(files, CUSTOMERS, field="name")["columns"] = "no_such_column"
     plan = load(tmp_path, files)
     assert check_plan(plan) == ()
-    assert len(check_plan(plan, columns=COLUMNS)) == 1
+    assert [f.field for f in check_plan(plan, columns=COLUMNS)] == ["columns", "sources.crm.tables.accounts"]
 
 
 def table(name: str, **changes: Any) -> Bend:
@@ -1060,6 +1060,7 @@ def test_factors_and_countries_that_the_check_recommends_are_accepted(tmp_path: 
     files = valid()
     catalog("features", 1, units={"GiB": "1000/1024"})(files)
     pick(files, CUSTOMERS, field="country").update(rule="constant", columns="", arguments='{"value": "XK"}')
+    table("accounts", left_behind={"country": "They are all there.", "updated": "Nobody asks for it."})(files)
     assert faults(tmp_path, files) == ()
 
 

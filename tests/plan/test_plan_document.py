@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ def test_columns_that_stay_behind_and_fields_that_stay_empty_are_listed(tmp_path
     assert ("customer", "email") in unmapped_fields(plan)
     assert ("customer", "country") not in unmapped_fields(plan)
     text = field_comparison(plan, COLUMNS)
-    assert "| crm.audit | note | string |" in text
+    assert "| crm.audit | note | string | the exclusion no_audit leaves out every row |" in text
+    assert re.search(r"\| crm.accounts \| updated \| timestamp.* \| Nobody asks when an account was changed. \|", text)
+    assert "| crm.accounts | updated |  | Nobody asks when an account was changed. |" in field_comparison(plan)
     assert "Not known before the source is read: crm.accounts, crm.subs, crm.audit." in field_comparison(plan)
     some = field_comparison(plan, {"crm.audit": COLUMNS["crm.audit"]})
     assert "| crm.audit | note | string |" in some

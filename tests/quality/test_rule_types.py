@@ -414,6 +414,13 @@ CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
         {},
         [2],
     ),
+    (
+        "column_share_at_most",
+        {"part": "x", "whole": "y", "most": "z"},
+        [{"x": 5, "y": 9, "z": 5}, {"x": 6, "y": 9, "z": 5}, {"x": 0, "y": 0, "z": 0}],
+        {},
+        [2],
+    ),
     ("entries_whole", ENTRIES, TEXTS, entries("0:1:a b", "0:2:c", "1:1:a b", "3:1:x", "5:1:b", "5:2:a"), [2, 3, 4, 6]),
     ("entries_whole", {**ENTRIES, "newest_first": True}, TEXTS[4:], entries("5:1:b", "5:2:a", "4:1:x"), [1]),
 ]
@@ -615,3 +622,18 @@ def test_by_how_much_sums_are_apart_can_be_the_money_at_stake(tmp_path: Path) ->
     tables = {"t": parquet(tmp_path, "t", rows), "k": parquet(tmp_path, "k", kids)}
     (result,) = run_suite(Suite(asset="a", rules=(rule,)), tables)
     assert (result.unexpected, dict(result.amount_minor), result.blocks) == (2, {"USD": 35}, False)
+
+
+def test_a_share_is_told_by_names_of_the_plan_and_never_by_data(tmp_path: Path) -> None:
+    rows = [{"rule": "by_mail", "name": "Jane Doe", "x": 6, "y": 9, "z": 5}]
+    told = {"part": "x", "whole": "y", "most": "z"}
+    said = checked(tmp_path, "column_share_at_most", {**told, "named": "rule"}, rows, {}).detail
+    assert "by_mail: 6 of 9 (67 %)" in said
+    said = checked(tmp_path, "column_share_at_most", {**told, "named": "name"}, rows, {}).detail
+    assert "6 of 9 (67 %)" in said and "Jane" not in said
+
+
+@pytest.mark.parametrize("limits", [{}, {"percent": 5, "most": "z"}])
+def test_a_share_has_one_limit(limits: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="percent or most"):
+        RULE_TYPES["column_share_at_most"].model_validate({"part": "x", "whole": "y", **limits})

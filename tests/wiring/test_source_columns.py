@@ -36,7 +36,8 @@ def used_columns(root: Path) -> dict[str, str]:
     mapped = {c for r in plan.mapping for c in r.columns if not c.startswith("_")}
     fed = {c for f in plan.feeds for c in f.unpivot} | {p.field for r in plan.controls for p in r.source_where}
     totals = {r.source_column for r in plan.controls} - {""}
-    return dict.fromkeys(sorted(mapped | fed | totals | {*plan.source_table(TABLE).personal}), "string")
+    declared = plan.source_table(TABLE)
+    return dict.fromkeys(sorted(mapped | fed | totals | {*declared.personal, *declared.left_behind}), "string")
 
 
 def copied(root: Path, columns: dict[str, str], read_from: str = "") -> Path:

@@ -11,6 +11,7 @@ from migration_assets.domain.errors import Fault
 from migration_assets.plan.checks.view import PLAN, PlanView
 from migration_assets.plan.environment import is_well_formed
 from migration_assets.plan.source_models import SourceTable
+from migration_assets.plan.used_columns import table_left_out
 from migration_assets.plan.wording import nearest, shown
 
 # The password part of scheme://user:password@host, written out.
@@ -32,11 +33,6 @@ def table_path(name: str, *more: str | int) -> tuple[str | int, ...]:
     """Path of `system.table` in plan.yaml."""
     system, _, table = name.partition(".")
     return ("sources", system, "tables", table, *more)
-
-
-def wholly_excluded(view: PlanView, table: str) -> bool:
-    """Whether a rule leaves out every row of the table."""
-    return any(e.table == table and e.takes_every_row for e in view.plan.file.exclusions)
 
 
 def _place_faults(view: PlanView) -> Iterator[Fault]:
@@ -93,7 +89,7 @@ def _reference_faults(view: PlanView, name: str, table: SourceTable) -> Iterator
 def _owner_faults(view: PlanView, name: str, table: SourceTable) -> Iterator[Fault]:
     if table.owner == "self":
         feeds = view.feeds_of_table.get(name, ())
-        if not any(f.entity == "customer" for f in feeds) and not wholly_excluded(view, name):
+        if not any(f.entity == "customer" for f in feeds) and table_left_out(view.plan, name) is None:
             remedy = "say how a row finds its customer: a column of `references`, or none"
             yield view.fault(PLAN, table_path(name, "owner"), "is self, but the table feeds no customer", remedy)
     elif table.owner != "none" and (problem := _owner_problem(view, name)):
@@ -121,7 +117,7 @@ def _owner_problem(view: PlanView, name: str) -> str | None:
 
 def _home_faults(view: PlanView, name: str, table: SourceTable) -> Iterator[Fault]:
     path, feeds = table_path(name, "home"), view.feeds_of_table.get(name, ())
-    if wholly_excluded(view, name):
+    if table_left_out(view.plan, name) is not None:
         return
     if not feeds:
         remedy = "add a feed that reads it, or an exclusion without `where`"

@@ -26,6 +26,7 @@ from migration_assets.stages.identities.queued import ranked
 from migration_assets.stages.identities.resolve import Resolved, resolve_identities
 from migration_assets.stages.identities.stakes import Groups, as_if_parted, by_pair, staked
 from migration_assets.stages.identities.standing import Standing
+from migration_assets.stages.identities.true_keys import tried_keys
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.identity_views import identities_shown
 from migration_assets.wiring.lineage import entity_schema, mapping_lineage
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from migration_assets.plan.identity_models import Matching
 
 
-_TABLES = ("identities", "doubts", "ties", "evidence", "stakes", "crowds")
+_TABLES = ("identities", "doubts", "ties", "evidence", "stakes", "crowds", "keys")
 
 
 def specs(workspace: Workspace) -> list[StageSpec]:
@@ -110,9 +111,10 @@ def _identify(call: StageCall) -> StageOutput:
     alike = likeness.scored if likeness else {}
     tables = {t: call.file("customer_identities", t) for t in _TABLES}
     rows = call.engine.write(found.identities, tables["identities"], order_by=["customer_id"])
-    call.engine.write(found.doubts, tables["doubts"])
-    call.engine.write(found.ties, tables["ties"])
-    call.engine.write(found.crowds, tables["crowds"])
+    for name, made in (("doubts", found.doubts), ("ties", found.ties), ("crowds", found.crowds)):
+        call.engine.write(made, tables[name])
+    keys = tried_keys(call.engine, identity, customers, found.rows, _party(call, "tax_registration"))
+    call.engine.write(call.engine.table(keys), tables["keys"])
     waiting = call.engine.arrow(call.engine.read(tables["doubts"])).to_pylist()
     _write_reasons(call, feeds, waiting, tables, alike)
     shown = {n: call.engine.read(f) for n, f in tables.items()} | {"customer": customers}

@@ -49,7 +49,7 @@ def facts_of(
     return FactRows(
         billed=engine.cached(_billed(feeds, asked)),
         plans=engine.cached(_plans(feeds, asked)),
-        tax_ids=engine.cached(_verified(engine, registrations, asked)),
+        tax_ids=engine.cached(verified(engine, registrations, asked)),
         loaded=ids_of(engine.arrow(asked)["customer_id"].to_pylist()),
     )
 
@@ -95,7 +95,8 @@ def _plans(feeds: Feeds, asked: ir.Table) -> ir.Table:
     return active.select(customer_id="owned_by", plan_code="plan_code").distinct()
 
 
-def _verified(engine: DuckDBEngine, registrations: ir.Table | None, asked: ir.Table) -> ir.Table:
+def verified(engine: DuckDBEngine, registrations: ir.Table | None, asked: ir.Table) -> ir.Table:
+    """Verified tax numbers of the customer rows in `asked`: customer_id, country, tax_number, each once."""
     if registrations is None:
         return _none(engine, "country", "tax_number")
     sure = registrations.filter(registrations["verified"].fill_null(False))

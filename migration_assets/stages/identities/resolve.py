@@ -89,7 +89,8 @@ class Resolved:
     empty for a row that stands alone), members, fate (of the identity: `erased`, `held` or empty). `doubts` (DOUBTS):
     pairs that wait for a person. `ties` (TIES): what tied the rows of an identity together. `kin`: what is to be
     remembered, for when the first of two rows has left the source; `kept`: what was remembered before and holds on.
-    `crowds` (crowds.CROWDS): rows for which a key does not count, because too many share their values.
+    `crowds` (crowds.CROWDS): rows for which a key does not count, because too many share their values. `rows`: all of
+    them in their standing.
 
     The founder is the member whose system comes first in the plan's priority, then the lowest canonical key. Evidence
     and doubts name the founder of what links tie together, which speaks for all of it.
@@ -101,6 +102,7 @@ class Resolved:
     kin: tuple[Kin, ...]
     kept: tuple[Kin, ...]
     crowds: ir.Table
+    rows: Standing
 
 
 def resolve_identities(
@@ -141,6 +143,7 @@ def resolve_identities(
         kin=kin,
         kept=known,
         crowds=rows.crowds.listed(engine, rows.rows, identity.keys),
+        rows=rows,
     )
 
 

@@ -81,12 +81,22 @@ def pairs_by_key(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKe
     stand between others.
     Whom a birth date may tell from the first is paired with the first of that date too, so that nobody is lost over it.
     """
-    out = np.flatnonzero(np.isin(rows.group, rows.group[without]))
-    left = engine.table(pa.table({"_standing": pa.array(out)}))
-    others = engine.cached(rows.rows.anti_join(left, "_standing"))
+    others = _others(engine, rows, without)
     whole = [(rows.crowds.counted(others, key), key) for key in keys]
     dated = [_by_key_and_birth(those, key) for those, key in whole if _BORN in others.columns]
     return _collected(engine, [*(_by_key(those, key) for those, key in whole), *dated])
+
+
+def firsts_by_key(engine: DuckDBEngine, rows: Standing, key: IdentityKey, without: Ints) -> pa.Table:
+    """Each row with the first row (in standing) that has the same values of this key (PAIRS), and no others."""
+    return _collected(engine, [_by_key(rows.crowds.counted(_others(engine, rows, without), key), key)])
+
+
+def _others(engine: DuckDBEngine, rows: Standing, without: Ints) -> ir.Table:
+    """The rows that links tie to none of `without`."""
+    out = np.flatnonzero(np.isin(rows.group, rows.group[without]))
+    left = engine.table(pa.table({"_standing": pa.array(out)}))
+    return engine.cached(rows.rows.anti_join(left, "_standing"))
 
 
 def pairs_with(engine: DuckDBEngine, rows: Standing, keys: Sequence[IdentityKey], speakers: Sequence[int]) -> pa.Table:

@@ -213,3 +213,29 @@ def test_a_made_up_value_is_told_by_counts_and_surrogates(call: StageCall) -> No
     assert (warned.passed, warned.severity, warned.unexpected) == (False, "warning", 120)
     assert warned.sample_keys and all(key.startswith("crm.a#") for key in warned.sample_keys)
     assert "none@x" not in warned.detail
+
+
+def test_a_key_that_ties_strangers_stops_the_stage_and_is_named_with_its_share(call: StageCall) -> None:
+    strangers = [
+        {
+            "customer_id": f"crm.a:s{n}{end}",
+            "kind": "person",
+            "status": "active",
+            "given_name": given,
+            "family_name": "Oberholzer",
+            "email": f"desk{n}@x.example",
+        }
+        for n in range(6)
+        for end, given in enumerate(("Wilhelmina", "Tadeusz"))
+    ]
+    standardize(call, [*people(), *strangers])
+    output = assets._identify(call)
+    assert "mailbox" in str(output.metadata["whether keys identify"])
+    suite = load_suite(Path(__file__).parents[3] / "expectations/customer_identities.yaml")
+    found = {r.check: r for r in run_suite(suite, output.tables, may_be_empty=output.may_be_empty)}
+    (told,) = rows_of(call, "keys")
+    blocked = found["keys_identify"]
+    assert blocked.blocks and blocked.sample_keys == ("keys#mailbox",) and blocked.rows_checked == told["customers"]
+    assert f"mailbox: {told['told_apart']} of {told['groups']} (" in blocked.detail and told["told_apart"] >= 6
+    assert not any(word in blocked.detail for word in ("Wilhelmina", "Oberholzer", "desk"))
+    assert not found["keys_seldom_err"].passed and not found["keys_seldom_err"].blocks
