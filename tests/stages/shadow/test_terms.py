@@ -7,8 +7,8 @@ import copy
 import csv
 import io
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -86,6 +86,8 @@ class World:
     customers: tuple[tuple[str, bool], ...] = (("ann", False), ("ben", False))
     contacts: tuple[str, ...] = ("crm.contacts:C-1",)
     rejected: tuple[tuple[str, int], ...] = ()
+    # Raw rows that billing.yaml leaves out.
+    unread: Mapping[str, Rows] = field(default_factory=dict)
     plan: Plan = ACME
 
 
@@ -147,7 +149,7 @@ def _renamed(row: Row, number: str) -> Row:
 
 def _papers(engine: DuckDBEngine, world: World) -> Papers:
     records = record_tables(engine, world.records)
-    keys = {r: _keys(engine, r, world.records[r]) for r in TABLES if r in world.records}
+    keys = {r: _keys(engine, r, [*world.records[r], *world.unread.get(r, [])]) for r in TABLES if r in world.records}
     paid = {r: [{"7": "ann", "9": "ben"}.get(x.get("payer") or "") for x in world.records[r]] for r in _PAID}
     payers = {r: _listed(engine, [(n, c) for n, c in enumerate(who) if c]) for r, who in paid.items()}
     whose = whose_tables(engine, {r: ["ann"] * len(world.records[r]) for r in _PAID})
@@ -156,7 +158,7 @@ def _papers(engine: DuckDBEngine, world: World) -> Papers:
         "erased": pa.array([e for _, e in world.customers], pa.bool_()),
     }
     contacts = pa.table({"contact_id": pa.array(world.contacts, pa.string())})
-    contracts = [str(r["contract_id"]) for r in world.records["contracts"]]
+    contracts = sorted({str(r["contract_id"]) for r in world.records["contracts"]})
     yearly = pa.array([24_000] * len(contracts), pa.int64())
     worth = pa.table({"contract_id": contracts, "yearly_minor": yearly, "currency": ["EUR"] * len(contracts)})
     going = Going(engine.table(pa.table(customers)), engine.table(contacts))
@@ -381,6 +383,30 @@ def test_what_only_the_target_has_is_told_also_where_nobody_knows_where_it_came_
         ("contracts", "kx", "only_in_target", "unsigned"),
         ("receivables", stranger, "only_in_target", "unsigned"),
     ]
+
+
+def test_what_billing_yaml_leaves_out_is_not_compared_unless_it_is_an_issued_invoice() -> None:
+    told = world()
+    told.rows["subscription"].append({**SUBSCRIPTION, "subscription_id": "erp.subscriptions:free"})
+    told.rows["seat_assignment"].append({**SEAT, "seat_assignment_id": "erp.seat_assignments:t"})
+    told.rows["invoice"].append({**INVOICE, "invoice_id": "erp.invoices:void", "number": "V"})
+    left_out = {
+        "contracts": [{"contract_id": "free"}],
+        "seats": [{"seat_id": "t"}],
+        "receivables": [{"invoice_id": "void"}],
+    }
+    found = compared(replace(told, unread=left_out))
+    assert found.differences == [("receivables", "void", "only_in_target", "unsigned")]
+
+
+def test_rows_of_one_key_that_were_rejected_are_one_contract_and_hide_none_that_goes_on() -> None:
+    told = world()
+    told.records["contracts"].append({**CONTRACT, "months": 12})
+    both = replace(told, rejected=(("erp.subscriptions", 0), ("erp.subscriptions", 1)))
+    told.rows["subscription"].clear()
+    assert compared(both).differences == [("contracts", "k", "not_in_target", "rejected")]
+    one = replace(told, rows=world().rows, rejected=(("erp.subscriptions", 1),))
+    assert compared(one).status == {"contract_terms": ["same"], "invoice_terms": ["same"], "seat_terms": ["same"]}
 
 
 def test_whoever_does_not_go_on_is_missing_for_that_reason() -> None:

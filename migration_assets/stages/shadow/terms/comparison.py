@@ -107,7 +107,9 @@ def terms_compared(
         else:
             old, new = old_seats(engine, sides.papers), new_seats(engine, rows, keys)
         beside = _Beside(form.record, compared[form.record], legacy.reads[form.record].table)
-        terms = _held_against(engine, beside, _marked(sides, old, gone.get(form.record), form), new)
+        terms = _held_against(
+            engine, beside, _marked(engine, old, gone.get(form.record)), _read(engine, sides, form, old, new)
+        )
         found[TABLES[form.record]] = engine.cached(_as(terms, TERMS))
         each.append(_differences(terms, form.record))
     differences = engine.union(each) if each else engine.table(DIFFERENCES.empty_table())
@@ -123,13 +125,22 @@ class _Beside:
     table: str
 
 
-def _marked(sides: Writing, old: ir.Table, gone: ir.Table | None, form: Form) -> ir.Table:
-    """With `gone`: whether its row was rejected or left out."""
+def _marked(engine: DuckDBEngine, old: ir.Table, gone: ir.Table | None) -> ir.Table:
+    """With `gone`: whether its row was rejected or left out, and no other of its key goes on."""
     if gone is None:
         return old.mutate(gone=False)
-    keys = sides.papers.named.keys[form.record].semi_join(gone, "row").select(_gone="key").distinct()
-    met = old.left_join(keys, old["key"] == keys["_gone"])
-    return met.mutate(gone=met["_gone"].notnull()).drop("_gone")
+    kept = engine.cached(old.anti_join(gone, "row"))
+    lost = old.semi_join(gone, "row").anti_join(kept, "key").distinct(on="key", keep="first")
+    return engine.cached(engine.union([kept.mutate(gone=False), lost.mutate(gone=True)]))
+
+
+def _read(engine: DuckDBEngine, sides: Writing, form: Form, old: ir.Table, new: ir.Table) -> ir.Table:
+    """The target's rows without those of raw rows that billing.yaml leaves out, of contracts and seats: it says what is
+    billed and what is held, and not what there is. Whatever was issued has to be in it."""
+    if form is INVOICE:
+        return new
+    raw = sides.papers.named.keys[form.record]
+    return engine.cached(new.anti_join(raw.anti_join(old, "key"), "key"))
 
 
 def _held_against(engine: DuckDBEngine, what: _Beside, old: ir.Table, new: ir.Table) -> ir.Table:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.billing_records import RecordName
 
-# Beside the fields of its form: key (`system.table:id`), name (as the old system has it), whose it is, which fields
-# cannot be asked of this one, which are lost with somebody else, and what is at stake.
-BESIDE = ("key", "name", "customer_id", "unread", "unasked", "lost", "at_stake_minor", "stake_currency")
+# Beside the fields of its form: raw row, key (`system.table:id`), name (as the old system has it), whose it is, which
+# fields cannot be read or asked of this one, which are lost with somebody else, and what is at stake.
+BESIDE = ("row", "key", "name", "customer_id", "unread", "unasked", "lost", "at_stake_minor", "stake_currency")
 _PERIOD = " period_starts_at period_ends_at"
 _MOST = 10**14
 
@@ -92,12 +92,7 @@ def old_invoices(engine: DuckDBEngine, papers: Papers, exponents: Callable[[str]
 def old_seats(engine: DuckDBEngine, papers: Papers) -> ir.Table:
     """One row for each seat. Of an erased customer no login is left."""
     rows = _named(engine, papers, "seats")
-    items = papers.records["items"].select("item_id", "contract_id", _item_row="row")
-    keys = papers.named.keys["items"].select(_item_row="row", item="key")
-    owned = papers.whose["contracts"].select(_contract_row="row", customer_id="customer")
-    contracts = papers.records["contracts"].select("contract_id", _contract_row="row").join(owned, "_contract_row")
-    met = rows.left_join(items, "item_id").drop("item_id_right").left_join(keys, "_item_row").drop("_item_row_right")
-    met = met.left_join(contracts, "contract_id").drop("contract_id_right")
+    met = rows.left_join(_items(engine, papers), "item_id").drop("item_id_right")
     going = papers.going
     erased = going.customers.filter(_.erased).select(_erased="customer_id")
     prefix = ibis.literal(f"{papers.named.contacts}:")
@@ -154,7 +149,7 @@ def _billed(engine: DuckDBEngine, papers: Papers) -> ir.Table:
         return engine.table(pa.schema({**empty, **local_time}).empty_table())
     zones = known_zones(engine, records["contracts"])
     placed_in = records["contracts"].filter(_.zone.isin(zones or [""])).select("contract_id", "zone")
-    rows = records["invoices"].join(placed_in, "contract_id")
+    rows = records["invoices"].join(_once(placed_in, "contract_id"), "contract_id")
     told = rows.select(
         "invoice_id",
         "zone",
@@ -162,7 +157,22 @@ def _billed(engine: DuckDBEngine, papers: Papers) -> ir.Table:
         period_ends_at=day_after(rows["last_day"]),
         period_unread=_missing(rows, ("first_day", "last_day")),
     )
-    return told.filter(told["invoice_id"].notnull())
+    return _once(told.filter(told["invoice_id"].notnull()), "invoice_id")
+
+
+def _items(engine: DuckDBEngine, papers: Papers) -> ir.Table:
+    """item_id (key), its key as item, contract_id and customer_id."""
+    keys = papers.named.keys["items"].select("row", item="key")
+    owned = papers.whose["contracts"].select("row", customer_id="customer")
+    own = papers.records["contracts"].select("contract_id", "row").join(owned, "row").drop("row")
+    rows = papers.records["items"].select("item_id", "contract_id", "row").join(keys, "row").drop("row")
+    met = rows.left_join(own, "contract_id").drop("contract_id_right")
+    return engine.cached(_once(met.filter(met["item_id"].notnull()), "item_id"))
+
+
+def _once(rows: ir.Table, key: str) -> ir.Table:
+    """One row for each key: what the old system has twice is nobody's mistake of a seat or an invoice."""
+    return rows.group_by(key).aggregate(**{c: rows[c].min() for c in rows.columns if c != key})
 
 
 def _worth(papers: Papers) -> ir.Table:
