@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 # fields cannot be read or asked of this one, which are lost with somebody else, and what is at stake.
 BESIDE = ("row", "key", "name", "customer_id", "unread", "unasked", "lost", "at_stake_minor", "stake_currency")
 _PERIOD = " period_starts_at period_ends_at"
-_MOST = 10**14
+_MOST, _MOST_MONTHS = 10**14, 1200
 
 
 def old_contracts(engine: DuckDBEngine, papers: Papers, rules: Rules, as_of: datetime) -> ir.Table:
     """One row for each contract."""
-    rows = _named(engine, papers, "contracts").mutate(months=(_.months > 0).ifelse(_.months, ibis.null("int64")))
+    rows = _named(engine, papers, "contracts")
+    # No period is told of an interval that no calendar has.
+    rows = rows.mutate(months=rows["months"].between(1, _MOST_MONTHS).ifelse(rows["months"], ibis.null("int64")))
     zones = known_zones(engine, rows)
     days = in_known_zone(engine, zones, today=pa.array([local_day(as_of, z) for z in zones], pa.date32()))
     met = rows.left_join(days, "zone").drop("zone").rename(zone="zone_right")
