@@ -28,6 +28,7 @@ KINDS: tuple[RecordName, ...] = (
 _TYPES = {
     "text": pa.string(),
     "day": pa.date32(),
+    "instant": pa.timestamp("us", tz="UTC"),
     "number": pa.decimal128(38, 10),
     "integer": pa.int64(),
     "flag": pa.bool_(),

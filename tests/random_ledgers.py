@@ -33,6 +33,7 @@ ENTITIES_OF_OURS = ("DE01", "US01")
 _ARROW = {
     "text": pa.string(),
     "day": pa.date32(),
+    "instant": pa.timestamp("us", tz="UTC"),
     "number": pa.decimal128(38, 10),
     "integer": pa.int64(),
     "flag": pa.bool_(),

@@ -23,7 +23,8 @@ from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.stage_names import TRANSFORMED
 from migration_assets.wiring.workspace import Workspace
 
-# What bills are made from, which parts of the catalog entitlements follow from, and who tells customers apart.
+# What bills are made from, and what both systems write down beside them; which parts of the catalog entitlements follow
+# from, and who tells customers apart.
 _BILLED = frozenset(
     {
         "subscription",
@@ -33,6 +34,8 @@ _BILLED = frozenset(
         "usage_balance",
         "entitlement",
         "entitlement_override",
+        "invoice",
+        "seat_assignment",
     }
 )
 _GRANTING = frozenset({"plan", "product_feature", "feature", "geo_rule"})

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 from migration_assets.domain.access import Overage
 from migration_assets.domain.legacy.terms import ChangeKind, ItemKind, PriceModel
 
-ReadType = Literal["text", "day", "number", "integer", "flag"]
+ReadType = Literal["text", "day", "instant", "number", "integer", "flag"]
 Standard = Literal["country", "currency", "zone"]
 RecordName = Literal[
     "contracts",
@@ -35,6 +35,7 @@ RecordName = Literal[
     "write_offs",
     "credit_memos",
     "revenue",
+    "seats",
 ]
 
 
@@ -59,6 +60,7 @@ class ReadField(NamedTuple):
 READ_AS: Mapping[ReadType, str] = {
     "text": "as it is, without blanks around it; an empty one is none",
     "day": "2026-03-31, the contract's own day; a time after it is left out",
+    "instant": "2026-03-31T12:00:00+02:00, with its offset or Z; a local time is none",
     "number": "1234.5, digits with a point and no other sign between them; at most ten decimals",
     "integer": "12, digits alone",
     "flag": "y, yes, t, true or 1; n, no, f, false or 0; capitals or not; none counts as no",
@@ -68,6 +70,7 @@ READ_AS: Mapping[ReadType, str] = {
 NUMBER = r"^[+-]?[0-9]{1,27}(\.[0-9]{1,10})?$"
 WHOLE = r"^[+-]?[0-9]{1,18}$"
 DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
+INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}(:[0-9]{2})?)$"
 YES, NO = ("y", "yes", "t", "true", "1"), ("n", "no", "f", "false", "0")
 
 # What one record of each kind is.
@@ -94,16 +97,21 @@ RECORDS: Mapping[RecordName, str] = {
     "write_offs": "One for each amount of an invoice that was given up.",
     "credit_memos": "One for each credit note: no void ones.",
     "revenue": "One for each line of an invoice and month that it is revenue of.",
+    "seats": "One for each seat that somebody holds or held.",
 }
 
 # A price by tiers or packages has no field that says them, so no raw value can mean one yet.
 READ_MODELS: tuple[PriceModel, ...] = ("flat", "per_seat")
 _T: ReadType = "text"
 _D: ReadType = "day"
+_AT: ReadType = "instant"
 _N: ReadType = "number"
 _I: ReadType = "integer"
 _F: ReadType = "flag"
 _ONE_CURRENCY = "as EUR; in another one than its invoice's it settles nothing, as nobody says at what rate"
+_PAYER = (
+    "who pays, where it is not whose it is: the key of a customer, in a column that plan.yaml lists in `references`"
+)
 _FLAT = "how a price is made: quantity times unit price in both; tiers and packages cannot be read yet"
 
 # What is read of each record, by field.
@@ -130,6 +138,8 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "resumes_on": ReadField(_D, False, "the day on which service is back; none while nobody has said"),
         "grace_last_day": ReadField(_D, False, "last day of access of a contract that is past due"),
         "legal_entity": ReadField(_T, False, "who bills it, by which recurring revenue is tied out"),
+        "payer": ReadField(_T, False, _PAYER),
+        "trial_last_day": ReadField(_D, False, "last day of its trial, over or not; none where it had none"),
     },
     "items": {
         "item_id": ReadField(_T, True, "what invoice lines name it by"),
@@ -261,6 +271,7 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "total": ReadField(_N, True, "what it comes to with tax, as 119.00"),
         "issued_on": ReadField(_D, True, "the day it bears"),
         "due_on": ReadField(_D, False, "the day it is to be paid by; none: the day it bears"),
+        "payer": ReadField(_T, False, _PAYER),
         "open": ReadField(
             _N, False, "what the old system itself says is open of it, to hold the sum against; none: nothing"
         ),
@@ -307,5 +318,15 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "currency": ReadField(_T, True, "as EUR", standard="currency"),
         "amount": ReadField(_N, True, "revenue of that month, without tax"),
         "recognized": ReadField(_F, False, "whether it is revenue already; what is not is deferred"),
+    },
+    "seats": {
+        "seat_id": ReadField(_T, True, "what it is named by"),
+        "item_id": ReadField(_T, True, "the item it is a seat of"),
+        "contact": ReadField(
+            _T, False, "who sits there: the key of a contact, in a column that plan.yaml lists in `references`"
+        ),
+        "holder": ReadField(_T, False, "login of who sits there; compared, and shown nowhere"),
+        "assigned_at": ReadField(_AT, False, "since when"),
+        "released_at": ReadField(_AT, False, "until when; none while it is held"),
     },
 }

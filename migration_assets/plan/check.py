@@ -31,6 +31,7 @@ from migration_assets.plan.checks.sources import source_faults
 from migration_assets.plan.checks.survivorship import survivorship_faults
 from migration_assets.plan.checks.target import target_faults
 from migration_assets.plan.checks.tax import tax_faults
+from migration_assets.plan.checks.terms import term_faults
 from migration_assets.plan.checks.variables import unset_variables
 from migration_assets.plan.checks.view import PlanView
 from migration_assets.plan.entries import with_entries
@@ -56,6 +57,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     billing_faults,
     access_faults,
     balance_faults,
+    term_faults,
     tax_faults,
     target_faults,
 )

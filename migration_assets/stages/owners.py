@@ -56,6 +56,10 @@ class Owners:
             led = led.left_join(end.select("_row", **{f"customer_{i}": "_customer"}), "_row").drop("_row_right")
         return led.drop("_row").distinct()
 
+    def along(self, table: str, column: str) -> ir.Table:
+        """`_row -> _customer` of the row that a column of `system.table`, listed in its `references`, leads to."""
+        return self._along(table, (column,), self._plan.source_table(table).references[column])
+
     def _along(self, table: str, columns: Sequence[str], to: str) -> ir.Table:
         """`_row -> _customer` of the row of `to` whose key these columns hold."""
         rows, led = self._raw(table), self._plan.source_table(to)

@@ -1,10 +1,10 @@
-"""The next bills, the access and the balances of a cohort on both sides, and who would notice, for the stages that
-compare them: before the load with rows that would be loaded, after it with rows that the target holds."""
+"""The next bills, the access, the balances and the terms of a cohort on both sides, and who would notice, for the
+stages that compare them: before the load with rows that would be loaded, after it with rows that the target holds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +33,22 @@ from migration_assets.stages.shadow.in_parts import compared_in_parts
 from migration_assets.stages.shadow.legacy.reading import read_records
 from migration_assets.stages.shadow.listing import differences_csv
 from migration_assets.stages.shadow.target.holding import canonical, held_rows
+from migration_assets.stages.shadow.terms.comparison import (
+    TermComparison,
+    Writing,
+    no_terms_compared,
+    terms_compared,
+)
+from migration_assets.stages.shadow.terms.listing import terms_csv
+from migration_assets.stages.shadow.terms.papers import Going, Papers, named
 from migration_assets.stages.shadow.whose import by_customer, customers_of
-from migration_assets.stages.shadow.worth import yearly
+from migration_assets.stages.shadow.worth import yearly, yearly_of_contracts
 from migration_assets.wiring.access_views import access_shown
 from migration_assets.wiring.balance_views import balances_shown
 from migration_assets.wiring.bill_views import bills_shown
 from migration_assets.wiring.churn_views import churn_shown
 from migration_assets.wiring.stage_names import TRANSFORMED
+from migration_assets.wiring.term_views import terms_shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,28 +73,42 @@ _ORDERS = {
     "tie_out": ["legal_entity", "currency", "measure", "age"],
     "credits": ["customer_id", "currency", "turn", "expires_at"],
     "unread_records": ["record", "row"],
+    "contract_terms": ["key"],
+    "invoice_terms": ["key"],
+    "seat_terms": ["key"],
+    "term_differences": ["record", "key", "field"],
     "churn": ["customer_id"],
 }
 # Nobody may differ.
-_MAY_BE_EMPTY = {"bill_differences", "access_differences", "balance_differences", "unread_records", "churn"}
+_MAY_BE_EMPTY = {
+    "bill_differences",
+    "access_differences",
+    "balance_differences",
+    "unread_records",
+    "term_differences",
+    "churn",
+}
 
 
 @dataclass(frozen=True)
 class Held:
-    """Canonical rows by entity that the target holds or would hold, and which contracts and items they came from."""
+    """Canonical rows by entity that the target holds or would hold, and which contracts and items they came from.
+    `keys`: id and key of their source rows, by entity, where the target gave them ids of its own."""
 
     rows: Mapping[str, ir.Table]
     origins: Origins
+    keys: Mapping[str, ir.Table] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Bills, access and balances of a cohort on both sides, and who would notice. Differences of bills and access say
-    whether the plan's budget excuses them (`excused`)."""
+    """Bills, access, balances and terms of a cohort on both sides, and who would notice. Differences of bills and
+    access say whether the plan's budget excuses them (`excused`)."""
 
     bills: Comparison
     access: AccessComparison
     balances: BalanceComparison
+    terms: TermComparison
     guard: Guarded
 
 
@@ -98,7 +121,11 @@ def nothing(call: StageCall) -> Compared:
     """What is compared of a plan without billing.yaml."""
     engine = call.engine
     nothing = Compared(
-        nothing_compared(engine), no_access_compared(engine), no_balances_compared(engine), nobody(engine)
+        nothing_compared(engine),
+        no_access_compared(engine),
+        no_balances_compared(engine),
+        no_terms_compared(engine),
+        nobody(engine),
     )
     return _marked(call, nothing)
 
@@ -111,7 +138,11 @@ def both_sides(call: StageCall, billing: Billing, records: Records, held: Held, 
     worth = yearly(call.engine, bills.forecast, owned["contracts"])
     access = _access(call, billing, owned, held, worth)
     guard = guarded(call.engine, bills.differences, access.differences, owned["contracts"], worth, billing.budget)
-    return _marked(call, Compared(bills, access, _balances(call, billing, records, held), guard))
+    owners = [r for r in OWNED if r in records]
+    whose = customers_of(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), owners, identities)
+    balances = _balances(call, billing, records, whose, held)
+    terms = _terms(call, billing, records, whose, held, bills.forecast)
+    return _marked(call, Compared(bills, access, balances, terms, guard))
 
 
 def _marked(call: StageCall, found: Compared) -> Compared:
@@ -136,6 +167,8 @@ def write_both(call: StageCall, asset: str, found: Compared) -> tuple[dict[str, 
         "tie_out": found.balances.tie_out,
         "credits": found.balances.credits,
         "unread_records": found.balances.unread,
+        **found.terms.terms,
+        "term_differences": found.terms.differences,
         "churn": found.guard.churn,
     }
     files = {name: call.file(asset, name) for name in tables}
@@ -149,6 +182,7 @@ def shown(call: StageCall, found: Compared, prefix: str = "") -> dict[str, Any]:
     bills = differences_csv(call.engine, found.bills.differences, exponents)
     access = access_csv(call.engine, found.access.differences)
     balances = balances_csv(call.engine, found.balances.differences, exponents)
+    terms = terms_csv(call.engine, found.terms.differences, exponents)
     noticing = churn_csv(call.engine, found.guard.churn, exponents)
     return {
         **churn_shown(call.engine, found.guard, exponents),
@@ -159,6 +193,8 @@ def shown(call: StageCall, found: Compared, prefix: str = "") -> dict[str, Any]:
         "access that differs": dg.MetadataValue.path(str(call.report(f"{prefix}access_differences.csv", access))),
         **balances_shown(call.engine, found.balances, exponents),
         "balances that differ": dg.MetadataValue.path(str(call.report(f"{prefix}balance_differences.csv", balances))),
+        **terms_shown(call.engine, found.terms),
+        "terms that differ": dg.MetadataValue.path(str(call.report(f"{prefix}term_differences.csv", terms))),
     }
 
 
@@ -183,15 +219,40 @@ def _access(call: StageCall, billing: Billing, owned: Records, held: Held, worth
     return access_compared(call.engine, billing, sides, worth, call.as_of)
 
 
-def _balances(call: StageCall, billing: Billing, records: Records, held: Held) -> BalanceComparison:
+def _balances(call: StageCall, billing: Billing, records: Records, whose: Records, held: Held) -> BalanceComparison:
     """What customers owe and what is theirs, on both sides."""
     call.say("comparing balances")
-    identities = call.global_rows("customer_identities", "identities")
-    owned = [r for r in OWNED if r in records]
-    whose = customers_of(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), owned, identities)
     exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
     sides = Accounts(records, whose, held.rows, _rejected(call))
     return balances_compared(call.engine, billing.legacy, sides, call.as_of, exponents)
+
+
+def _terms(
+    call: StageCall, billing: Billing, records: Records, whose: Records, held: Held, forecast: ir.Table
+) -> TermComparison:
+    """What is written down of contracts, invoices and seats, on both sides."""
+    call.say("comparing what is written down of contracts, invoices and seats")
+    identities = call.global_rows("customer_identities", "identities")
+    papers = Papers(
+        records,
+        whose,
+        named(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), identities),
+        _going(call),
+        yearly_of_contracts(call.engine, forecast, records["contracts"]),
+    )
+    exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
+    sides = Writing(papers, held.rows, held.keys, _rejected(call))
+    return terms_compared(call.engine, call.plan, billing.legacy, sides, call.as_of, exponents)
+
+
+def _going(call: StageCall) -> Going:
+    """Customers and contacts of the cohort that go on to the target."""
+    rows = {e: call.rows("cleansed_customers", e) for e in call.entities("cleansed_customers")}
+    customers, contacts = (canonical(call.engine, e, rows.get(e)) for e in ("customer", "contact"))
+    return Going(
+        customers.select("customer_id", erased=(customers["status"] == "erased").fill_null(False)),
+        contacts.select("contact_id"),
+    )
 
 
 def _rejected(call: StageCall) -> ir.Table:

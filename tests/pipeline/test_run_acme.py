@@ -234,7 +234,7 @@ def test_loading_again_writes_nothing(acme: World, acme_run: Summary) -> None:
     assert acme.target("select count(*), max(loaded_at), min(loaded_at) from cutover.crosswalk") == before
 
 
-def test_what_another_hand_changes_in_the_target_shows_in_bills_access_and_balances(
+def test_what_another_hand_changes_in_the_target_shows_in_bills_access_balances_and_terms(
     acme: World, acme_run: Summary
 ) -> None:
     """The reconciliation finds the rows, and holds what comes after it back; this is what they come to."""
@@ -259,7 +259,12 @@ def test_what_another_hand_changes_in_the_target_shows_in_bills_access_and_balan
         "a.amount_minor > 9 and p.status = 'settled' and not exists (select from app.refunds r where r.payment_id = "
         "p.payment_id) and not exists (select from app.disputes d where d.payment_id = p.payment_id) order by 1 limit 1"
     )
+    ((seat, seat_id),) = acme.target(
+        "select s.seat_assignment_id, x.source_id from app.seat_assignments s join cutover.crosswalk x on "
+        "x.target_id = s.seat_assignment_id where x.cohort = 'rest_01' and s.holder is not null order by 1 limit 1"
+    )
     assert acme.materialize("verified_billing", cohort).ok and acme.found("verified_billing", cohort) == {}
+    acme.target(f"update app.seat_assignments set holder = 'somebody@example.com' where seat_assignment_id = '{seat}'")
     acme.target(dearer.format(1, item))
     acme.target(
         f"update app.payment_applications set amount_minor = amount_minor - 9 where payment_application_id = '{paid}'"
@@ -273,6 +278,7 @@ def test_what_another_hand_changes_in_the_target_shows_in_bills_access_and_balan
         "access_kept_or_signed",
         "balances_same",
         "tie_out",
+        "seats_same",
     }
     folder = acme.workspace.store.folder("verified_billing", cohort)
     lost = pq.read_table(folder / "access_differences.parquet").to_pylist()
@@ -284,7 +290,12 @@ def test_what_another_hand_changes_in_the_target_shows_in_bills_access_and_balan
     # The invoice is open by as much as is on account now.
     assert apart.keys() == {"receivables", "on_account", "recurring_revenue"}
     assert (apart["receivables"], apart["on_account"]) == (9, 9) and apart["recurring_revenue"] > 0
-    assert acme.materialize("loaded_target", cohort).rows_written == 3
+    terms = pq.read_table(folder / "term_differences.parquet").to_pylist()
+    assert [(t["record"], t["key"], t["field"], t["status"]) for t in terms] == [
+        ("seats", seat_id, "holder", "unsigned")
+    ]
+    assert "somebody" not in (acme.workspace.environment.reports / cohort / "verified_term_differences.csv").read_text()
+    assert acme.materialize("loaded_target", cohort).rows_written == 4
     assert all(acme.materialize(asset, cohort).ok for asset in ("reconciliation", "verified_billing"))
 
 

@@ -75,6 +75,14 @@ def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -
         (lambda t: t.update(accepted_access=[SIGNED | {"expires_on": "2026-06-01"}]), "0.expires_on", "later day"),
         (lambda t: t.update(accepted_access=[SIGNED | {"at_most_customers": 0}]), "0.at_most_customers", "1"),
         (lambda t: t["legacy"]["reads"]["overrides"].update(table="erp.plans"), "reads.overrides.table", "`owner`"),
+        (lambda t: t["legacy"]["reads"]["contracts"]["fields"].update(payer="le_code"), "payer", "`references`"),
+        (lambda t: t["legacy"]["reads"]["receivables"]["fields"].update(payer={"value": "9"}), "payer", "names no"),
+        (
+            lambda t: t["legacy"]["reads"]["seats"]["fields"].update(contact="seat_id"),
+            "seats.fields.contact",
+            "contact",
+        ),
+        (lambda t: t["legacy"]["reads"]["seats"]["fields"].pop("item_id"), "legacy.reads.seats.fields", "item_id"),
         (lambda t: t.update(budget=BUDGET | {"at_most_customers": 0}), "budget.at_most_customers", "1"),
         (
             lambda t: t.update(budget=BUDGET | {"at_most_yearly_minor": {"EURO": 5}}),

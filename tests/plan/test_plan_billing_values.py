@@ -71,6 +71,9 @@ FIELDS = "legacy.reads."
         (field("prices", "currency", value="eur"), "prices.fields.currency", "not a currency", "ISO 4217"),
         (field("contracts", "anchor", value="32"), "contracts.fields.anchor", "not a day", "2026-01-31"),
         (field("contracts", "anchor", value="2026-02-30"), "contracts.fields.anchor", "not a day", "2026-01-31"),
+        (field("seats", "assigned_at", value="2026-02-30T00:00:00Z"), "seats.fields.assigned_at", "not an", "offset"),
+        (field("seats", "released_at", value="2026-02-03T00:00:00"), "seats.fields.released_at", "not an", "offset"),
+        (field("seats", "seat_id", value="1"), "seats.fields.seat_id", "in common", "raw column"),
         (field("items", "quantity", value="-1"), "items.fields.quantity", "out of range", "at least 0"),
         (field("items", "quantity", value="many"), "items.fields.quantity", "not a whole number", "at least 0"),
         (field("items", "unit_price", value="1,50"), "items.fields.unit_price", "not a number", "write a number"),
@@ -271,6 +274,13 @@ def test_a_column_of_a_type_that_is_never_read_is_named(tmp_path: Path, column: 
     (found,) = faults(tmp_path, lambda t: None, {"erp.subscription_items": types})
     assert found.field.startswith("legacy.reads.items.fields.") and found.row > 0
     assert kind in found.problem and says in found.problem and found.remedy
+
+
+def test_a_column_of_local_times_holds_no_instants(tmp_path: Path) -> None:
+    names = ("seat_id", "sub_item_id", "contact_id", "holder")
+    types = {**dict.fromkeys(names, "string"), "assigned_at": "timestamp[us]", "released_at": "timestamp[us, tz=UTC]"}
+    (found,) = faults(tmp_path, lambda t: None, {"erp.seat_assignments": types})
+    assert found.field.endswith("seats.fields.assigned_at") and "matter of a zone" in found.problem
 
 
 def test_a_column_that_codes_are_read_from_may_have_any_type(tmp_path: Path) -> None:

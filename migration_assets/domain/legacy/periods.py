@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 
 from migration_assets.domain.calendar import add_months, cycles_begun
@@ -76,3 +76,36 @@ def _begins_in_pause(contract: Contract, day: date) -> bool:
     if contract.paused_on is None or day <= contract.paused_on:
         return False
     return contract.resumes_on is None or day < contract.resumes_on
+
+
+def running(contract: Contract, rules: Rules, today: date) -> tuple[date, date] | None:
+    """First day of the period that a day of the contract's calendar is in, and the first one after it, as the old
+    system writes it down; None where the rules do not say.
+
+    Before the first period it is the time since the contract began. While a pause lasts that holds a period up, its
+    invoice is what stands; when that is over before the pause, or the contract ends within a period, nothing is said.
+    """
+    if today < contract.first_day or (contract.last_day is not None and contract.last_day < today):
+        return None
+    first, until = _running(contract, rules, today)
+    cut_off = contract.last_day is not None and contract.last_day + timedelta(days=1) < until
+    return None if until <= today or cut_off else (first, until)
+
+
+def _running(contract: Contract, rules: Rules, today: date) -> tuple[date, date]:
+    if today < contract.anchor:
+        return contract.first_day, contract.anchor
+    held = _held_period(contract) if rules.pause == "extends" else None
+    if held is None or contract.paused_on is None or today < contract.paused_on:
+        return _counted(contract.anchor, contract.months, today)
+    first, until = _counted(contract.anchor, contract.months, contract.paused_on)
+    if contract.resumes_on is None or today < contract.resumes_on:
+        return first, until
+    moved = contract.resumes_on + (until - contract.paused_on)
+    return (first, moved) if today < moved else _counted(moved, contract.months, today)
+
+
+def _counted(anchor: date, months: int, day: date) -> tuple[date, date]:
+    """The period that a day is in, counted from an anchor that is not after it."""
+    begun = cycles_begun(anchor, months, day)
+    return add_months(anchor, (begun - 1) * months), add_months(anchor, begun * months)

@@ -19,6 +19,7 @@ from migration_assets.plan.checks.view import BILLING, PlanView
 from migration_assets.plan.wording import listing, nearest, shown
 
 _FLOATS = ("float", "double", "halffloat")
+_NO_INSTANTS = ("date", "timestamp", "int", "uint", "bool", "decimal", *_FLOATS)
 
 
 def billing_faults(view: PlanView) -> Iterator[Fault]:
@@ -79,6 +80,8 @@ def _unfit(wanted: ReadType, kind: str) -> tuple[str, str] | None:
         return "what it holds is not exact, and is never read", "let the source give it as decimal or text"
     if wanted in ("number", "integer") and kind.startswith(("bool", "date", "timestamp")):
         return "it holds no numbers", "name another column, or add `codes`"
+    if wanted == "instant" and kind.startswith(_NO_INSTANTS) and "tz=" not in kind:
+        return "which instant a day or a local time is, is a matter of a zone", "leave the field out"
     if wanted == "day" and kind.startswith("timestamp") and "tz=" in kind:
         return "which day an instant is on is a matter of a zone", "name a column of days, or of local times"
     if wanted == "day" and kind.startswith(("int", "uint", "bool", "decimal", *_FLOATS)):

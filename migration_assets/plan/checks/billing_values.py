@@ -19,6 +19,7 @@ from migration_assets.domain.money import EXPONENTS
 from migration_assets.plan.billing_models import LegacyBilling, ReadColumn
 from migration_assets.plan.billing_records import (
     DAY,
+    INSTANT,
     NO,
     NUMBER,
     READ_MODELS,
@@ -40,7 +41,7 @@ Wrong = tuple[str, str]
 _UNREAD = frozenset(get_args(PriceModel)) - frozenset(READ_MODELS)
 # What names one contract, item or the like, so that no two records can have it in common.
 _OF_ONE = frozenset({"contract_id", "item_id", "discount_id", "change_id", "override_id", "credit_id", "invoice_id",
-                     "payment_id", "line_id", "number", "customer"})  # fmt: skip
+                     "payment_id", "line_id", "number", "customer", "seat_id"})  # fmt: skip
 # Amounts of whole minor units, and the record that says of which currency.
 _AMOUNTS: dict[RecordName, tuple[tuple[str, ...], RecordName]] = {
     "discounts": (("amount",), "contracts"),
@@ -107,6 +108,10 @@ def _meaning_problem(view: PlanView, field: str, known: ReadField, text: str) ->
     if known.type == "day":
         problem = f"{shown(text)} is not a day of the calendar"
         return None if re.fullmatch(DAY, text) and _is_day(text[:10]) else (problem, "write it as 2026-01-31")
+    if known.type == "instant":
+        problem = f"{shown(text)} is not an instant"
+        read = re.fullmatch(INSTANT, text) and _is_day(text[:10])
+        return None if read else (problem, "write it with its offset, as 2026-01-31T12:00:00Z")
     if known.type == "flag":
         problem = f"{shown(text)} is neither yes nor no"
         return None if text.lower() in (*YES, *NO) else (problem, f"write one of {', '.join((*YES, *NO))}, in quotes")

@@ -1,5 +1,6 @@
 """`shadow_billing` and `verified_billing`: what the old system bills, grants and is owed, told from its raw tables,
-against what the target would, before anything is loaded, and against what it does by the rows that it holds afterwards.
+against what the target would, before anything is loaded, and against what it does by the rows that it holds afterwards;
+and what both write down beside.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
 _NOTHING = Found((), (), {})
 _A_YEAR = timedelta(days=366)
+# What balances and terms are told from.
+WRITTEN = (*LEDGER, "seat_assignment")
 _KINDS = frozenset({"duckdb", "parquet"})
 
 
@@ -60,8 +63,8 @@ def specs(workspace: Workspace) -> list[StageSpec]:
         StageSpec(
             name="shadow_billing",
             group="prove",
-            description="The old system's rules held against the invoices it issued; and the next bills, the access "
-            "and the balances of both sides held against each other, before anything is loaded.",
+            description="The old system's rules held against the invoices it issued; and the next bills, the access, "
+            "the balances and the terms of both sides held against each other, before anything is loaded.",
             kinds=_KINDS,
             compute=_shadow,
             suite=workspace.suites["shadow_billing"],
@@ -72,8 +75,8 @@ def specs(workspace: Workspace) -> list[StageSpec]:
         StageSpec(
             name="verified_billing",
             group="prove",
-            description="The next bills, the access and the balances of both sides once more, the target's from the "
-            "rows that it holds now.",
+            description="The next bills, the access, the balances and the terms of both sides once more, the target's "
+            "from the rows that it holds now.",
             kinds=_KINDS | {"postgres"},
             compute=_verify,
             suite=workspace.suites["verified_billing"],
@@ -113,10 +116,11 @@ def _verify(call: StageCall) -> StageOutput:
         call.say("reading back what the target holds")
         identities = call.global_rows("customer_identities", "identities")
         target, folder = call.workspace.target, call.workspace.work_folder
-        back = read_back(call.engine, target, call.plan, billing.legacy, call.partition, identities, folder, LEDGER)
+        back = read_back(call.engine, target, call.plan, billing.legacy, call.partition, identities, folder, WRITTEN)
         before = call.engine.arrow(call.rows("shadow_billing", "forecast").select("contract_id", "proved")).to_pylist()
         proved = {r["contract_id"]: r["proved"] for r in before if r["proved"] is not None}
-        compared = both_sides(call, billing, old_records(call, billing), Held(back.rows, back.origins), proved)
+        held = Held(back.rows, back.origins, back.keys)
+        compared = both_sides(call, billing, old_records(call, billing), held, proved)
     files, empty = write_both(call, "verified_billing", compared)
     return StageOutput(files, shown(call, compared, prefix="verified_"), may_be_empty=empty)
 

@@ -40,6 +40,10 @@ READ = (
 )  # fmt: skip
 _CROSSWALK = {"entity": "text", "source_system": "text", "source_table": "text", "source_id": "text", "id": "uuid"}
 _LED = ("customer", "subscription", "subscription_item", "entitlement", "credit_balance", "legal_entity")
+# Those that only rows of their own cohort name, and those whose source rows are told (`ReadBack.keys`).
+_OF_COHORT = ("invoice", "seat_assignment", "contact")
+_KEYED = ("subscription", "subscription_item", *_OF_COHORT)
+_CUSTOMERS = ("customer_id", "payer_id")
 # Columns that hold the key of a source row, by the entity whose it is.
 _NAMED = {
     "entitlement": "entitlement_id",
@@ -51,10 +55,12 @@ _NAMED = {
 @dataclass(frozen=True)
 class ReadBack:
     """`rows`: canonical rows by entity, of those that the target has a table for. `origins`: which contracts and items
-    of the old system they came from."""
+    of the old system they came from. `keys`: id and key (`system.table:id`) of the source row, by entity, of contracts,
+    items, and of invoices, seats and contacts of the cohort."""
 
     rows: Mapping[str, ir.Table]
     origins: Origins
+    keys: Mapping[str, ir.Table]
 
 
 def read_back(
@@ -73,16 +79,14 @@ def read_back(
         HeldFolder(work_folder) as folder,
         target.transaction(role=role_names(plan)["reader"], read_only=True) as connection,
     ):
-        crosswalk = _crosswalk(engine, connection, folder)
+        crosswalk = _crosswalk(engine, connection, cohort, folder)
         wanted = dict.fromkeys((*READ, *also))
         rows = {e: found for e in wanted if (found := _rows(engine, connection, plan, e, cohort, folder)) is not None}
     named = _customers(engine, crosswalk, identities)
-    told = {
-        e: engine.cached(_told(found, named, "customer_id")) if "customer_id" in found.columns else found
-        for e, found in rows.items()
-    }
-    for entity, column in _NAMED.items():
-        keys = _keys(crosswalk, entity)
+    known = [(column, named) for column in _CUSTOMERS]
+    known += [(column, _keys(crosswalk, entity)) for entity, column in _NAMED.items()]
+    told = rows
+    for column, keys in known:
         told = {
             e: engine.cached(_told(found, keys, column)) if column in found.columns else found
             for e, found in told.items()
@@ -93,6 +97,7 @@ def read_back(
             _origin(crosswalk, "subscription", legacy.reads["contracts"].table),
             _origin(crosswalk, "subscription_item", legacy.reads["items"].table),
         ),
+        {e: engine.cached(_keys(crosswalk, e).rename(id="_id", key="_key")) for e in _KEYED},
     )
 
 
@@ -120,12 +125,17 @@ def _as(held: ir.Table, column: str | None, kind: object) -> ir.Value:
     return ibis.null(kind) if column is None else held[column].cast(kind)
 
 
-def _crosswalk(engine: DuckDBEngine, connection: Connection, folder: Path) -> ir.Table:
-    """Which row of the target each row of the source became, of what bills and access are named by: entity, key
+def _crosswalk(engine: DuckDBEngine, connection: Connection, cohort: str, folder: Path) -> ir.Table:
+    """Which row of the target each row of the source became, of what bills, access and terms are named by: entity, key
     (`system.table:id`), table, source_id, id."""
     query = sql.SQL(
-        "SELECT entity, source_system, source_table, source_id, target_id FROM cutover.crosswalk WHERE entity IN ({})"
-    ).format(sql.SQL(", ").join(map(sql.Literal, _LED)))
+        "SELECT entity, source_system, source_table, source_id, target_id FROM cutover.crosswalk "
+        "WHERE entity IN ({}) OR (cohort = {} AND entity IN ({}))"
+    ).format(
+        sql.SQL(", ").join(map(sql.Literal, _LED)),
+        sql.Literal(cohort),
+        sql.SQL(", ").join(map(sql.Literal, _OF_COHORT)),
+    )
     rows = read_csv(engine, copy_out(connection, query, folder / "crosswalk.csv"), _CROSSWALK)
     table = rows["source_system"] + "." + rows["source_table"]
     key = table + ":" + rows["source_id"]

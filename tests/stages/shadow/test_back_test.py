@@ -305,6 +305,22 @@ def test_nothing_is_rounded_and_no_day_is_guessed() -> None:
     assert str(row["unreadable"]).split() == ["first_day", "percent"]
 
 
+def test_an_instant_says_where_it_is_told_from() -> None:
+    legacy = acme()
+    fields = {"seat_id": "id", "item_id": "id", "assigned_at": "since", "released_at": "until"}
+    only = legacy.model_copy(update={"reads": {"seats": Read.model_validate({"table": "t", "fields": fields})}})
+    since = ["2026-03-29T01:30:00+01:00", "2026-03-29 00:30:00.5Z", "2026-03-29T01:30:00", "2026-02-30T00:00:00Z"]
+    until = pa.array([datetime(2026, 3, 29, 0, 30, tzinfo=UTC), None, None, None], pa.timestamp("us", "UTC"))
+    with DuckDBEngine() as engine:
+        frame = pa.table({"_row": [0, 1, 2, 3], "id": ["a", "b", "c", "d"], "since": since, "until": until})
+        rows = read_records(engine, only, lambda _: engine.table(frame))["seats"]
+        found = engine.arrow(rows.order_by("row")).to_pylist()
+    half_past = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+    assert [r["assigned_at"] for r in found] == [half_past, half_past.replace(microsecond=500_000), None, None]
+    assert found[0]["released_at"] == half_past
+    assert [str(r["unreadable"]).split() for r in found] == [[], [], ["assigned_at"], ["assigned_at"]]
+
+
 def test_the_last_day_of_the_calendar_means_no_end() -> None:
     legacy = acme()
     spec = legacy.reads["items"].model_copy(update={"table": "t"})

@@ -53,6 +53,8 @@ def test_the_rows_of_a_cohort_come_back_with_the_keys_that_both_sides_are_compar
     subscriptions = {s["subscription_id"]: s for s in listed(engine, found.rows["subscription"])}
     came_from = {r["id"]: r["source_id"] for r in listed(engine, found.origins.contracts) if r["id"] in subscriptions}
     assert sorted(came_from.values()) == [str(n) for n in NUMBERS]
+    keys = {r["id"]: r["key"] for r in listed(engine, found.keys["subscription"]) if r["id"] in subscriptions}
+    assert keys == {own: f"erp.contracts:{source}" for own, source in came_from.items()}
     first = next(subscriptions[own] for own, source in came_from.items() if source == "1")
     assert (first["starts_at"], first["ends_at"], first["tax_exempt"]) == (utc(2025, 1, 2, 1), utc(2026, 3, 1), False)
     # This target keeps no time zone, so nothing is known of one.

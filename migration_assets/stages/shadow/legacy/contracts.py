@@ -29,6 +29,7 @@ _DAY = timedelta(days=1)
 _ARROW: Mapping[ReadType, pa.DataType] = {
     "text": pa.string(),
     "day": pa.date32(),
+    "instant": pa.timestamp("us", tz="UTC"),
     "number": pa.decimal128(38, 10),
     "integer": pa.int64(),
     "flag": pa.bool_(),

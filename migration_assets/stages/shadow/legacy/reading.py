@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from migration_assets.engine.predicates import holds
-from migration_assets.plan.billing_records import DAY, NO, NUMBER, READS, WHOLE, YES
+from migration_assets.plan.billing_records import DAY, INSTANT, NO, NUMBER, READS, WHOLE, YES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -29,6 +29,7 @@ RawTables = Callable[[str], "ir.Table"]
 _TYPES: Mapping[ReadType, str] = {
     "text": "string",
     "day": "date",
+    "instant": "timestamp('UTC', 6)",
     "number": "decimal(38, 10)",
     "integer": "int64",
     "flag": "boolean",
@@ -83,6 +84,8 @@ def _typed(raw: ir.Value, kind: ReadType) -> ir.Value:
         return _text(raw).nullif("")
     if kind == "day":
         return _day(raw)
+    if kind == "instant":
+        return _instant(raw)
     if kind == "flag":
         known = [(ibis.literal(word), ibis.literal(word in YES)) for word in (*YES, *NO)]
         return raw if raw.type().is_boolean() else _text(raw).lower().cases(*known)
@@ -96,6 +99,15 @@ def _day(raw: ir.Value) -> ir.DateValue:
         return _matching(raw, DAY).substr(0, 10).try_cast("date")
     local = kind.is_date() or (kind.is_timestamp() and kind.timezone is None)
     return raw.cast("date") if local else ibis.null("date")
+
+
+def _instant(raw: ir.Value) -> ir.TimestampValue:
+    """An instant that says where it is told from. A local time is none: which instant it is, is a matter of a zone."""
+    kind = raw.type()
+    if kind.is_string():
+        return _matching(raw, INSTANT).try_cast(_TYPES["instant"])
+    told = kind.is_timestamp() and kind.timezone is not None
+    return raw.cast(_TYPES["instant"]) if told else ibis.null(_TYPES["instant"])
 
 
 def _whole(raw: ir.Value) -> ir.IntegerValue:

@@ -1,0 +1,1 @@
+"""What both systems write down of contracts, issued invoices and seats beside amounts, held against each other."""
