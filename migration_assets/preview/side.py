@@ -60,8 +60,8 @@ class Side:
 def side_of(workspace: Workspace, record: MigrationRecord, name: str, plan_folder: Path, folder: Path) -> Side:
     """The plan of `plan_folder` where a copy of the workspace's store lies, which takes no room until it is written to.
 
-    `record`: of the last run, on whose snapshot and instant T both sides stand. PlanFaults when the plan does not hold,
-    also against the golden copy's columns; BadInput when it is another plan.
+    `record`: of the last run, on whose snapshot and instant T both sides stand. PlanFaults, with the side's name, when
+    the plan does not hold, also against the golden copy's columns; BadInput when it is another plan.
     """
     environment = workspace.environment
     home = folder / "home"
@@ -71,21 +71,26 @@ def side_of(workspace: Workspace, record: MigrationRecord, name: str, plan_folde
     shutil.copytree(environment.store, own.store, copy_function=os.link)
     if environment.answers_key.exists():
         os.link(environment.answers_key, own.answers_key)
-    return Side(name, _bench(Workspace(_held(workspace, record, own.plan_folder), own)))
+    return Side(name, _bench(Workspace(_held(workspace, record, name, own.plan_folder), own)))
 
 
-def _held(workspace: Workspace, record: MigrationRecord, folder: Path) -> Plan:
+def _held(workspace: Workspace, record: MigrationRecord, name: str, folder: Path) -> Plan:
     """The plan, as the one that the last run's record is about: whether it has changed is not the question here."""
-    plan = load_checked_plan(folder)
-    ours = workspace.plan.file
-    if (plan.name, plan.file.uuid) != (workspace.plan.name, ours.uuid):
+    try:
+        plan = load_checked_plan(folder)
+        manifest = read_manifest(workspace.store.golden(record.snapshot))
+        faults = check_plan(plan, columns=raw_columns(manifest, plan))
+    except PlanFaults as found:
+        faults = found.faults
+    if faults:
+        raise PlanFaults(
+            faults, f"These are faults of the plan `{name}`; `cutover check` looks at the one in its folder."
+        )
+    if (plan.name, plan.file.uuid) != (workspace.plan.name, workspace.plan.file.uuid):
         raise BadInput(
             "what --against names is another plan: its name or its uuid differs",
             "Only two states of one plan can be held against each other.",
         )
-    manifest = read_manifest(workspace.store.golden(record.snapshot))
-    if faults := check_plan(plan, columns=raw_columns(manifest, plan)):
-        raise PlanFaults(faults)
     return plan.model_copy(update={"digest": record.plan_digest})
 
 

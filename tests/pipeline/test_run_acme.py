@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -508,19 +509,39 @@ def _identities_of(acme: World, keys: set[str]) -> set[str]:
     return {r["identity_id"] for r in rows if r["customer_id"] in keys}
 
 
-def test_list_price_for_the_contracted_one_and_swapped_dates_are_caught_by_the_control_totals(
+def test_list_price_for_the_contracted_one_and_swapped_dates_stop_a_cohort_before_it_is_loaded(
     acme: World, acme_run: Summary
 ) -> None:
     mapping: Path = acme.workspace.plan.folder / "mapping"
-    change(mapping / "subscription_item.csv", "unit_price,erp,subscription_items,unit_price,",
-           "unit_price,erp,subscription_items,list_price,")  # fmt: skip
-    change(mapping / "invoice.csv", "issued_on,erp,invoices,issue_date,", "issued_on,erp,invoices,due_date ,")
-    change(mapping / "invoice.csv", "due_on,erp,invoices,due_date,", "due_on,erp,invoices,issue_date,")
-    change(mapping / "invoice.csv", "invoices,due_date ,", "invoices,due_date,")
-    wrong = acme.reopened().migrate("pilot")
-    assert wrong.cohorts["pilot"].stopped_at == "reconciliation", wrong.to_json("acme")
-    report = acme.report("pilot")
+    with signed_otherwise(acme):
+        change(mapping / "subscription_item.csv", "unit_price,erp,subscription_items,unit_price,",
+               "unit_price,erp,subscription_items,list_price,")  # fmt: skip
+        change(mapping / "invoice.csv", "issued_on,erp,invoices,issue_date,", "issued_on,erp,invoices,due_date ,")
+        change(mapping / "invoice.csv", "due_on,erp,invoices,due_date,", "due_on,erp,invoices,issue_date,")
+        change(mapping / "invoice.csv", "invoices,due_date ,", "invoices,due_date,")
+        pilot = acme.reopened().migrate("pilot").cohorts["pilot"]
+    assert pilot.stopped_at == "shadow_billing"
+    assert {"bills_same_or_signed", "invoices_same"} <= set(pilot.failed_checks)
+    assert pilot.rows_written == 0
+
+
+def test_what_every_stage_takes_for_right_is_caught_by_the_control_totals(acme: World, acme_run: Summary) -> None:
+    with signed_otherwise(acme):
+        change(acme.workspace.plan.folder / "codes" / "consent_decision.csv", "N,withdrawn", "N,granted")
+        wrong = acme.reopened().migrate("pilot")
+        assert wrong.cohorts["pilot"].stopped_at == "reconciliation", wrong.to_json("acme")
+        report = acme.report("pilot")
     assert report["differences"] == [], "every stage agrees with itself"
-    assert {c["measure"] for c in report["controls_off"]} == {
-        "contracted_unit_prices", "invoice_dates", "invoice_due_dates",
-    }  # fmt: skip
+    assert {c["measure"] for c in report["controls_off"]} == {"consents_granted", "consents_withdrawn"}
+
+
+@contextmanager
+def signed_otherwise(acme: World) -> Iterator[None]:
+    """What the block writes into the plan's files is undone."""
+    folder = acme.workspace.plan.folder
+    files = {f: f.read_bytes() for f in folder.rglob("*.*")}
+    try:
+        yield
+    finally:
+        for file, content in files.items():
+            file.write_bytes(content)
