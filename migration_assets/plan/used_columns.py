@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from migration_assets.engine.entries import ENTRY, FITS, POSITION
 from migration_assets.plan.entries import taken_along, whose_text
 from migration_assets.plan.lookups import place_of
-from migration_assets.plan.mapped import predicates_of, table_of
+from migration_assets.plan.mapped import NAME, SOURCE_ID, VALUE, predicates_of, table_of
 from migration_assets.plan.models import Plan
 
 # A use: `system.table`, column, and what uses it, in words.
@@ -66,7 +66,7 @@ def _by_feeds(plan: Plan) -> Iterator[Use]:
 
 def _by_mapping(plan: Plan) -> Iterator[Use]:
     for row in plan.mapping:
-        for named in (*row.columns, *(p.field for p in predicates_of(row))):
+        for named in {*row.columns, *(p.field for p in predicates_of(row))} - {SOURCE_ID, NAME, VALUE}:
             table, column = place_of(plan, f"{row.system}.{row.table}", named)
             yield table, column, f"{row.entity}.{row.field}"
 

@@ -163,6 +163,23 @@ def test_a_slip_of_the_pen_is_told_once(tmp_path: Path) -> None:
     assert told.file == CUSTOMERS and told.remedy == "did you mean 'country'?"
 
 
+def test_what_a_feed_calls_its_own_columns_stands_for_none_of_the_sources(tmp_path: Path) -> None:
+    (told,) = more_columns(tmp_path, valid(), "crm.subs", "name", "value", "source_id")
+    assert told.problem.startswith("nothing uses name, source_id, value of crm.subs")
+
+
+def test_a_name_that_would_turn_the_text_round_is_written_out_and_still_pastes(tmp_path: Path) -> None:
+    odd = "a\u202eb\x1b[1m"
+    (told,) = more_columns(tmp_path / "before", valid(), "crm.accounts", odd)
+    assert "\u202e" not in told.remedy + told.problem and "\x1b" not in told.remedy + told.problem
+    text = (tmp_path / "before" / "plan.yaml").read_text(encoding="utf-8")
+    head = "        left_behind:\n"
+    assert text.count(head) == 1
+    line = told.remedy.partition("\n")[2].replace('"..."', "Nobody needs it.")
+    files = {**valid(), "plan.yaml": text.replace(head, f"{head}{line}\n")}
+    assert more_columns(tmp_path / "after", files, "crm.accounts", odd) == ()
+
+
 @pytest.mark.parametrize("name", ["acme", "adventureworks", "telco", "workshop"])
 def test_no_plan_of_ours_declares_what_it_uses(name: str) -> None:
     plan = load_plan(REPOSITORY / "plans" / name)

@@ -60,4 +60,4 @@ def _silent_fault(view: PlanView, name: str, table: SourceTable, columns: Sequen
 def _as_key(column: str) -> str:
     """A column as a key of a YAML block."""
     plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", column) and column not in _NOT_TEXT
-    return column if plain else json.dumps(column, ensure_ascii=False)
+    return column if plain else escaped(json.dumps(column, ensure_ascii=False))
