@@ -292,9 +292,8 @@ def test_what_another_hand_changes_in_the_target_shows_in_bills_access_balances_
     assert apart.keys() == {"receivables", "on_account", "recurring_revenue"}
     assert (apart["receivables"], apart["on_account"]) == (9, 9) and apart["recurring_revenue"] > 0
     terms = pq.read_table(folder / "term_differences.parquet").to_pylist()
-    assert [(t["record"], t["key"], t["field"], t["status"]) for t in terms] == [
-        ("seats", seat_id, "holder", "unsigned")
-    ]
+    unsigned = [(t["record"], t["key"], t["field"]) for t in terms if t["status"] == "unsigned"]
+    assert unsigned == [("seats", seat_id, "holder")]
     assert "somebody" not in (acme.workspace.environment.reports / cohort / "verified_term_differences.csv").read_text()
     assert acme.materialize("loaded_target", cohort).rows_written == 4
     assert all(acme.materialize(asset, cohort).ok for asset in ("reconciliation", "verified_billing"))
