@@ -48,12 +48,13 @@ Found = str | None
 
 @dataclass
 class Way:
-    """One case on its way. `changed` grows: entity -> asset of every canonical table that holds something else now.
-    `billed`: whether the next bills have to be made again, whatever has changed; `counted`: whether what became of the
-    source's rows is told otherwise now."""
+    """One case on its way. `changed` grows: entity -> asset of every canonical table that holds something else now;
+    `noticed` grows: every table of any stage that does. `billed`: whether the next bills have to be made again,
+    whatever has changed; `counted`: whether what became of the source's rows is told otherwise now."""
 
     case: Case
     heard: Heard
+    noticed: set[str] = field(default_factory=set)
     changed: dict[str, str] = field(default_factory=dict)
     billed: bool = False
     counted: bool = False
@@ -110,6 +111,7 @@ class Way:
                 self._stage("transformed_billing") if stage != "transformed_billing" else None
             )
         self.changed |= {e: stage for e in touched if e in ENTITIES}
+        self.noticed |= touched
         self.counted |= "dispositions" in touched
         return recheck(self.case, stage, COHORT, set(touched), self.heard) if touched else None
 
@@ -131,6 +133,7 @@ class Way:
         """Parties, who is who, cohorts, and the cohort's customers. `always`: also when no party looks different, since
         the rules for who is who may have changed."""
         touched = {e for e in entities if standardized_alone(self.case, e)}
+        self.noticed |= touched
         if not touched and not always:
             return None
         if touched and (found := recheck(self.case, "standardized_parties", GLOBAL, {*touched, "notes"}, self.heard)):
@@ -146,8 +149,9 @@ class Way:
 
     def _notice(self, asset: str, partition: str) -> None:
         folder = self.case.workspace.store.folder(asset, partition)
-        entities = [f.stem for f in sorted(folder.glob("*.parquet")) if f.stem in ENTITIES]
-        self.changed |= {e: asset for e in entities if differs(self.case, asset, partition, e)}
+        others = {f.stem for f in folder.glob("*.parquet") if differs(self.case, asset, partition, f.stem)}
+        self.changed |= {e: asset for e in sorted(others) if e in ENTITIES}
+        self.noticed |= others
 
     # --- where it ends --------------------------------------------------------------------------------------------
 
@@ -155,7 +159,7 @@ class Way:
         """The next bills of both sides; then what has changed is loaded and read back: row by row, and finance's
         totals."""
         asked = self.billed or bool(self.changed.keys() & _BILLED)
-        if asked and (found := through(self.case, [("shadow_billing", COHORT)], self.heard)):
+        if asked and (found := self._stage("shadow_billing")):
             return found
         listed = [e for e, asset in self.changed.items() if asset == "reference_data"]
         loaded = {e: asset for e, asset in self.changed.items() if asset in TRANSFORMED}

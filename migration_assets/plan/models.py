@@ -246,7 +246,8 @@ class Control(Model):
     that is not letter for letter the same). Sums of money are by currency: `source_currency`/`target_currency` name a
     column, or a fixed code as `=USD`. `source_rounding` (a column that the file need not have): each row's amount is
     rounded to minor units before it is added, because finance agreed that the target holds no finer ones; a control
-    without it, beside this one, states the exact total.
+    without it, beside this one, states the exact total. Of a table that a rule of the plan leaves out as a whole every
+    row counts: the control says that what replaces it (the catalog, say) holds the same.
     """
 
     measure: Name
@@ -351,6 +352,11 @@ class Plan(Model):
     def source_tables(self) -> dict[str, SourceTable]:
         """Every declared table by `system.table`, in the order of the plan."""
         return {f"{s}.{t}": decl for s, system in self.file.sources.items() for t, decl in system.tables.items()}
+
+    @property
+    def replaced_tables(self) -> frozenset[str]:
+        """Source tables that a rule leaves out as a whole, since something else stands for them."""
+        return frozenset(e.table for e in self.file.exclusions if e.takes_every_row)
 
     def rows_of(self, feed: str) -> tuple[MappingRow, ...]:
         """Mapping rows of one feed."""

@@ -12,7 +12,8 @@ from world import REPOSITORY, command, make_root
 
 from migration_assets.connectors.databases import databases_of
 from migration_assets.drill.changes import Alter, Statement, Words
-from migration_assets.drill.clean import PLAN, Clean, clean_copy
+from migration_assets.drill.clean import PLAN, Case, Clean, clean_copy
+from migration_assets.drill.heard import Heard
 from migration_assets.drill.mutants import mutants_of
 from migration_assets.drill.mutate import tried
 from migration_assets.drill.run import in_target, sprung, told
@@ -76,6 +77,18 @@ def test_what_finds_no_row_and_what_breaks_is_not_called_found(half: Clean) -> N
     assert sprung(half, gone, 1).ending == "not_planted"
     broken = told(half, "I30-z", "transformed", lambda *_: str(1 // 0))
     assert (broken.ending, broken.caught_by) == ("crashed", None) and "ZeroDivisionError" in broken.detail
+
+
+def test_a_warning_is_enough_where_the_old_system_contradicts_itself(half: Clean) -> None:
+    def warned(case: Case, heard: Heard) -> None:
+        heard.warnings.append("shadow_billing/forecast_proved")
+
+    found = told(half, "I1-x", "source", warned)
+    assert (found.ending, found.caught_by, found.severity) == ("caught", "shadow_billing/forecast_proved", "warning")
+    missed = told(half, "I1-x", "transformed", warned)
+    assert (missed.ending, missed.severity) == ("survived", None) and "forecast_proved" in missed.detail
+    both = told(half, "I1-x", "source", lambda case, heard: warned(case, heard) or "x/y")
+    assert (both.caught_by, both.severity) == ("x/y", "blocking")
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ else adds nothing and is counted as unreadable, which is a finding even where th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -46,14 +46,18 @@ def run_controls(
     raw: Mapping[str, ir.Table],
     dispositions: ir.Table,
     exponents: Exponents,
+    replaced: Collection[str] = (),
 ) -> tuple[Tie, ...]:
     """Tie out every control for one cohort. `raw`: `system.table` -> the cohort's raw rows with `_row`;
-    `dispositions`: source_system, source_table, source_row, disposition; `connection`: the target, now."""
+    `dispositions`: source_system, source_table, source_row, disposition; `connection`: the target, now; `replaced`:
+    tables that are left out as a whole, of which every row counts."""
     fates = engine.cached(dispositions.select("source_system", "source_table", "source_row", "disposition").distinct())
     ties: list[Tie] = []
     places = _places(exponents)
+    nobodys = fates.limit(0)
     for control in controls:
-        source = source_totals(engine, control, raw[control.source], fates, places)
+        theirs = nobodys if control.source in replaced else fates
+        source = source_totals(engine, control, raw[control.source], theirs, places)
         target = target_totals(connection, control, schema, cohort, places)
         ties += tie_out(control.measure, control.kind, source, target)
     return tuple(ties)

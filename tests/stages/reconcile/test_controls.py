@@ -8,6 +8,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import ibis
 import pyarrow as pa
 import pytest
 from target_world import Legacy, World, legacy, order, tiny_plan
@@ -102,6 +103,23 @@ def test_texts_are_held_letter_for_letter_against_those_of_the_target(
     assert len(held) > 1 and total([*held, None, ""]) == found[""].total > 0
     assert total([held[0] + " ", *held[1:]]) != found[""].total
     assert total([held[0].swapcase(), *held[1:]]) != found[""].total
+
+
+def test_of_a_table_that_is_left_out_as_a_whole_every_row_counts(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    """What replaces it has to hold the same; a table of which rules leave out some rows is none of these."""
+    left_out = engine.cached(raw.dispositions.mutate(disposition=ibis.literal("excluded")))
+    with loaded[0].transaction(role="tiny_reader", read_only=True) as connection:
+        told = [
+            run_controls(
+                engine, connection, (COUNT,), tiny_plan().target, "pilot", raw.tables, left_out, exponent_of, r
+            )
+            for r in ((), ("erp.contracts",))
+        ]
+    ((some,), (whole,)) = told
+    assert (some.source, some.excluded, some.target, some.ok) == (6, 6, 6, False)
+    assert (whole.source, whole.excluded, whole.target, whole.ok) == (6, 0, 6, True)
 
 
 def test_rejected_rows_are_explained_not_missing(engine: DuckDBEngine, loaded: tuple[PostgresTarget, World]) -> None:
