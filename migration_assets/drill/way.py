@@ -19,22 +19,15 @@ from migration_assets.drill.one_entity import differs, load_alone, load_referenc
 from migration_assets.drill.one_party import standardized_alone
 from migration_assets.drill.steps import recheck, through
 from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.stages.shadow.balances.new_ledger import READ as LEDGER
+from migration_assets.stages.shadow.read_back import READ
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.stage_names import TRANSFORMED
 from migration_assets.wiring.workspace import Workspace
 
-# What bills are made from, which parts of the catalog entitlements follow from, and who tells customers apart.
-_BILLED = frozenset(
-    {
-        "subscription",
-        "subscription_item",
-        "discount",
-        "scheduled_change",
-        "usage_balance",
-        "entitlement",
-        "entitlement_override",
-    }
-)
+# What bills, access and balances are made from, which parts of the catalog entitlements follow from, and who tells
+# customers apart.
+_BILLED = frozenset({*READ, *LEDGER})
 _GRANTING = frozenset({"plan", "product_feature", "feature", "geo_rule"})
 _TELLING = frozenset({"customer", "address", "tax_registration"})
 # Files of the plan that bills follow from without any row of ours.
