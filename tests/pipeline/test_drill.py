@@ -15,7 +15,7 @@ from migration_assets.drill.changes import Alter, Statement, Words
 from migration_assets.drill.clean import PLAN, Case, Clean, clean_copy
 from migration_assets.drill.heard import Heard
 from migration_assets.drill.mutants import mutants_of
-from migration_assets.drill.mutate import tried
+from migration_assets.drill.mutate import NO_ROW, tried
 from migration_assets.drill.run import in_target, sprung, told
 from migration_assets.drill.trap import Trap
 from migration_assets.drill.traps import TRAPS
@@ -66,6 +66,15 @@ def test_a_plan_that_does_not_hold_is_found_before_anything_runs(half: Clean) ->
     mutants = {m.id: m for m in mutants_of(half.workspace.plan)}
     outcome = tried(half, mutants["mapping/invoice.csv:invoice.currency:drop"], 1).outcome
     assert outcome.ending == "caught" and str(outcome.caught_by).startswith("plan/")
+
+
+def test_a_mutant_by_which_nothing_of_the_company_changes_is_told_apart(half: Clean) -> None:
+    """Nobody writes the status so; a code that customers have is another matter."""
+    mutants = {m.id: m for m in mutants_of(half.workspace.plan)}
+    same = tried(half, mutants["codes/account_status.csv:LEAD:drop"], 1)
+    assert same.equivalent and same.reason == NO_ROW and same.outcome.ending == "survived"
+    other = tried(half, mutants["codes/account_status.csv:Active:drop"], 1)
+    assert not other.equivalent
 
 
 def test_what_finds_no_row_and_what_breaks_is_not_called_found(half: Clean) -> None:
