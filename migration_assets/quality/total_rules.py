@@ -132,18 +132,20 @@ class ShareAtMost(RuleType):
 
 
 class RowShareAtMost(RuleType):
-    """`part` is at most `percent` of `whole` in every row."""
+    """`part` is at most `percent` of `whole` in every row where `where` holds."""
 
     part: Column
     whole: Column
     percent: Annotated[StrictInt, Field(ge=0, le=100)]
+    where: Where = ()
 
     def columns(self) -> tuple[str, ...]:
-        return (self.part, self.whole)
+        return (self.part, self.whole, *fields_of(self.where))
 
     def defects(self, scope: Scope) -> str | None:
         part = f"cast({sql.column('b', self.part)} as hugeint) * 100"
-        return f"select b.* from {scope.main} b where {part} > {self.percent} * {sql.column('b', self.whole)}"
+        above = f"{part} > {self.percent} * {sql.column('b', self.whole)}"
+        return f"select b.* from {scope.main} b where {sql.holds('b', self.where)} and {above}"
 
     def says(self) -> str:
         return f"have a `{self.part}` above {self.percent} % of `{self.whole}`"

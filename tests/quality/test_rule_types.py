@@ -414,6 +414,13 @@ CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
         {},
         [2],
     ),
+    (
+        "column_share_at_most",
+        {"part": "x", "whole": "y", "percent": 50, "where": [{"field": "x", "op": "ge", "value": 5}]},
+        [{"x": 4, "y": 4}, {"x": 5, "y": 10}, {"x": 6, "y": 10}, {"x": None, "y": 10}],
+        {},
+        [3],
+    ),
     ("entries_whole", ENTRIES, TEXTS, entries("0:1:a b", "0:2:c", "1:1:a b", "3:1:x", "5:1:b", "5:2:a"), [2, 3, 4, 6]),
     ("entries_whole", {**ENTRIES, "newest_first": True}, TEXTS[4:], entries("5:1:b", "5:2:a", "4:1:x"), [1]),
 ]

@@ -107,7 +107,7 @@ def _type_faults(view: PlanView, control: Control) -> Iterator[Fault]:
 
 def _code_faults(control: Control, field: Field) -> Iterator[Fault]:
     # Words that no list of the canonical model names are text: a segment, say.
-    if field.type not in ("code", "boolean", "text"):
+    if field.type not in ("code", "boolean", "currency", "text"):
         yield _fault(control, "target_column", f"holds {field.type}, not codes", "name a column of codes or yes and no")
         return
     known = ("true", "false") if field.type == "boolean" else field.codes
