@@ -43,7 +43,8 @@ Found = str | None
 class Way:
     """One case on its way. `changed` grows: entity -> asset of every canonical table that holds something else now;
     `noticed` grows: every table of any stage that does. `billed`: whether the next bills have to be made again,
-    whatever has changed; `counted`: whether what became of the source's rows is told otherwise now."""
+    whatever has changed; `counted`: whether what became of the source's rows is told otherwise now; `filled`:
+    whether the target has everything in it already."""
 
     case: Case
     heard: Heard
@@ -51,6 +52,7 @@ class Way:
     changed: dict[str, str] = field(default_factory=dict)
     billed: bool = False
     counted: bool = False
+    filled: bool = False
 
     # --- where it begins ------------------------------------------------------------------------------------------
 
@@ -136,9 +138,17 @@ class Way:
         if found := through(self.case, steps, self.heard):
             return found
         self._notice("cleansed_customers", COHORT)
+        # Whoever went over to those who are nobody's is looked at there.
+        if self._nobodys() and (found := through(self.case, [("cleansed_customers", UNASSIGNED)], self.heard)):
+            return found
         if any(differs(self.case, "cleansed_customers", COHORT, t, c) for t, c in _HUNG_ON):
             return self._stage(_COHORT_STAGES[0]) or self._stage(_COHORT_STAGES[1])
         return None
+
+    def _nobodys(self) -> bool:
+        """Whether other raw rows belong to no cohort now."""
+        folder = self.case.workspace.store.folder("cohort_plan", UNASSIGNED)
+        return any(differs(self.case, "cohort_plan", UNASSIGNED, f.stem) for f in sorted(folder.glob("*.parquet")))
 
     def _notice(self, asset: str, partition: str) -> None:
         folder = self.case.workspace.store.folder(asset, partition)
@@ -149,29 +159,34 @@ class Way:
     # --- where it ends --------------------------------------------------------------------------------------------
 
     def end(self) -> Found:
-        """The next bills of both sides; then what has changed is loaded and read back: row by row, and finance's
-        totals."""
-        asked = self.billed or bool(self.changed.keys() & _BILLED)
-        if asked and (found := self._stage("shadow_billing")):
-            return found
-        listed = [e for e, asset in self.changed.items() if asset == "reference_data"]
-        loaded = {e: asset for e, asset in self.changed.items() if asset in TRANSFORMED}
-        totals = tables_of(self.case.workspace.plan, listed) & {c.target for c in self.case.workspace.plan.controls}
-        if totals or loaded or self.counted:
-            self.case.target(FULL)
+        """What has changed is loaded and read back: row by row, and finance's totals; between both, the next bills of
+        both sides. What the catalog says is held against totals first, since bills cost four times as much."""
         try:
-            return (self._listed(listed) if totals else None) or self._arrived(loaded)
+            return self._listed() or self._bills() or self._arrived()
         except TargetRefused as refused:
             return f"loaded_target/refuses: {type(refused).__name__}"
 
-    def _listed(self, entities: Collection[str]) -> Found:
-        """Of the catalog the old system has no totals; of rates, users and companies of ours it may."""
+    def _bills(self) -> Found:
+        asked = self.billed or bool(self.changed.keys() & _BILLED)
+        return self._stage("shadow_billing") if asked else None
+
+    def _listed(self) -> Found:
+        """Of rates, users, companies of ours and the catalog finance may have totals."""
+        entities = [e for e, asset in self.changed.items() if asset == "reference_data"]
+        plan = self.case.workspace.plan
+        self.filled = bool(tables_of(plan, entities) & {c.target for c in plan.controls})
+        if not self.filled:
+            return None
+        self.case.target(FULL)
         load_reference(self.case, entities)
         return self._read_back(self._narrow(entities), UNASSIGNED)
 
-    def _arrived(self, loaded: dict[str, str]) -> Found:
+    def _arrived(self) -> Found:
+        loaded = {e: asset for e, asset in self.changed.items() if asset in TRANSFORMED}
         if not loaded and not self.counted:
             return None
+        if not self.filled:
+            self.case.target(FULL)
         narrow = self._narrow(loaded or {"customer"})
         if loaded:
             load_alone(self.case, loaded)
