@@ -12,21 +12,24 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Alter:
-    """Other values in `rows` rows for which `where` holds; which of them, the seed decides."""
+    """Other values in `rows` rows for which `where` holds; which of them, the seed decides. `alone`: no other row of
+    the table is like it in these columns, so that none makes up for it."""
 
     table: str
     set: Mapping[str, str]
     where: str = "true"
     rows: int = 1
+    alone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Remove:
-    """So many rows for which `where` holds are gone."""
+    """So many rows for which `where` holds are gone; `alone` as above."""
 
     table: str
     where: str = "true"
     rows: int = 1
+    alone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,11 @@ def plant_rows(files: Sequence[Path], change: RowChange, seed: int) -> int:
 def _picked(connection: duckdb.DuckDBPyConnection, file: Path, change: RowChange, seed: int) -> list[int]:
     """Numbers of the rows to change: `_row` where the table has it, else the place in the file."""
     by = _numbered_by(connection, file)
+    alone = () if isinstance(change, Copy) else change.alone
+    alike = f"count(*) OVER (PARTITION BY {', '.join(alone)})" if alone else "1"
     rows = connection.execute(
-        f"SELECT {by} FROM {_read(file)} WHERE {change.where} ORDER BY md5(concat(?, '/', {by})), {by} LIMIT ?",
+        f"SELECT {by} FROM (SELECT *, {alike} AS _alike FROM {_read(file)}) WHERE {change.where} AND _alike = 1 "
+        f"ORDER BY md5(concat(?, '/', {by})), {by} LIMIT ?",
         [seed, change.rows],
     ).fetchall()
     return [int(row[0]) for row in rows]

@@ -1,7 +1,9 @@
 """One fault, planted and looked for: from the state before it through the stages it reaches, to the first that minds.
 
 Found is what a blocking check fails on, or a stage, the plan's own check or a constraint of the target refuses, where
-the clean copy passed. A stage that breaks off with an error nobody planned for has not found anything: it has crashed.
+the clean copy passed. Where the old system contradicts itself, a finding is what is asked, not a stop: of a trap in
+its rows a warning is enough. A stage that breaks off with an error nobody planned for has not found anything: it has
+crashed.
 """
 
 from __future__ import annotations
@@ -34,12 +36,14 @@ from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.workspace import Workspace
 
 Ending = Literal["caught", "survived", "crashed", "not_planted"]
+Severity = Literal["blocking", "warning"]
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one fault. `caught_by`: `asset/check`, `asset/refuses: <kind of error>`, `plan/<file> [<field>]`
-    or `target/<kind of constraint>`; `detail`: how it crashed, why it could not be planted, or who only warned."""
+    or `target/<kind of constraint>`; `detail`: how it crashed, why it could not be planted, or who only warned;
+    `severity`: of what caught it, nothing where nothing did."""
 
     id: str
     place: str
@@ -47,6 +51,7 @@ class Outcome:
     caught_by: str | None
     seconds: float
     detail: str = ""
+    severity: Severity | None = None
 
 
 def sprung(clean: Clean, trap: Trap, seed: int) -> Outcome:
@@ -59,19 +64,26 @@ def told(clean: Clean, name: str, place: str, look: Callable[[Case, Heard], str 
     started, heard = time.perf_counter(), Heard(clean.judged)
     outcome = Outcome(name, place, "survived", None, 0.0)
     try:
-        caught = look(clean.case(), heard)
-        warned = f"only warned of by {', '.join(heard.warnings)}" if heard.warnings else ""
-        outcome = replace(outcome, caught_by=caught, ending="caught" if caught else "survived", detail=warned)
+        outcome = _found(outcome, look(clean.case(), heard), heard.warnings)
     except NothingToPlant as error:
         outcome = replace(outcome, ending="not_planted", detail=error.message)
     except Misconfigured:
         raise
     except CutoverError as refused:
-        outcome = replace(outcome, ending="caught", caught_by=f"refuses: {type(refused).__name__}")
+        outcome = _found(outcome, f"refuses: {type(refused).__name__}", [])
     except Exception as error:
         outcome = replace(outcome, ending="crashed", detail=_crash(error))
     seconds = round(time.perf_counter() - started, 1)
     return replace(outcome, seconds=seconds, detail="" if outcome.ending == "caught" else outcome.detail)
+
+
+def _found(outcome: Outcome, caught: str | None, warnings: Sequence[str]) -> Outcome:
+    """What stops comes before what warns."""
+    if caught:
+        return replace(outcome, ending="caught", caught_by=caught, severity="blocking")
+    if warnings and outcome.place == "source":
+        return replace(outcome, ending="caught", caught_by=warnings[0], severity="warning")
+    return replace(outcome, detail=f"only warned of by {', '.join(warnings)}" if warnings else "")
 
 
 def _crash(error: Exception) -> str:

@@ -19,25 +19,15 @@ from migration_assets.drill.one_entity import differs, load_alone, load_referenc
 from migration_assets.drill.one_party import standardized_alone
 from migration_assets.drill.steps import recheck, through
 from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.stages.shadow.balances.new_ledger import READ as LEDGER
+from migration_assets.stages.shadow.read_back import READ
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.stage_names import TRANSFORMED
 from migration_assets.wiring.workspace import Workspace
 
-# What bills are made from, and what both systems write down beside them; which parts of the catalog entitlements follow
-# from, and who tells customers apart.
-_BILLED = frozenset(
-    {
-        "subscription",
-        "subscription_item",
-        "discount",
-        "scheduled_change",
-        "usage_balance",
-        "entitlement",
-        "entitlement_override",
-        "invoice",
-        "seat_assignment",
-    }
-)
+# What bills, access, balances and terms are made from, which parts of the catalog entitlements follow from, and who
+# tells customers apart.
+_BILLED = frozenset({*READ, *LEDGER, "seat_assignment"})
 _GRANTING = frozenset({"plan", "product_feature", "feature", "geo_rule"})
 _TELLING = frozenset({"customer", "address", "tax_registration"})
 # Files of the plan that bills follow from without any row of ours.
@@ -51,15 +41,18 @@ Found = str | None
 
 @dataclass
 class Way:
-    """One case on its way. `changed` grows: entity -> asset of every canonical table that holds something else now.
-    `billed`: whether the next bills have to be made again, whatever has changed; `counted`: whether what became of the
-    source's rows is told otherwise now."""
+    """One case on its way. `changed` grows: entity -> asset of every canonical table that holds something else now;
+    `noticed` grows: every table of any stage that does. `billed`: whether the next bills have to be made again,
+    whatever has changed; `counted`: whether what became of the source's rows is told otherwise now; `filled`:
+    whether the target has everything in it already."""
 
     case: Case
     heard: Heard
+    noticed: set[str] = field(default_factory=set)
     changed: dict[str, str] = field(default_factory=dict)
     billed: bool = False
     counted: bool = False
+    filled: bool = False
 
     # --- where it begins ------------------------------------------------------------------------------------------
 
@@ -113,6 +106,7 @@ class Way:
                 self._stage("transformed_billing") if stage != "transformed_billing" else None
             )
         self.changed |= {e: stage for e in touched if e in ENTITIES}
+        self.noticed |= touched
         self.counted |= "dispositions" in touched
         return recheck(self.case, stage, COHORT, set(touched), self.heard) if touched else None
 
@@ -134,6 +128,7 @@ class Way:
         """Parties, who is who, cohorts, and the cohort's customers. `always`: also when no party looks different, since
         the rules for who is who may have changed."""
         touched = {e for e in entities if standardized_alone(self.case, e)}
+        self.noticed |= touched
         if not touched and not always:
             return None
         if touched and (found := recheck(self.case, "standardized_parties", GLOBAL, {*touched, "notes"}, self.heard)):
@@ -143,41 +138,55 @@ class Way:
         if found := through(self.case, steps, self.heard):
             return found
         self._notice("cleansed_customers", COHORT)
+        # Whoever went over to those who are nobody's is looked at there.
+        if self._nobodys() and (found := through(self.case, [("cleansed_customers", UNASSIGNED)], self.heard)):
+            return found
         if any(differs(self.case, "cleansed_customers", COHORT, t, c) for t, c in _HUNG_ON):
             return self._stage(_COHORT_STAGES[0]) or self._stage(_COHORT_STAGES[1])
         return None
 
+    def _nobodys(self) -> bool:
+        """Whether other raw rows belong to no cohort now."""
+        folder = self.case.workspace.store.folder("cohort_plan", UNASSIGNED)
+        return any(differs(self.case, "cohort_plan", UNASSIGNED, f.stem) for f in sorted(folder.glob("*.parquet")))
+
     def _notice(self, asset: str, partition: str) -> None:
         folder = self.case.workspace.store.folder(asset, partition)
-        entities = [f.stem for f in sorted(folder.glob("*.parquet")) if f.stem in ENTITIES]
-        self.changed |= {e: asset for e in entities if differs(self.case, asset, partition, e)}
+        others = {f.stem for f in folder.glob("*.parquet") if differs(self.case, asset, partition, f.stem)}
+        self.changed |= {e: asset for e in sorted(others) if e in ENTITIES}
+        self.noticed |= others
 
     # --- where it ends --------------------------------------------------------------------------------------------
 
     def end(self) -> Found:
-        """The next bills of both sides; then what has changed is loaded and read back: row by row, and finance's
-        totals."""
-        asked = self.billed or bool(self.changed.keys() & _BILLED)
-        if asked and (found := through(self.case, [("shadow_billing", COHORT)], self.heard)):
-            return found
-        listed = [e for e, asset in self.changed.items() if asset == "reference_data"]
-        loaded = {e: asset for e, asset in self.changed.items() if asset in TRANSFORMED}
-        totals = tables_of(self.case.workspace.plan, listed) & {c.target for c in self.case.workspace.plan.controls}
-        if totals or loaded or self.counted:
-            self.case.target(FULL)
+        """What has changed is loaded and read back: row by row, and finance's totals; between both, the next bills of
+        both sides. What the catalog says is held against totals first, since bills cost four times as much."""
         try:
-            return (self._listed(listed) if totals else None) or self._arrived(loaded)
+            return self._listed() or self._bills() or self._arrived()
         except TargetRefused as refused:
             return f"loaded_target/refuses: {type(refused).__name__}"
 
-    def _listed(self, entities: Collection[str]) -> Found:
-        """Of the catalog the old system has no totals; of rates, users and companies of ours it may."""
+    def _bills(self) -> Found:
+        asked = self.billed or bool(self.changed.keys() & _BILLED)
+        return self._stage("shadow_billing") if asked else None
+
+    def _listed(self) -> Found:
+        """Of rates, users, companies of ours and the catalog finance may have totals."""
+        entities = [e for e, asset in self.changed.items() if asset == "reference_data"]
+        plan = self.case.workspace.plan
+        self.filled = bool(tables_of(plan, entities) & {c.target for c in plan.controls})
+        if not self.filled:
+            return None
+        self.case.target(FULL)
         load_reference(self.case, entities)
         return self._read_back(self._narrow(entities), UNASSIGNED)
 
-    def _arrived(self, loaded: dict[str, str]) -> Found:
+    def _arrived(self) -> Found:
+        loaded = {e: asset for e, asset in self.changed.items() if asset in TRANSFORMED}
         if not loaded and not self.counted:
             return None
+        if not self.filled:
+            self.case.target(FULL)
         narrow = self._narrow(loaded or {"customer"})
         if loaded:
             load_alone(self.case, loaded)

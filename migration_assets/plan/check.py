@@ -21,6 +21,7 @@ from migration_assets.plan.checks.controls import control_faults
 from migration_assets.plan.checks.enrichment import enrichment_faults
 from migration_assets.plan.checks.entries import entry_faults
 from migration_assets.plan.checks.exclusions import exclusion_faults
+from migration_assets.plan.checks.feed_columns import feed_column_faults
 from migration_assets.plan.checks.feeds import feed_faults
 from migration_assets.plan.checks.geo import geo_faults
 from migration_assets.plan.checks.identity import identity_faults
@@ -42,6 +43,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     source_faults,
     entry_faults,
     feed_faults,
+    feed_column_faults,
     row_faults,
     reference_faults,
     code_faults,

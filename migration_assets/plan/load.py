@@ -96,7 +96,7 @@ class _Reader:
         return self._model(name, model, found.data, found.lines)
 
     def feeds(self) -> tuple[m.Feed, ...]:
-        made = self._rows(FEEDS, m.Feed, self._feed)
+        made = self._rows(FEEDS, m.Feed, self._feed, optional=("leaves",))
         return tuple(sorted(made, key=lambda f: (f.feed, f.row)))
 
     def mapping(self) -> tuple[m.MappingRow, ...]:
@@ -129,7 +129,7 @@ class _Reader:
         return tuple(sorted(made, key=lambda r: (r.country, r.valid_from, r.row)))
 
     def controls(self) -> tuple[m.Control, ...]:
-        made = self._rows("controls.csv", m.Control, self._control, optional=("source_rounding",))
+        made = self._rows("controls.csv", m.Control, self._control, optional=("source_rounding", "codes"))
         return tuple(sorted(made, key=lambda c: (c.measure, c.row)))
 
     def survivor_decisions(self) -> tuple[SurvivorDecision, ...]:
@@ -162,6 +162,7 @@ class _Reader:
             **row.cells,
             "where": self._json(file, row, "where", ()),
             "unpivot": _names(row.cells["unpivot"]),
+            "leaves": _names(row.cells["leaves"]),
             "row": row.line,
         }
 
@@ -179,7 +180,7 @@ class _Reader:
 
     def _control(self, file: str, row: CsvRow) -> Cells:
         where = {c: self._json(file, row, c, ()) for c in ("source_where", "target_where")}
-        return {**row.cells, **where, "row": row.line}
+        return {**row.cells, **where, "codes": self._json(file, row, "codes", {}), "row": row.line}
 
     def _json(self, file: str, row: CsvRow, column: str, blank: Any) -> Any:
         wanted: Any = {} if isinstance(blank, dict) else []

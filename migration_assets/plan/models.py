@@ -67,7 +67,9 @@ class Feed(Model):
 
     `where`: predicates on raw columns; rows that do not hold make no row of this entity (they are accounted for by
     the table's home entity). `unpivot`: columns that become rows, one each, as the pseudo-columns `_name` and
-    `_value`. The source id is the table's key, plus `/<_name>` when unpivoted.
+    `_value`. The source id is the table's key, plus `/<_name>` when unpivoted. Where feeds of one entity share the rows
+    of a table by `where`, each reads what any of them reads, but for the columns that it `leaves` behind on purpose (a
+    column that the file need not have).
     """
 
     feed: Name
@@ -76,6 +78,7 @@ class Feed(Model):
     table: Name
     where: tuple[Predicate, ...] = ()
     unpivot: tuple[Column, ...] = ()
+    leaves: tuple[Column, ...] = ()
     reason: Sentence
     row: int = 0
 
@@ -243,14 +246,17 @@ class Control(Model):
     `kind`: count (rows), sum (exact decimal sum of the column times 10**exponent of its currency when `source_unit`
     is major), day_sum (sum of days since 1970-01-01: catches swapped or shifted dates), number_sum (exact sum of
     numbers that are no money: pieces, attempts, calls), text_sum (sum of a number made from each text: catches one
-    that is not letter for letter the same). Sums of money are by currency: `source_currency`/`target_currency` name a
-    column, or a fixed code as `=USD`. `source_rounding` (a column that the file need not have): each row's amount is
-    rounded to minor units before it is added, because finance agreed that the target holds no finer ones; a control
-    without it, beside this one, states the exact total.
+    that is not letter for letter the same), code_count (rows by code: `codes` says what each code of the source is in
+    the target, in finance's own words and not by the lists of the plan). Sums of money are by currency:
+    `source_currency`/`target_currency` name a column, or a fixed code as `=USD`. `source_rounding` (a column that the
+    file need not have, like `codes`): each row's amount is rounded to minor units before it is added, because finance
+    agreed that the target holds no finer ones; a control without it, beside this one, states the exact total. Of a
+    table that a rule of the plan leaves out as a whole every row counts: the control says that what replaces it (the
+    catalog, say) holds the same.
     """
 
     measure: Name
-    kind: Literal["count", "sum", "day_sum", "number_sum", "text_sum"]
+    kind: Literal["count", "sum", "day_sum", "number_sum", "text_sum", "code_count"]
     source: str
     source_column: str = ""
     source_unit: Literal["major", "minor", ""] = ""
@@ -262,6 +268,7 @@ class Control(Model):
     target_unit: Literal["major", "minor", ""] = ""
     target_currency: str = ""
     target_where: tuple[Predicate, ...] = ()
+    codes: dict[str, str] = Field(default_factory=dict)
     owner: str
     signed_by: str = ""
     signed_on: str = ""
@@ -351,6 +358,11 @@ class Plan(Model):
     def source_tables(self) -> dict[str, SourceTable]:
         """Every declared table by `system.table`, in the order of the plan."""
         return {f"{s}.{t}": decl for s, system in self.file.sources.items() for t, decl in system.tables.items()}
+
+    @property
+    def replaced_tables(self) -> frozenset[str]:
+        """Source tables that a rule leaves out as a whole, since something else stands for them."""
+        return frozenset(e.table for e in self.file.exclusions if e.takes_every_row)
 
     def rows_of(self, feed: str) -> tuple[MappingRow, ...]:
         """Mapping rows of one feed."""

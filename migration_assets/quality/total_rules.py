@@ -11,6 +11,8 @@ from migration_assets.domain.money import EXPONENTS
 from migration_assets.quality import sql
 from migration_assets.quality.rule_type import Column, Columns, RuleType, Scope, Table, Where, fields_of
 
+_TABLE = ("source_system", "source_table")
+
 
 class AddsUp(RuleType):
     """`total` is the sum of the `parts` in every row where `where` holds, exactly; a missing part counts as 0."""
@@ -131,15 +133,47 @@ class ShareAtMost(RuleType):
         return f"are {self.action}, more than {self.percent} % of `{self.of}`"
 
 
+class FieldShareAtMost(RuleType):
+    """Of no source table does one field have notes of one action in more than `percent` of the table's rows in `of`;
+    fewer than `rows` such rows show nothing."""
+
+    action: Literal["cleaned", "defaulted", "set_aside"]
+    of: Table
+    percent: Annotated[StrictInt, Field(ge=0, le=100)]
+    rows: Annotated[StrictInt, Field(ge=1)] = 5
+
+    def columns(self) -> tuple[str, ...]:
+        return (*_TABLE, "source_row", "field", "action")
+
+    def others(self) -> dict[str, tuple[str, ...]]:
+        return {self.of: _TABLE}
+
+    def defects(self, scope: Scope) -> str | None:
+        table = ", ".join(_TABLE)
+        noted = (
+            f"select {table}, field, count(distinct source_row) as noted from {scope.main} "
+            f"where action = {sql.literal(self.action)} group by all"
+        )
+        whole = f"select {table}, count(*) as there from {scope.relation(self.of)} group by all"
+        return (
+            f"select {table}, field from ({noted}) join ({whole}) using ({table}) "
+            f"where noted >= {self.rows} and noted * 100 > {self.percent} * there"
+        )
+
+    def says(self) -> str:
+        return f"are fields {self.action} in more than {self.percent} % of the rows of their table"
+
+
 class RowShareAtMost(RuleType):
-    """`part` is at most `percent` of `whole` in every row, or at most the number in the column `most`. `named`: a
-    column of names out of the plan, by which a failure tells the rows, their part and their whole."""
+    """`part` is at most `percent` of `whole`, or at most the number in the column `most`, in every row where `where`
+    holds. `named`: a column of names out of the plan, by which a failure tells the rows, their part and their whole."""
 
     part: Column
     whole: Column
     percent: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
     most: Column | None = None
     named: Column | None = None
+    where: Where = ()
 
     @model_validator(mode="after")
     def _has_one_limit(self) -> RowShareAtMost:
@@ -148,13 +182,13 @@ class RowShareAtMost(RuleType):
         return self
 
     def columns(self) -> tuple[str, ...]:
-        return (self.part, self.whole, *(c for c in (self.most, self.named) if c is not None))
+        return (self.part, self.whole, *(c for c in (self.most, self.named) if c is not None), *fields_of(self.where))
 
     def defects(self, scope: Scope) -> str | None:
         part = sql.column("b", self.part)
         limit = sql.column("b", self.most) if self.most else f"{self.percent} * {sql.column('b', self.whole)}"
         held = part if self.most else f"cast({part} as hugeint) * 100"
-        return f"select b.* from {scope.main} b where {held} > {limit}"
+        return f"select b.* from {scope.main} b where {sql.holds('b', self.where)} and {held} > {limit}"
 
     def shares(self, scope: Scope) -> str | None:
         if self.named is None:
@@ -174,5 +208,6 @@ TOTAL_TYPES: dict[str, type[RuleType]] = {
     "currency_exponent": CurrencyExponent,
     "codes_known": CodesKnown,
     "share_at_most": ShareAtMost,
+    "field_share_at_most": FieldShareAtMost,
     "column_share_at_most": RowShareAtMost,
 }

@@ -43,6 +43,18 @@ def test_one_row_is_gone(file: Path) -> None:
     assert len(gone) == 1 and gone[0]["currency"] == "EUR" and len(after) == 9
 
 
+def test_a_row_that_is_to_be_alone_has_no_other_like_it_whatever_is_asked_of_the_others(tmp_path: Path) -> None:
+    rows = [
+        {"customer": c, "allowed": a, "key": i} for i, (c, a) in enumerate([("x", True), ("x", False), ("y", True)])
+    ]
+    for seed in range(10):
+        own = tmp_path / f"{seed}.parquet"
+        pq.write_table(pa.Table.from_pylist(rows), own)
+        assert [r["key"] for r in planted(own, Remove("table", "allowed", alone=("customer",)), seed)] == [0, 1]
+        with pytest.raises(NothingToPlant):
+            planted(own, Alter("table", {"key": "9"}, "customer = 'x'", alone=("customer",)), seed)
+
+
 def test_a_copy_stands_beside_its_row(file: Path) -> None:
     after = planted(file, Copy("table", {"key": "key || 'x'"}))
     (copy,) = [r for r in after if r not in ROWS]

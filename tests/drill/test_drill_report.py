@@ -19,6 +19,11 @@ def outcome(ending: Ending) -> Outcome:
     return Outcome(TRAP.id, TRAP.place, ending, "stage/check" if ending == "caught" else None, 1.2, "")
 
 
+LIVES = MutantOutcome(Outcome("b", "codes", "survived", None, 1.0), "invoice changes, and nothing minds")
+SAME = MutantOutcome(Outcome("c", "codes", "survived", None, 1.0), "no row changes", equivalent=True)
+CAUGHT = MutantOutcome(Outcome("a", "mapping", "caught", "x/y", 1.0, severity="blocking"))
+
+
 def drill(ending: Ending = "caught", alarms: tuple[str, ...] = (), *mutants: MutantOutcome) -> Drill:
     return Drill(3, alarms, ((TRAP, outcome(ending)),), WAITING, mutants, 2700, 12.0)
 
@@ -38,18 +43,49 @@ def test_a_false_alarm_fails_it() -> None:
 
 
 def test_the_shape_that_scripts_depend_on() -> None:
-    caught = MutantOutcome(Outcome("a", "mapping", "caught", "x/y", 1.0))
-    lives = MutantOutcome(Outcome("b", "codes", "survived", None, 1.0), "no row of the company changes by it")
-    found = json.loads(json.dumps(drill("caught", (), caught, lives).to_json()))
+    found = json.loads(json.dumps(drill("caught", (), CAUGHT, LIVES, SAME).to_json()))
     assert found["ok"] and found["traps"][0] | {"id": TRAP.id, "caught_by": "stage/check"} == found["traps"][0]
-    assert {"id", "place", "caught_by", "seconds"} <= set(found["traps"][0])
+    assert {"id", "place", "caught_by", "severity", "seconds"} <= set(found["traps"][0])
     mutants = found["mutants"]
-    assert (mutants["total"], mutants["caught"], mutants["there_are"]) == (2, 1, 2700)
+    counts = {"total": 3, "equivalent": 1, "caught": 1, "percent": "50.0", "there_are": 2700}
+    assert mutants | counts == mutants
     assert mutants["survivors"] == [
-        {"id": "b", "place": "codes", "ending": "survived", "reason": "no row of the company changes by it"}
+        {"id": "b", "place": "codes", "ending": "survived", "reason": "invoice changes, and nothing minds"}
     ]
-    assert mutants["by_place"] == {"mapping": {"total": 1, "caught": 1}, "codes": {"total": 1, "caught": 0}}
+    assert [m["id"] for m in mutants["equivalents"]] == ["c"]
+    assert mutants["by_place"] == {
+        "mapping": {"total": 1, "equivalent": 0, "caught": 1},
+        "codes": {"total": 2, "equivalent": 1, "caught": 0},
+    }
     assert {w["id"] for w in found["waits_for"]} == {w.id for w in WAITING}
+
+
+@pytest.mark.parametrize(
+    ("caught", "lives", "same", "ok"),
+    [
+        (95, 5, 0, True),
+        (94, 6, 0, False),
+        (57, 3, 40, True),
+        (56, 4, 40, False),
+        (0, 0, 100, True),
+        (0, 99, 0, True),
+    ],
+)
+def test_of_a_hundred_mutants_that_change_something_ninety_five_are_caught(
+    caught: int, lives: int, same: int, ok: bool
+) -> None:
+    """Those that change nothing are in no share, and of a few tried nothing is asked."""
+    found = drill("caught", (), *[CAUGHT] * caught, *[LIVES] * lives, *[SAME] * same)
+    assert found.ok == ok
+    text = io.StringIO()
+    print_drill(Console(file=text, width=400, emoji=False), found)
+    assert ("95 % are asked" in text.getvalue()) != ok
+
+
+def test_a_mutant_that_crashes_is_none_that_was_caught() -> None:
+    crashed = MutantOutcome(Outcome("b", "codes", "crashed", None, 1.0, "KeyError at x.py:1"))
+    mutants = drill("caught", (), *[CAUGHT] * 94, *[crashed] * 6).to_json()["mutants"]
+    assert (mutants["percent"], mutants["survivors"][0]["reason"]) == ("94.0", "KeyError at x.py:1")
 
 
 def test_people_read_who_got_away_and_why() -> None:

@@ -12,9 +12,10 @@ from world import REPOSITORY, command, make_root
 
 from migration_assets.connectors.databases import databases_of
 from migration_assets.drill.changes import Alter, Statement, Words
-from migration_assets.drill.clean import PLAN, Clean, clean_copy
+from migration_assets.drill.clean import PLAN, Case, Clean, clean_copy
+from migration_assets.drill.heard import Heard
 from migration_assets.drill.mutants import mutants_of
-from migration_assets.drill.mutate import tried
+from migration_assets.drill.mutate import NO_ROW, tried
 from migration_assets.drill.run import in_target, sprung, told
 from migration_assets.drill.trap import Trap
 from migration_assets.drill.traps import TRAPS
@@ -67,6 +68,15 @@ def test_a_plan_that_does_not_hold_is_found_before_anything_runs(half: Clean) ->
     assert outcome.ending == "caught" and str(outcome.caught_by).startswith("plan/")
 
 
+def test_a_mutant_by_which_nothing_of_the_company_changes_is_told_apart(half: Clean) -> None:
+    """Nobody writes the status so; a code that customers have is another matter."""
+    mutants = {m.id: m for m in mutants_of(half.workspace.plan)}
+    same = tried(half, mutants["codes/account_status.csv:LEAD:drop"], 1)
+    assert same.equivalent and same.reason == NO_ROW and same.outcome.ending == "survived"
+    other = tried(half, mutants["codes/account_status.csv:Active:drop"], 1)
+    assert not other.equivalent
+
+
 def test_what_finds_no_row_and_what_breaks_is_not_called_found(half: Clean) -> None:
     nowhere = Trap(
         "I30-x", "transformed", "Nothing.", (Alter("customer", {"name": "'x'"}, "false"),), "cleansed_customers"
@@ -76,6 +86,18 @@ def test_what_finds_no_row_and_what_breaks_is_not_called_found(half: Clean) -> N
     assert sprung(half, gone, 1).ending == "not_planted"
     broken = told(half, "I30-z", "transformed", lambda *_: str(1 // 0))
     assert (broken.ending, broken.caught_by) == ("crashed", None) and "ZeroDivisionError" in broken.detail
+
+
+def test_a_warning_is_enough_where_the_old_system_contradicts_itself(half: Clean) -> None:
+    def warned(case: Case, heard: Heard) -> None:
+        heard.warnings.append("shadow_billing/forecast_proved")
+
+    found = told(half, "I1-x", "source", warned)
+    assert (found.ending, found.caught_by, found.severity) == ("caught", "shadow_billing/forecast_proved", "warning")
+    missed = told(half, "I1-x", "transformed", warned)
+    assert (missed.ending, missed.severity) == ("survived", None) and "forecast_proved" in missed.detail
+    both = told(half, "I1-x", "source", lambda case, heard: warned(case, heard) or "x/y")
+    assert (both.caught_by, both.severity) == ("x/y", "blocking")
 
 
 @pytest.mark.slow

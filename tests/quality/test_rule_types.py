@@ -421,6 +421,13 @@ CASES: list[tuple[str, dict[str, Any], Rows, dict[str, Rows], list[int]]] = [
         {},
         [2],
     ),
+    (
+        "column_share_at_most",
+        {"part": "x", "whole": "y", "percent": 50, "where": [{"field": "x", "op": "ge", "value": 5}]},
+        [{"x": 4, "y": 4}, {"x": 5, "y": 10}, {"x": 6, "y": 10}, {"x": None, "y": 10}],
+        {},
+        [3],
+    ),
     ("entries_whole", ENTRIES, TEXTS, entries("0:1:a b", "0:2:c", "1:1:a b", "3:1:x", "5:1:b", "5:2:a"), [2, 3, 4, 6]),
     ("entries_whole", {**ENTRIES, "newest_first": True}, TEXTS[4:], entries("5:1:b", "5:2:a", "4:1:x"), [1]),
 ]
@@ -487,7 +494,9 @@ def test_no_rule_compares_every_row_with_every_other(
 def test_every_rule_type_of_ours_is_among_the_cases() -> None:
     """Those left out have tests of their own below; each joins on one column, or not at all."""
     ours = {name for name in RULE_TYPES if not name.startswith("expect_")}
-    assert ours - {case[0] for case in CASES} == {"codes_known", "rows_exist", "same_rows", "share_at_most"}
+    assert ours - {case[0] for case in CASES} == {
+        "codes_known", "rows_exist", "same_rows", "share_at_most", "field_share_at_most",
+    }  # fmt: skip
 
 
 TABLE_RULES: list[tuple[str, dict[str, Any]]] = [
@@ -513,7 +522,7 @@ def test_same_rows_counts_what_either_side_has_more(tmp_path: Path) -> None:
 
 def test_every_registered_type_is_tested_here_or_with_the_notes() -> None:
     tested = {c[0] for c in CASES} | {t for t, _ in TABLE_RULES}
-    elsewhere = {"rows_exist", "same_rows", "codes_known", "share_at_most"}
+    elsewhere = {"rows_exist", "same_rows", "codes_known", "share_at_most", "field_share_at_most"}
     assert set(RULE_TYPES) == tested | elsewhere
 
 
@@ -534,7 +543,8 @@ def noted(folder: Path, type_: str, kwargs: dict[str, Any], notes: Rows, rows: i
     )
     schema = pa.Table.from_pylist([note()]).schema
     pq.write_table(pa.Table.from_pylist(notes, schema=schema), folder / "notes.parquet")
-    pq.write_table(pa.table({"source_row": pa.array(range(rows), pa.int64())}), folder / "d.parquet")
+    there = {"source_system": ["crm"] * rows, "source_table": ["accounts"] * rows, "source_row": range(rows)}
+    pq.write_table(pa.table(there), folder / "d.parquet")
     (result,) = run_suite(
         Suite(asset="a", rules=(rule,)), {"notes": folder / "notes.parquet", "dispositions": folder / "d.parquet"}
     )
@@ -576,6 +586,27 @@ def test_a_share_is_of_distinct_source_rows(tmp_path: Path, noted_rows: int, of:
     arguments = {"action": "rejected", "of": "dispositions", "percent": 5}
     notes = [note(source_row=n, field=f) for n in range(noted_rows) for f in ("status", "kind")]
     assert noted(tmp_path, "share_at_most", arguments, notes, of).passed is passes
+
+
+@pytest.mark.parametrize(
+    ("fields", "of", "passes"),
+    [
+        (["status"] * 5, 10, True),
+        (["status"] * 6, 10, False),
+        (["status"] * 6, 12, True),
+        (["status"] * 4, 4, True),
+        (["status", "kind"] * 3, 6, True),
+    ],
+)
+def test_a_share_by_field_is_of_one_field_and_not_of_a_handful(
+    tmp_path: Path, fields: list[str], of: int, passes: bool
+) -> None:
+    """More than half of the table's rows, and five at least; two notes on one row are one."""
+    arguments = {"action": "set_aside", "of": "dispositions", "percent": 50}
+    notes = [note(source_row=n, field=f, action="set_aside") for n, f in enumerate(fields)] * 2
+    others = [note(source_row=n, action="cleaned") for n in range(of)]
+    elsewhere = [note(source_row=n, action="set_aside", source_table="contacts") for n in range(9)]
+    assert noted(tmp_path, "field_share_at_most", arguments, notes + others + elsewhere, of).passed is passes
 
 
 def test_money_at_stake_is_summed_by_currency(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def left(workspace: Workspace, cohort: str, failed: int, passed: int, snapshot: 
     """A cohort whose last invoices were made again, with so many more by rules told otherwise."""
     issued = Issued("1", "c", "EUR", None, 100, None)
     verdicts = [Verdict(issued, ("amount",), ("recurring",), 5)] * failed + [Verdict(issued, (), (), 0)] * passed
-    found = Found(tuple(verdicts), tuple(Suggestion(f"rounding: {r}", n) for r, n in better.items()), {})
+    found = Found(tuple(verdicts), tuple(Suggestion(f"rounding: {r}", n, n) for r, n in better.items()), {})
     tables: dict[str, pa.Table] = {"back_test": verdict_table(found), "better_rules": suggestion_table(found)}
     with workspace.engine() as engine:
         for name, rows in tables.items():

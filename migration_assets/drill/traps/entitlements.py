@@ -10,6 +10,8 @@ from migration_assets.drill.trap import Trap
 from migration_assets.drill.traps.made import altered, removed
 
 _ASSET = "transformed_entitlements"
+# Nothing else gives the customer the feature: what another contract grants as well is not lost.
+_ONLY = ("customer_id", "feature_code")
 
 ENTITLEMENTS = (
     altered(
@@ -178,6 +180,7 @@ ENTITLEMENTS = (
         "entitlement",
         {"limit_units": "limit_units / 1000000000 * 1073741824"},
         "feature_code = 'storage' AND limit_kind = 'limited' AND allowed",
+        _ONLY,
     ),
     altered(
         "I14-unlimited-is-zero",
@@ -186,6 +189,7 @@ ENTITLEMENTS = (
         "entitlement",
         {"limit_kind": "'zero'", "allowed": "false"},
         "limit_kind = 'unlimited' AND allowed",
+        _ONLY,
     ),
     removed(
         "I15-lost",
@@ -193,6 +197,7 @@ ENTITLEMENTS = (
         "A customer loses something the contract entitles to.",
         "entitlement",
         "allowed AND granted_by = 'plan' AND ends_at IS NULL",
+        _ONLY,
     ),
     altered(
         "I15-ends-early",
@@ -201,6 +206,7 @@ ENTITLEMENTS = (
         "entitlement",
         {"ends_at": "starts_at + INTERVAL 10 DAY"},
         "allowed AND granted_by = 'plan' AND ends_at IS NULL",
+        _ONLY,
     ),
     altered(
         "I18-exempt",
@@ -225,6 +231,7 @@ ENTITLEMENTS = (
         "entitlement",
         {"region": "CASE WHEN region = 'DE' THEN 'FR' ELSE 'DE' END"},
         "allowed AND region <> '*'",
+        _ONLY,
     ),
     altered(
         "I31-later",

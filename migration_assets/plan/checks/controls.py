@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from migration_assets.domain.canonical.model import FieldType
+from migration_assets.domain.canonical.model import Field, FieldType
 from migration_assets.domain.errors import Fault
 from migration_assets.plan.checks.standards import is_currency
 from migration_assets.plan.checks.target import target_field
@@ -36,6 +36,9 @@ def _fault(control: Control, field: str, problem: str, remedy: str) -> Fault:
 
 
 def _shape_faults(view: PlanView, control: Control) -> Iterator[Fault]:
+    if bool(control.codes) != (control.kind == "code_count"):
+        problem = "is missing for a code_count" if not control.codes else f"means nothing for a {control.kind}"
+        yield _fault(control, "codes", problem, 'write {"code of the source": "code of the target"}, or leave it blank')
     needed = {"count": (), "sum": ("column", "unit", "currency")}.get(control.kind, ("column",))
     for side in ("source", "target"):
         for part in ("column", "unit", "currency"):
@@ -89,6 +92,8 @@ def _type_faults(view: PlanView, control: Control) -> Iterator[Fault]:
         return
     if control.kind == "day_sum" and field.type not in ("date", "instant"):
         yield _fault(control, "target_column", f"holds {field.type}, not days", "name a date or an instant")
+    if control.kind == "code_count":
+        yield from _code_faults(control, field)
     if control.kind == "text_sum" and field.type != "text":
         yield _fault(control, "target_column", f"holds {field.type}, not text", "name a column of text")
     if control.kind == "number_sum" and field.type not in _NUMBERS:
@@ -98,6 +103,17 @@ def _type_faults(view: PlanView, control: Control) -> Iterator[Fault]:
     unit = _SUMMED.get(field.type)
     if control.kind == "sum" and unit and control.target_unit and control.target_unit != unit:
         yield _fault(control, "target_unit", f"the column holds {unit} units", f"write {unit}")
+
+
+def _code_faults(control: Control, field: Field) -> Iterator[Fault]:
+    # Words that no list of the canonical model names are text: a segment, say.
+    if field.type not in ("code", "boolean", "currency", "text"):
+        yield _fault(control, "target_column", f"holds {field.type}, not codes", "name a column of codes or yes and no")
+        return
+    known = ("true", "false") if field.type == "boolean" else field.codes
+    for code in (c for c in control.codes.values() if known and c not in known):
+        problem = f"{shown(code)} is no code of {control.target_column}"
+        yield _fault(control, "codes", problem, nearest(code, known, "name one of its codes"))
 
 
 def _signature_faults(control: Control) -> Iterator[Fault]:

@@ -129,6 +129,7 @@ def _controls(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> tup
             raw,
             fates,
             exponents,
+            plan.replaced_tables,
         )
 
 

@@ -7,7 +7,8 @@ else adds nothing and is counted as unreadable, which is a finding even where th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -46,17 +47,27 @@ def run_controls(
     raw: Mapping[str, ir.Table],
     dispositions: ir.Table,
     exponents: Exponents,
+    replaced: Collection[str] = (),
 ) -> tuple[Tie, ...]:
     """Tie out every control for one cohort. `raw`: `system.table` -> the cohort's raw rows with `_row`;
-    `dispositions`: source_system, source_table, source_row, disposition; `connection`: the target, now."""
+    `dispositions`: source_system, source_table, source_row, disposition; `connection`: the target, now; `replaced`:
+    tables that are left out as a whole, of which every row counts."""
     fates = engine.cached(dispositions.select("source_system", "source_table", "source_row", "disposition").distinct())
     ties: list[Tie] = []
     places = _places(exponents)
+    nobodys = fates.limit(0)
     for control in controls:
-        source = source_totals(engine, control, raw[control.source], fates, places)
+        theirs = nobodys if control.source in replaced else fates
+        source = source_totals(engine, control, raw[control.source], theirs, places)
         target = target_totals(connection, control, schema, cohort, places)
-        ties += tie_out(control.measure, control.kind, source, target)
+        tied = tie_out(control.measure, control.kind, source, target)
+        ties += map(_by_code, tied) if control.kind == "code_count" else tied
     return tuple(ties)
+
+
+def _by_code(tie: Tie) -> Tie:
+    """Rows with one code are a measure of their own, `measure.code`, and know no currency."""
+    return replace(tie, measure=f"{tie.measure}.{tie.currency}".rstrip("."), currency=_NO_CURRENCY)
 
 
 def _places(exponents: Exponents) -> Exponents:
@@ -84,9 +95,7 @@ def source_totals(
     rows = raw.filter(_holds(raw, control.source_where)) if control.source_where else raw
     led = rows.left_join(own.select("source_row", "disposition"), rows["_row"] == own.source_row)
     value, unreadable = _measured(control, led)
-    split = led.select(
-        currency=_currency(control.source_currency, led), value=value, unreadable=unreadable, fate=led.disposition
-    )
+    split = led.select(currency=_told_apart(control, led), value=value, unreadable=unreadable, fate=led.disposition)
     if control.source_rounding:
         split = _rounded(engine, split, control.source_rounding, exponents)
     left = split.fate.isin(["excluded", "merged"]).fill_null(False)
@@ -125,7 +134,7 @@ def _source_total(row: Mapping[str, Any], scale: Decimal) -> SourceTotal:
 
 def _measured(control: Control, rows: ir.Table) -> tuple[ir.Value, ir.Value]:
     """The value each row adds, and whether it holds one that cannot be read (0 or 1)."""
-    if control.kind == "count":
+    if control.kind in ("count", "code_count"):
         return ibis.literal(1).cast("decimal(38, 10)"), ibis.literal(0)
     column = _column(rows, control.source_column, control)
     if control.kind in ("sum", "number_sum"):
@@ -160,6 +169,16 @@ def _lost(column: ir.Value, value: ir.Value) -> ir.Value:
     if column.type().is_string():
         present = present & (column.strip() != "")
     return (present & value.isnull()).cast("int64")
+
+
+def _told_apart(control: Control, rows: ir.Table) -> ir.Value:
+    """What there is a total of each for: the currency, or what the row's code means; one that finance has not named
+    stands for itself."""
+    if control.kind != "code_count":
+        return _currency(control.source_currency, rows)
+    code = _column(rows, control.source_column, control).cast("string").strip().fill_null("")
+    meanings = [(code == raw, ibis.literal(meaning)) for raw, meaning in control.codes.items()]
+    return ibis.cases(*meanings, else_=code)
 
 
 def _currency(given: str, rows: ir.Table) -> ir.Value:
@@ -234,6 +253,7 @@ def _target_query(control: Control, schema: TargetSchema, cohort: str) -> sql.Co
         raise BadInput(f"controls.csv:{control.row} [target] target.yaml has no table {table}", "Name one it has.")
     value = {
         "count": sql.SQL("count(*)"),
+        "code_count": sql.SQL("count(*)"),
         "sum": sql.SQL("sum({}::numeric)").format(_target_column(control)),
         "number_sum": sql.SQL("sum({}::numeric)").format(_target_column(control)),
         "day_sum": sql.SQL("sum({})").format(_target_days(control)),
@@ -241,7 +261,7 @@ def _target_query(control: Control, schema: TargetSchema, cohort: str) -> sql.Co
     }[control.kind]
     conditions = [_target_condition(p) for p in control.target_where]
     return sql.SQL("SELECT {currency}, {value}, count(*) FROM ({rows}) m {where} GROUP BY 1").format(
-        currency=_target_currency(control),
+        currency=_target_told_apart(control),
         value=value,
         rows=member_rows(schema, table, cohort, list(schema.tables[table].columns)),
         where=sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL(""),
@@ -262,7 +282,9 @@ def _target_digest(control: Control) -> sql.Composed:
     return sql.SQL("('x' || left(md5(nullif({}, '')), 8))::bit(32)::bigint::numeric").format(_target_column(control))
 
 
-def _target_currency(control: Control) -> sql.Composable:
+def _target_told_apart(control: Control) -> sql.Composable:
+    if control.kind == "code_count":
+        return sql.SQL("coalesce({}::text, '')").format(_target_column(control))
     given = control.target_currency
     if given.startswith("="):
         return sql.Literal(given[1:])

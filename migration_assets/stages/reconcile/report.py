@@ -221,6 +221,7 @@ IN_WORDS: Mapping[Kind, str] = {
     "day_sum": "days",
     "number_sum": "numbers",
     "text_sum": "texts",
+    "code_count": "rows by code",
 }
 
 

@@ -18,7 +18,7 @@ def silent_controls(
     kind. `may_be_empty`: source tables (`system.table`) that the plan lets be empty; nothing can be asked of theirs.
     """
     heard = {
-        row["measure"]
+        row["measure"].partition(".")[0]
         for report in reports
         for row in report.get("controls", ())
         if row["source_rows"] or row["target_rows"]

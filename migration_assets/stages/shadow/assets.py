@@ -134,7 +134,8 @@ def _metadata(call: StageCall, found: Found, compared: Compared) -> dict[str, ob
         "old rules": told,
         "invoices made again": accuracy(found),
         "rules that would fit better": markdown_table(
-            ("rule", "more invoices reproduced"), [(s.rule, s.more) for s in found.suggestions]
+            ("rule", "more invoices reproduced", "of contracts"),
+            [(s.rule, s.more, s.contracts) for s in found.suggestions],
         ),
         "what differs": markdown_table(
             ("reasons", "lines", "invoices", "difference"),

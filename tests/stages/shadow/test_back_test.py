@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from migration_assets.demo.generator import generate
@@ -23,9 +24,12 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.billing_models import LegacyBilling, Read
 from migration_assets.plan.billing_records import RecordName
 from migration_assets.plan.load import load_plan
+from migration_assets.quality.results import CheckResult
+from migration_assets.quality.run import run_suite
+from migration_assets.quality.suite import Suite, load_suite
 from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
 from migration_assets.stages.shadow.back_tested.issued import last_issued
-from migration_assets.stages.shadow.back_tested.report import not_reproduced_csv
+from migration_assets.stages.shadow.back_tested.report import not_reproduced_csv, suggestion_table, verdict_table
 from migration_assets.stages.shadow.back_tested.told import Told, contracts_of
 from migration_assets.stages.shadow.legacy.reading import read_records
 
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 ACME = Path(__file__).parents[3] / "plans" / "acme"
+EXPECTATIONS = Path(__file__).parents[3] / "expectations" / "shadow_billing.yaml"
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,45 @@ def test_a_rule_mistake_in_the_plan_makes_the_share_fall_and_is_named(
     failed = reproduced(found)[False]
     assert failed > 10
     assert (found.suggestions[0].rule, found.suggestions[0].more) == (named, failed)
+    assert found.suggestions[0].contracts == len({v.issued.subscription_id for v in found.verdicts if v.reasons})
+
+
+def judged(found: Found, folder: Path) -> CheckResult:
+    """What `no_rule_fits_better` says of a back-test."""
+    rule = next(r for r in load_suite(EXPECTATIONS).rules if r.check == "no_rule_fits_better")
+    tables = {"back_test": folder / "back_test.parquet", "better_rules": folder / "better_rules.parquet"}
+    pq.write_table(verdict_table(found), tables["back_test"])
+    pq.write_table(suggestion_table(found), tables["better_rules"])
+    (result,) = run_suite(Suite(asset="shadow_billing", rules=(rule,)), tables)
+    return result
+
+
+def by_days(clean: World, failing: int) -> Found:
+    """Back-tested by days: so many contracts whose invoices only 30/360 makes again, and all others."""
+    wrong = replace(clean.rules, proration="actual_days")
+    failed = list(dict.fromkeys(v.issued.subscription_id for v in clean.tested(wrong).verdicts if v.reasons))
+    left_out = set(failed[failing:])
+    return replace(clean, issued={o: i for o, i in clean.issued.items() if o not in left_out}).tested(wrong)
+
+
+@pytest.mark.parametrize(("failing", "passes"), [(0, True), (1, True), (2, True), (3, False)])
+def test_a_rule_that_three_contracts_speak_for_stops_the_cohort_and_what_may_be_chance_does_not(
+    clean: World, tmp_path: Path, failing: int, passes: bool
+) -> None:
+    found = by_days(clean, failing)
+    assert [(s.rule, s.contracts) for s in found.suggestions] == [("proration: 30e_360", failing)][: min(failing, 1)]
+    result = judged(found, tmp_path)
+    assert (result.passed, result.blocks, result.rows_checked) == (passes, not passes, len(found.verdicts))
+
+
+def test_what_a_rule_spoils_is_taken_off_and_one_that_spoils_more_is_not_named(clean: World) -> None:
+    wrong = replace(clean.rules, rounding="half_even")
+    named = {s.rule for s in clean.tested(wrong).suggestions}
+    up = clean.tested(replace(clean.rules, rounding="up"))
+    mended = {v.issued.invoice_id for v in up.verdicts if not v.reasons}
+    failed = {v.issued.invoice_id for v in clean.tested(wrong).verdicts if v.reasons}
+    assert mended & failed, "rounding up makes some of them again"
+    assert "rounding: half_up" in named and "rounding: up" not in named
 
 
 def test_an_invoice_that_was_tampered_with_is_a_finding_with_its_money(
@@ -241,6 +285,7 @@ def test_two_invoices_for_one_period_are_a_finding(clean: World, tables: Mapping
 def test_planted_defects_are_found() -> None:
     messy = world_of(generate(300, messy=True).tables).tested()
     counted = reproduced(messy)
+    assert messy.suggestions == ()
     assert 0 < counted[False] < 20 < counted[True]
     assert all(
         v.difference_minor or "header" in v.reasons or "amount" in v.reasons for v in messy.verdicts if v.reasons

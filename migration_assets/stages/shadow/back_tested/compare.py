@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import get_args, get_type_hints
@@ -16,16 +16,20 @@ from migration_assets.domain.legacy.terms import Contract, Rules
 from migration_assets.domain.money import MoneyError
 from migration_assets.stages.shadow.back_tested.told import Told
 
-# Contracts on which rules told otherwise are tried: of those that failed, and of those that did not.
-_TRIED_FAILED, _TRIED_PASSED = 500, 200
+# Contracts that failed on which rules told otherwise are tried.
+_TRIED_FAILED = 500
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A rule which, told so, would reproduce that many more of the invoices it was tried on."""
+    """A rule which, told so, would reproduce that many more of the invoices it was tried on, less those it spoils.
+
+    `contracts`: of how many contracts it reproduces more, less those of which it reproduces fewer.
+    """
 
     rule: str
     more: int
+    contracts: int
 
 
 @dataclass(frozen=True)
@@ -87,21 +91,36 @@ def suggestions(
     told: Told, issued: Mapping[str, Sequence[Issued]], each: Mapping[str, Sequence[Verdict]], rules: Rules
 ) -> tuple[Suggestion, ...]:
     """Which single rule told otherwise would reproduce more: what it gains on contracts that failed, less what it loses
-    on others."""
+    on all others."""
     known = [own for own in each if own in told.contracts]
     exact = {own: sum(v.reproduced for v in each[own]) for own in known}
     failed = [own for own in known if exact[own] < len(each[own])][:_TRIED_FAILED]
-    passed = [own for own in known if exact[own] == len(each[own])][:_TRIED_PASSED]
+    passed = [own for own in known if exact[own] == len(each[own])]
 
-    def more(tried: Sequence[str], other: Rules) -> int:
-        return sum(sum(v.reproduced for v in _verdicts(told, o, issued[o], other)) - exact[o] for o in tried)
+    def changes(tried: Sequence[str], other: Rules) -> Iterator[int]:
+        return (sum(v.reproduced for v in _verdicts(told, o, issued[o], other)) - exact[o] for o in tried)
 
-    found: list[Suggestion] = []
-    for name, other in _otherwise(rules):
-        gained = more(failed, other)
-        if gained > 0:
-            found.append(Suggestion(name, gained + more(passed, other)))
-    return tuple(sorted((s for s in found if s.more > 0), key=lambda s: (-s.more, s.rule)))
+    tried = ((name, list(changes(failed, other)), changes(passed, other)) for name, other in _otherwise(rules))
+    found = (_suggested(name, gained, lost) for name, gained, lost in tried)
+    return tuple(sorted((s for s in found if s is not None), key=lambda s: (-s.more, s.rule)))
+
+
+def _suggested(rule: str, gained: Iterable[int], lost: Iterable[int]) -> Suggestion | None:
+    """The suggestion, or None as soon as the rule has lost what it had gained: one that does not hold in general shows
+    it on the first contracts, and only one that does is tried on all."""
+    net = Suggestion(rule, 0, 0)
+    for change in gained:
+        net = _and(net, change)
+    for change in lost:
+        if net.more <= 0:
+            return None
+        net = _and(net, change)
+    return net if net.more > 0 else None
+
+
+def _and(so_far: Suggestion, change: int) -> Suggestion:
+    sign = (change > 0) - (change < 0)
+    return Suggestion(so_far.rule, so_far.more + change, so_far.contracts + sign)
 
 
 def _otherwise(rules: Rules) -> Iterator[tuple[str, Rules]]:

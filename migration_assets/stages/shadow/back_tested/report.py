@@ -40,11 +40,13 @@ def verdict_table(found: Found) -> pa.Table:
 
 def suggestion_table(found: Found) -> pa.Table:
     """Table `better_rules`, one row for each rule that told otherwise would make more of the issued invoices again,
-    best first; key: rule, as billing.yaml would say it. `more`: how many more of those it was tried on."""
+    best first; key: rule, as billing.yaml would say it. `more`: how many more of those it was tried on; `contracts`: of
+    how many contracts more. What it spoils is taken off both."""
     return pa.table(
         {
             "rule": pa.array([s.rule for s in found.suggestions], pa.string()),
             "more": pa.array([s.more for s in found.suggestions], pa.int64()),
+            "contracts": pa.array([s.contracts for s in found.suggestions], pa.int64()),
         }
     )
 
