@@ -14,8 +14,6 @@ WHERE = {op: json.dumps([{"field": "country", "op": op}]) for op in ("is_null", 
 def split(**leaves: str) -> dict[str, Any]:
     """The plan whose accounts come by two feeds, one for those with a country."""
     files = valid()
-    # What a feed reads here is not left behind.
-    del files["plan.yaml"]["sources"]["crm"]["tables"]["accounts"]["left_behind"]
     pick(files, FEEDS, feed="accounts")["where"] = WHERE["not_null"]
     files[FEEDS].append(feed("homeless", "customer", "accounts", where=WHERE["is_null"]))
     files[CUSTOMERS] += [r | {"feed": "homeless"} for r in files[CUSTOMERS]]
@@ -34,8 +32,11 @@ def told(folder: Path, files: dict[str, Any]) -> list[tuple[str, str, int]]:
     return [(f.field, f.problem, f.row) for f in faults(folder, files) if f.file == FEEDS]
 
 
-def email(feed_name: str) -> dict[str, str]:
-    return row(feed_name, "customer", "accounts", "customer_number", "updated", "text")
+def read_by(feed_name: str, files: dict[str, Any]) -> dict[str, Any]:
+    """The same, and this feed reads what stayed behind."""
+    files[CUSTOMERS].append(row(feed_name, "customer", "accounts", "customer_number", "updated", "text"))
+    del files["plan.yaml"]["sources"]["crm"]["tables"]["accounts"]["left_behind"]
+    return files
 
 
 def test_two_feeds_that_read_the_same_are_right(tmp_path: Path) -> None:
@@ -43,8 +44,7 @@ def test_two_feeds_that_read_the_same_are_right(tmp_path: Path) -> None:
 
 
 def test_a_column_that_one_of_them_forgets_is_named_with_the_feed_that_reads_it(tmp_path: Path) -> None:
-    files = split()
-    files[CUSTOMERS].append(email("accounts"))
+    files = read_by("accounts", split())
     (fault,) = faults(tmp_path, files)
     line = next(f.row for f in load(tmp_path, files).feeds if f.feed == "homeless")
     assert (fault.file, fault.field, fault.row) == (FEEDS, "leaves", line)
@@ -53,8 +53,7 @@ def test_a_column_that_one_of_them_forgets_is_named_with_the_feed_that_reads_it(
 
 
 def test_what_it_leaves_on_purpose_is_no_fault(tmp_path: Path) -> None:
-    files = split(homeless="updated")
-    files[CUSTOMERS].append(email("accounts"))
+    files = read_by("accounts", split(homeless="updated"))
     assert faults(tmp_path, files) == ()
     assert {f.feed: f.leaves for f in load(tmp_path, files).feeds if f.leaves} == {"homeless": ("updated",)}
 
@@ -72,8 +71,7 @@ def test_a_list_that_says_what_is_not_so_is_told(tmp_path: Path) -> None:
 
 
 def test_feeds_that_read_every_row_may_share_its_columns_out(tmp_path: Path) -> None:
-    files = split()
-    files[CUSTOMERS].append(email("accounts"))
+    files = read_by("accounts", split())
     for name in ("accounts", "homeless"):
         pick(files, FEEDS, feed=name)["where"] = ""
     assert told(tmp_path, files) == []
