@@ -224,17 +224,30 @@ def _summed(
     return total
 
 
+_AMOUNTS = ("source", "rejected", "excluded", "waived", "target", "difference")
+_TELLING = ("rejected", "excluded", "waived", "difference")
+
+
 def _print_sum(out: Console, report: Mapping[str, Any], title: str, part: str, keys: str, values: str) -> None:
     names = tuple(values.split())
     rows = _summed(report, part, tuple(keys.split()), names)
+    _print_rows(out, title, keys, names, {key: row for key, row in rows.items() if any(row.values())})
+
+
+def _print_rows(
+    out: Console,
+    title: str,
+    keys: str,
+    names: tuple[str, ...],
+    rows: Mapping[tuple[str, ...], Mapping[str, Decimal]],
+) -> None:
     if not rows:
         return
     table = Table(*keys.split(), *(n.removesuffix("_minor") for n in names), title=title, title_justify="left")
     for column in table.columns[len(keys.split()) :]:
         column.justify = "right"
     for key, row in sorted(rows.items()):
-        if any(row.values()):
-            table.add_row(*map(escape, key), *(written(row[n]) for n in names))
+        table.add_row(*map(escape, key), *(written(row[n]) for n in names))
     out.print(table)
 
 
@@ -248,8 +261,14 @@ def _print_targets(out: Console, report: Mapping[str, Any]) -> None:
 
 
 def _print_money(out: Console, report: Mapping[str, Any]) -> None:
-    amounts = " ".join(f"{a}_minor" for a in ("source", "rejected", "excluded", "waived", "target", "difference"))
-    _print_sum(out, report, "Control totals in minor units, all cohorts", "money", "measure currency", amounts)
+    """Totals of which some is not in the target; the others, most of them, are counted."""
+    keys, names = "measure currency", tuple(f"{a}_minor" for a in _AMOUNTS)
+    rows = _summed(report, "money", tuple(keys.split()), names)
+    telling = {key: row for key, row in rows.items() if any(row[f"{a}_minor"] for a in _TELLING)}
+    _print_rows(out, "Control totals in minor units, all cohorts", keys, names, telling)
+    if same := len(rows) - len(telling):
+        others = f"{same:,} {'others' if telling else 'control totals'}"
+        out.print(f"{others} are the same on both sides, with nothing rejected, excluded or waived.")
 
 
 def _print_reasons(out: Console, report: Mapping[str, Any]) -> None:

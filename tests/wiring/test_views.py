@@ -166,3 +166,18 @@ def test_rows_that_left_with_the_source_are_said_with_their_cohort(removed: tupl
     assert "rest 2" in text.getvalue() or not said
     found = summary.to_json("tiny")
     assert (found["rows_removed"], [c["rows_removed"] for c in found["cohorts"]]) == (sum(removed), list(removed))
+
+
+def test_totals_that_are_the_same_on_both_sides_are_counted_and_the_others_listed(tmp_path: Path) -> None:
+    amounts = {f"{a}_minor": "0" for a in ("source", "rejected", "excluded", "waived", "target", "difference")}
+    same = [{**amounts, "measure": f"m{n}", "currency": "EUR", "source_minor": "5", "target_minor": "5"} for n in "ab"]
+    less = {**amounts, "measure": "lost", "currency": "EUR", "source_minor": "7", "rejected_minor": "7"}
+    for money, said, unsaid in (
+        ([*same, less], "2 others are the same on both sides", "ma"),
+        (same, "2 control totals are the same on both sides", "Control totals in minor units"),
+    ):
+        folder = tmp_path / str(len(money))
+        found = reconciliation_of(workspace(folder, pilot=report("pilot", "today", money=money)), {"pilot": result()})
+        told = printed(print_reconciliation, found)
+        assert said in told and unsaid not in told
+        assert ("lost" in told) == (less in money)
