@@ -22,9 +22,9 @@ Bar = tuple[str, float, str]
 
 
 def bars(rows: Sequence[Bar], scale: Literal["linear", "log"] = "linear") -> str:
-    """Horizontal bars, one for each (label, length, what is written behind it); a bar below nought goes to the left, in
-    another colour. `log`: each tenfold is as long as the one before, for counts that differ by much; the axis has its
-    numbers, and says so."""
+    """Horizontal bars, one for each (label, length, what is written behind it, if anything); a bar below nought goes to
+    the left, in another colour. `log`: each tenfold is as long as the one before, for counts that differ by much; the
+    axis has its numbers, and says so."""
     lengths = [math.copysign(math.log10(1 + abs(n)), n) if scale == "log" else n for _, n, _ in rows]
     low, high = min([0.0, *lengths]), max([0.0, *lengths])
     room = max((len(label) for label, _, _ in rows), default=0) * _CHARACTER
@@ -35,7 +35,7 @@ def bars(rows: Sequence[Bar], scale: Literal["linear", "log"] = "linear") -> str
         mine = [(i, n * unit) for i, n in enumerate(lengths) if (n < 0) == (side < 0)]
         drawn += _boxes(mine, nought, colour)
     for i, ((*_, told), n) in enumerate(zip(rows, lengths, strict=True)):
-        drawn += _told(i, told, max(0.0, n * unit) + nought)
+        drawn += _told(i, told, max(0.0, n * unit) + nought) if told else ""
     below = len(rows) * _ROW + 8
     lines = [nought]
     if scale == "log":

@@ -77,7 +77,7 @@ def _keys(engine: DuckDBEngine, keys: ir.Table) -> dict[str, Any]:
     """How often each key ties together who is told apart by all else."""
     columns = ("rule", "groups", "told_apart", "allowed", "customers", "customers_apart")
     listed = [tuple(r[c] for c in columns) for r in engine.arrow(keys.order_by("rule")).to_pylist()]
-    heads = ("key", "groups with the same values", "told apart by all else", "may be", "customers tied to another",
+    heads = ("key", "groups with the same values", "told apart by all else", "allowed", "customers tied to another",
              "told apart from it")  # fmt: skip
     return {"whether keys identify": markdown_table(heads, listed)}
 

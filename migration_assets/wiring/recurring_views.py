@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ibis import _
 
-from migration_assets.domain.shown_money import named_amount, shown_amount
+from migration_assets.domain.shown_money import in_major, named_amount
 from migration_assets.wiring.bill_totals import compared_cohorts
 from migration_assets.wiring.charts import bars, picture
 from migration_assets.wiring.metadata import markdown_table
@@ -38,25 +38,29 @@ def _sides(engine: DuckDBEngine, balances: Path) -> Sides:
 
 
 def recurring_shown(each: Mapping[str, Sides], exponents: Mapping[str, int]) -> dict[str, Any]:
-    """A row for each cohort and currency, and a picture of the currency that most cohorts have: currencies
-    are never added, nor drawn on one axis. Nothing where no cohort has recurring revenue."""
+    """Sums of all cohorts by currency, and a picture, cohort by cohort, of the currency that most of them have:
+    currencies are never added, nor drawn on one axis. Nothing where no cohort has recurring revenue."""
     rows = [(c, currency, old, new) for c, sides in each.items() for currency, (old, new) in sides.items()]
     if not rows:
         return {}
-    table = markdown_table(
-        ("cohort", "old system, a year", "target, a year", "difference"),
-        [(c, *(named_amount(m, currency, exponents) for m in (old, new, new - old))) for c, currency, old, new in rows],
-    )
+    heads = ("currency", "old system, a year", "target, a year", "difference")
+    table = markdown_table(heads, [_summed(rows, currency, exponents) for currency in sorted({r[1] for r in rows})])
     currency = _most_seen([r[1] for r in rows])
-    drawn = [(c, old, _beside(old, new, currency, exponents)) for c, of, old, new in rows if of == currency]
-    words = f"recurring revenue of a year in {currency} by cohort, and after the move where it differs"
-    return {"recurring revenue by cohort": table, words: picture(bars(drawn), words)}
+    drawn = [(f"{c}: {_beside(old, new, currency, exponents)}", old, "") for c, of, old, new in rows if of == currency]
+    words = f"recurring revenue of a year by cohort, in whole {currency}"
+    return {"recurring revenue of all cohorts": table, words: picture(bars(drawn), words)}
+
+
+def _summed(rows: Sequence[tuple[str, str, int, int]], currency: str, exponents: Mapping[str, int]) -> tuple[str, ...]:
+    own = [r for r in rows if r[1] == currency]
+    old, new = sum(r[2] for r in own), sum(r[3] for r in own)
+    return (currency, *(named_amount(minor, currency, exponents) for minor in (old, new, new - old)))
 
 
 def _beside(old: int, new: int, currency: str, exponents: Mapping[str, int]) -> str:
-    """The UI shows no long drawing in its place, so that what is the same stands once."""
-    sides = [shown_amount(minor, currency, exponents) for minor in dict.fromkeys((old, new))]
-    return " → ".join(sides)
+    """Before, and after where it differs: the UI shows no long drawing in its place, so that no text stands apart."""
+    sides = [in_major(minor, currency, exponents) for minor in dict.fromkeys((old, new))]
+    return " → ".join(f"{side:,.0f}" for side in sides if side is not None)
 
 
 def _most_seen(currencies: Sequence[str]) -> str:
