@@ -3,7 +3,7 @@ stages that compare them: before the load with rows that would be loaded, after 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+    from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.billing_models import Billing
     from migration_assets.plan.billing_records import RecordName
     from migration_assets.stages.shadow.forecast import Origins
@@ -130,18 +131,43 @@ def nothing(call: StageCall) -> Compared:
     return _marked(call, nothing)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What every comparison of a cohort is given. `rejected`: table (system.table) and row of raw rows that do not
+    become rows of the target; `identities`: customer_id (key), identity_id."""
+
+    call: StageCall
+    billing: Billing
+    records: Records
+    held: Held
+    rejected: ir.Table
+    identities: ir.Table
+
+    @property
+    def engine(self) -> DuckDBEngine:
+        return self.call.engine
+
+    @property
+    def exponents(self) -> Callable[[str], int]:
+        return partial(exponent_of, overrides=self.call.plan.file.currency_exponents)
+
+    def raw(self, table: str) -> ir.Table:
+        """The cohort's raw rows; of a table that belongs to no customer all of them, in every cohort."""
+        return _raw(self.call, table)
+
+
 def both_sides(call: StageCall, billing: Billing, records: Records, held: Held, proved: Mapping[str, bool]) -> Compared:
     """`proved`: contracts, and whether their issued invoices were made again."""
-    bills = _bills(call, billing, records, held, proved)
     identities = call.global_rows("customer_identities", "identities")
-    owned = by_customer(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), records, identities)
+    asked = _Asked(call, billing, records, held, _rejected(call), identities)
+    bills = _bills(asked, proved)
+    owned = by_customer(call.engine, call.plan, billing.legacy, asked.raw, records, identities)
     worth = yearly(call.engine, bills.forecast, owned["contracts"])
-    access = _access(call, billing, owned, held, worth)
+    access = _access(asked, owned, worth)
     guard = guarded(call.engine, bills.differences, access.differences, owned["contracts"], worth, billing.budget)
     owners = [r for r in OWNED if r in records]
-    whose = customers_of(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), owners, identities)
-    balances = _balances(call, billing, records, whose, held)
-    terms = _terms(call, billing, records, whose, held, bills.forecast)
+    whose = customers_of(call.engine, call.plan, billing.legacy, asked.raw, owners, identities)
+    balances, terms = _balances(asked, whose), _terms(asked, whose, bills.forecast)
     return _marked(call, Compared(bills, access, balances, terms, guard))
 
 
@@ -198,51 +224,48 @@ def shown(call: StageCall, found: Compared, prefix: str = "") -> dict[str, Any]:
     }
 
 
-def _bills(call: StageCall, billing: Billing, records: Records, held: Held, proved: Mapping[str, bool]) -> Comparison:
+def _bills(asked: _Asked, proved: Mapping[str, bool]) -> Comparison:
     """The next bills of both sides; nothing where the plan does not say how the target bills."""
-    if billing.target is None:
+    call, target = asked.call, asked.billing.target
+    if target is None:
         return nothing_compared(call.engine)
     call.say("making the next bills of both sides")
-    rows = held_rows(call.engine, call.plan, held.rows.get)
-    sides = Sides(records, rows, held.origins, _rejected(call))
-    exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
-    return compared_in_parts(call.engine, billing, billing.target, sides, call.as_of, exponents, proved)
+    rows = held_rows(call.engine, call.plan, asked.held.rows.get)
+    sides = Sides(asked.records, rows, asked.held.origins, asked.rejected)
+    return compared_in_parts(call.engine, asked.billing, target, sides, call.as_of, asked.exponents, proved)
 
 
-def _access(call: StageCall, billing: Billing, owned: Records, held: Held, worth: ir.Table) -> AccessComparison:
+def _access(asked: _Asked, owned: Records, worth: ir.Table) -> AccessComparison:
     """What customers may do on both sides; nothing where the plan names no feature of the old system."""
-    if not billing.legacy.features:
-        return no_access_compared(call.engine)
-    call.say("comparing what customers may do")
-    entitlement, subscription = (canonical(call.engine, e, held.rows.get(e)) for e in ("entitlement", "subscription"))
-    sides = Granting(owned, entitlement, subscription, _rejected(call))
-    return access_compared(call.engine, billing, sides, worth, call.as_of)
+    if not asked.billing.legacy.features:
+        return no_access_compared(asked.engine)
+    asked.call.say("comparing what customers may do")
+    rows = asked.held.rows
+    entitlement, subscription = (canonical(asked.engine, e, rows.get(e)) for e in ("entitlement", "subscription"))
+    sides = Granting(owned, entitlement, subscription, asked.rejected)
+    return access_compared(asked.engine, asked.billing, sides, worth, asked.call.as_of)
 
 
-def _balances(call: StageCall, billing: Billing, records: Records, whose: Records, held: Held) -> BalanceComparison:
+def _balances(asked: _Asked, whose: Records) -> BalanceComparison:
     """What customers owe and what is theirs, on both sides."""
-    call.say("comparing balances")
-    exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
-    sides = Accounts(records, whose, held.rows, _rejected(call))
-    return balances_compared(call.engine, billing.legacy, sides, call.as_of, exponents)
+    asked.call.say("comparing balances")
+    sides = Accounts(asked.records, whose, asked.held.rows, asked.rejected)
+    return balances_compared(asked.engine, asked.billing.legacy, sides, asked.call.as_of, asked.exponents)
 
 
-def _terms(
-    call: StageCall, billing: Billing, records: Records, whose: Records, held: Held, forecast: ir.Table
-) -> TermComparison:
+def _terms(asked: _Asked, whose: Records, forecast: ir.Table) -> TermComparison:
     """What is written down of contracts, invoices and seats, on both sides."""
+    call, legacy = asked.call, asked.billing.legacy
     call.say("comparing what is written down of contracts, invoices and seats")
-    identities = call.global_rows("customer_identities", "identities")
     papers = Papers(
-        records,
+        asked.records,
         whose,
-        named(call.engine, call.plan, billing.legacy, lambda table: _raw(call, table), identities),
+        named(call.engine, call.plan, legacy, asked.raw, asked.identities),
         _going(call),
-        yearly_of_contracts(call.engine, forecast, records["contracts"]),
+        yearly_of_contracts(call.engine, forecast, asked.records["contracts"]),
     )
-    exponents = partial(exponent_of, overrides=call.plan.file.currency_exponents)
-    sides = Writing(papers, held.rows, held.keys, _rejected(call))
-    return terms_compared(call.engine, call.plan, billing.legacy, sides, call.as_of, exponents)
+    sides = Writing(papers, asked.held.rows, asked.held.keys, asked.rejected)
+    return terms_compared(call.engine, call.plan, legacy, sides, call.as_of, asked.exponents)
 
 
 def _going(call: StageCall) -> Going:
