@@ -5,6 +5,7 @@ Belongs here: what is compared, and what is summed. Not here: how rows are made,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,14 +37,15 @@ if TYPE_CHECKING:
     from migration_assets.stages.shadow.runs import Bills
 
 Row = dict[str, Any]
+Rows = dict[str, "ir.Table"]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """`rows`: entity, before, after (how many), changed (of the same key, told otherwise); only entities that differ.
-    `access`: feature, kind (loss, gain, change), customers, yearly (what those are billed before, by currency).
-    `bills`: currency, contracts, bills, more, less (minor units by which bills rise and fall), before, after (what all
-    bills of the next twelve periods come to). `unbillable`: reason, before, after (how many contracts)."""
+    """`rows`: entity of the cohort, before, after (how many), changed (of the same key, told otherwise). `access`:
+    feature, kind (loss, gain, change), customers, yearly (what those are billed before, by currency). `bills`:
+    currency, contracts and bills that differ, more, less (minor units by which bills rise and fall), before, after
+    (what all bills of the next twelve periods come to). `unbillable`: reason, before, after (how many contracts)."""
 
     rows: tuple[Row, ...]
     access: tuple[Row, ...]
@@ -55,7 +57,7 @@ class Effect:
 class _Held:
     """Canonical rows by entity that a side would load, and the bills that follow."""
 
-    rows: dict[str, ir.Table]
+    rows: Rows
     bills: Bills | None
 
 
@@ -64,7 +66,7 @@ def effect(engine: DuckDBEngine, before: Side, after: Side, cohort: str, as_of: 
     old, now = (_held(engine, side, cohort, as_of) for side in (before, after))
     worth = _worth(engine, old)
     return Effect(
-        tuple(_rows(engine, old.rows, now.rows)),
+        tuple(rows_apart(engine, *(_files(engine, side, TRANSFORMED, cohort) for side in (before, after)))),
         tuple(_access(engine, old.rows, now.rows, worth, as_of)),
         tuple(_bills(engine, old.bills, now.bills)),
         tuple(_unbillable(engine, old.bills, now.bills)),
@@ -72,11 +74,8 @@ def effect(engine: DuckDBEngine, before: Side, after: Side, cohort: str, as_of: 
 
 
 def _held(engine: DuckDBEngine, side: Side, cohort: str, as_of: datetime) -> _Held:
-    store, plan = side.workspace.store, side.workspace.plan
-    folders = [store.folder("reference_data", GLOBAL), *(store.folder(asset, cohort) for asset in TRANSFORMED)]
-    rows = {
-        f.stem: engine.read(f) for folder in folders for f in sorted(folder.glob("*.parquet")) if f.stem in ENTITIES
-    }
+    plan = side.workspace.plan
+    rows = {**_files(engine, side, ("reference_data",), GLOBAL), **_files(engine, side, TRANSFORMED, cohort)}
     if plan.billing is None or plan.billing.target is None:
         return _Held(rows, None)
     rules = new.Rules(**plan.billing.target.rules.model_dump())
@@ -84,30 +83,37 @@ def _held(engine: DuckDBEngine, side: Side, cohort: str, as_of: datetime) -> _He
     return _Held(rows, target_bills(engine, held_rows(engine, plan, rows.get), rules, as_of, exponents))
 
 
+def _files(engine: DuckDBEngine, side: Side, assets: Sequence[str], partition: str) -> Rows:
+    folders = [side.workspace.store.folder(asset, partition) for asset in assets]
+    return {
+        f.stem: engine.read(f) for folder in folders for f in sorted(folder.glob("*.parquet")) if f.stem in ENTITIES
+    }
+
+
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-def _rows(engine: DuckDBEngine, old: dict[str, ir.Table], now: dict[str, ir.Table]) -> list[Row]:
+def of_nobody(engine: DuckDBEngine, before: Side, after: Side) -> tuple[Row, ...]:
+    """`rows` of what belongs to no customer: catalog, geo rules, users."""
+    return tuple(rows_apart(engine, *(_files(engine, side, ("reference_data",), GLOBAL) for side in (before, after))))
+
+
+def rows_apart(engine: DuckDBEngine, old: Rows, now: Rows) -> list[Row]:
+    """Every entity of either side: entity (key), before, after, changed."""
     found = []
     for entity in sorted(old.keys() | now.keys()):
-        sides = [canonical(engine, entity, rows.get(entity)) for rows in (old, now)]
         columns = [f.name for f in ENTITIES[entity].fields]
-        key = ENTITIES[entity].key.name
-        was, here = (side.select(*columns) for side in sides)
-        counts = [engine.count(side) for side in (was, here)]
-        kept = was.difference(here, distinct=False).semi_join(here, key)
-        changed = engine.count(kept)
-        if changed or counts[0] != counts[1] or engine.count(here.anti_join(was, key)):
-            found.append({"entity": entity, "before": counts[0], "after": counts[1], "changed": changed})
+        was, here = (canonical(engine, entity, rows.get(entity)).select(*columns) for rows in (old, now))
+        apart = was.difference(here, distinct=False).semi_join(here, ENTITIES[entity].key.name)
+        counts = {"before": engine.count(was), "after": engine.count(here), "changed": engine.count(apart)}
+        found.append({"entity": entity, **counts})
     return found
 
 
 # --- access --------------------------------------------------------------------------------------------------------
 
 
-def _access(
-    engine: DuckDBEngine, old: dict[str, ir.Table], now: dict[str, ir.Table], worth: ir.Table, as_of: datetime
-) -> list[Row]:
+def _access(engine: DuckDBEngine, old: Rows, now: Rows, worth: ir.Table, as_of: datetime) -> list[Row]:
     until = add_months(as_of, MONTHS)
     was, here = (engine.cached(_spans(engine, rows, as_of, until)) for rows in (old, now))
     nobody = was.select("customer_id", reason=ibis.null("string")).limit(0)
@@ -124,7 +130,7 @@ def _access(
     return [{**r, "yearly": yearly.get((r["feature"], r["kind"]), {})} for r in rows]
 
 
-def _spans(engine: DuckDBEngine, rows: dict[str, ir.Table], since: datetime, until: datetime) -> ir.Table:
+def _spans(engine: DuckDBEngine, rows: Rows, since: datetime, until: datetime) -> ir.Table:
     granted, subscription = (canonical(engine, e, rows.get(e)) for e in ("entitlement", "subscription"))
     return target_access(engine, granted, subscription, since, until)
 
@@ -166,15 +172,12 @@ def _bills(engine: DuckDBEngine, old: Bills | None, now: Bills | None) -> list[R
         contracts=_.subscription_id.nunique(), bills=_.count(), more=more.sum(), less=-less.sum()
     )
     sums = [_totals(b).group_by("currency").aggregate(minor=_.minor.sum()) for b in (old, now)]
-    before, after = ({r["currency"]: r["minor"] for r in engine.arrow(s).to_pylist()} for s in sums)
+    before, after = ({r["currency"]: int(r["minor"]) for r in engine.arrow(s).to_pylist()} for s in sums)
+    told = {r.pop("currency"): {c: int(n) for c, n in r.items()} for r in engine.arrow(changed).to_pylist()}
+    none = dict.fromkeys(("contracts", "bills", "more", "less"), 0)
     return [
-        {
-            "currency": r["currency"],
-            **{c: int(r[c]) for c in ("contracts", "bills", "more", "less")},
-            "before": int(before.get(r["currency"], 0)),
-            "after": int(after.get(r["currency"], 0)),
-        }
-        for r in engine.arrow(changed.order_by("currency")).to_pylist()
+        {"currency": c, **told.get(c, none), "before": before.get(c, 0), "after": after.get(c, 0)}
+        for c in sorted({*told, *before, *after})
     ]
 
 

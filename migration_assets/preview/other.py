@@ -14,15 +14,19 @@ _HOW = "Name a revision of this repository that has the plan (HEAD, a tag, a com
 
 
 def put_other(root: Path, name: str, against: str, into: Path) -> None:
-    """Put the other plan's files into a folder; BadInput when `against` names none.
+    """Put the other plan's files into a folder that is not there yet; BadInput when `against` names none.
 
-    What is a folder is taken as one, also where a revision is called alike.
+    A folder is looked for from where the command was called; what is one is taken as one, also where a revision is
+    called alike.
     """
-    # An absolute path stays as it is.
-    folder = root / against
-    if (folder / "plan.yaml").is_file():
+    folder = Path(against)
+    try:
+        is_plan, is_folder = (folder / "plan.yaml").is_file(), folder.is_dir()
+    except (OSError, ValueError):
+        raise BadInput(f"--against {shown(against)} is neither a folder nor a revision", _HOW) from None
+    if is_plan:
         _copied(folder, into)
-    elif folder.is_dir():
+    elif is_folder:
         raise BadInput(f"--against {shown(against)} is a folder without a plan.yaml", _HOW)
     else:
         _extracted(_archived(root, name, against), into)
@@ -31,7 +35,12 @@ def put_other(root: Path, name: str, against: str, into: Path) -> None:
 def _copied(folder: Path, into: Path) -> None:
     import shutil
 
-    shutil.copytree(folder, into)
+    try:
+        shutil.copytree(folder, into)
+    except (OSError, shutil.Error):
+        raise BadInput(
+            "a file of the folder that --against names cannot be read", "Look for links that lead nowhere."
+        ) from None
 
 
 def _archived(root: Path, name: str, revision: str) -> bytes:
@@ -54,8 +63,13 @@ def _archived(root: Path, name: str, revision: str) -> bytes:
 def _extracted(archive: bytes, into: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar.getmembers():
-            if not member.isfile():
+            if member.isdir():
                 continue
+            if not member.isfile():
+                raise BadInput(
+                    "the revision that --against names has a plan of which a part is a link",
+                    "Check it out into a folder, and name that.",
+                )
             # `plans/<name>/...`: what is below the plan's folder.
             path = into.joinpath(*Path(member.name).parts[2:])
             path.parent.mkdir(parents=True, exist_ok=True)

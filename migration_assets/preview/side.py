@@ -3,6 +3,7 @@ the last run has written."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -68,10 +69,21 @@ def side_of(workspace: Workspace, record: MigrationRecord, name: str, plan_folde
     own = replace(environment, root=folder / "root", home=home)
     shutil.copytree(environment.root / "expectations", own.root / "expectations")
     shutil.copytree(plan_folder, own.plan_folder)
-    shutil.copytree(environment.store, own.store, copy_function=os.link)
+    # What is half written is nobody's yet.
+    shutil.copytree(environment.store, own.store, copy_function=_linked, ignore=shutil.ignore_patterns(".*.part"))
     if environment.answers_key.exists():
-        os.link(environment.answers_key, own.answers_key)
+        _linked(environment.answers_key, own.answers_key)
     return Side(name, _bench(Workspace(_held(workspace, record, name, own.plan_folder), own)))
+
+
+def _linked(source: str | Path, copy: str | Path) -> None:
+    """The same file under another name; a copy where the store lies on another disk."""
+    try:
+        os.link(source, copy)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copy2(source, copy)
 
 
 def _held(workspace: Workspace, record: MigrationRecord, name: str, folder: Path) -> Plan:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from migration_assets.domain.errors import BadInput
 from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.plan.ownership import UNASSIGNED
-from migration_assets.preview.effect import effect
+from migration_assets.preview.effect import effect, of_nobody
 from migration_assets.preview.other import put_other
-from migration_assets.preview.report import OfCohort, Preview, newly_failing
+from migration_assets.preview.report import OfCohort, Preview, newly_failing, stops
 from migration_assets.preview.side import Side, side_of
 
 if TYPE_CHECKING:
     from migration_assets.control import MigrationRecord
-    from migration_assets.quality.results import CheckResult
     from migration_assets.wiring.workspace import Workspace
 
 # What is done, which of how many.
@@ -30,27 +29,35 @@ def previewed(workspace: Workspace, against: str, cohorts: Sequence[str], step: 
     """
     record = _record(workspace)
     names = _chosen(workspace, record, cohorts)
-    with HeldFolder(workspace.environment.plan_home / "preview") as folder:
-        plans = {against: folder / "against" / "plans" / workspace.plan.name, "now": workspace.environment.plan_folder}
-        put_other(workspace.root, workspace.plan.name, against, plans[against])
-        before, after = (
-            side_of(workspace, record, name, plan, folder / f"side{n}") for n, (name, plan) in enumerate(plans.items())
-        )
-        once = _newly(before, after, lambda side: side.made_once(lambda what: step(what, 0, 0)))
+    # Where engines and checks keep what they spill: the next of them removes what a killed preview leaves behind.
+    with HeldFolder(workspace.spill_folder) as folder:
+        theirs, ours = folder / "against" / workspace.plan.name, workspace.environment.plan_folder
+        put_other(workspace.root, workspace.plan.name, against, theirs)
+        before = side_of(workspace, record, against, theirs, folder / "before")
+        after = side_of(workspace, record, "now", ours, folder / "after")
+        _require_same(workspace, record)
+        once = tuple(side.made_once(lambda what: step(what, 0, 0)) for side in (before, after))
+        with workspace.engine() as engine:
+            rows = of_nobody(engine, before, after)
         found = [_of(workspace, record, before, after, c, step, n, len(names)) for n, c in enumerate(names, 1)]
-    return Preview(workspace.plan.name, against, record.snapshot, record.as_of, tuple(found), once)
+    stopped = stops(once[0]) or any(c.stopped for c in found)
+    told = (workspace.plan.name, against, record.snapshot, record.as_of)
+    return Preview(*told, tuple(found), rows, newly_failing(*once), stopped)
+
+
+def _require_same(workspace: Workspace, record: MigrationRecord) -> None:
+    """Both copies of the store have to be of one run."""
+    if workspace.control.current_record(workspace.plan.name) != record:
+        raise BadInput("another run went on while the store was copied", "Ask again when that run is over.")
 
 
 def _of(
     workspace: Workspace, record: MigrationRecord, before: Side, after: Side, cohort: str, step: Step, n: int, of: int
 ) -> OfCohort:
-    failing = _newly(before, after, lambda side: side.made(cohort, lambda what: step(f"{cohort}, {what}", n, of)))
+    was, now = (side.made(cohort, lambda what: step(f"{cohort}, {what}", n, of)) for side in (before, after))
     with workspace.engine() as engine:
-        return OfCohort(cohort, effect(engine, before, after, cohort, record.as_of), failing)
-
-
-def _newly(before: Side, after: Side, made: Callable[[Side], Sequence[CheckResult]]) -> tuple[CheckResult, ...]:
-    return newly_failing(made(before), made(after))
+        told = effect(engine, before, after, cohort, record.as_of)
+    return OfCohort(cohort, told, newly_failing(was, now), stops(was))
 
 
 def _record(workspace: Workspace) -> MigrationRecord:

@@ -51,11 +51,29 @@ def test_what_is_no_revision_with_the_plan_is_refused(root: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("named", ["plans/own", "absolute"])
-def test_a_folder_gives_its_files_from_wherever_it_is(root: Path, tmp_path: Path, named: str) -> None:
+def test_a_folder_is_looked_for_from_where_the_command_is_called(
+    root: Path, tmp_path: Path, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
     put_other(root, "own", str(root / "plans" / "own") if named == "absolute" else named, tmp_path / "into")
     assert sorted(p.name for p in (tmp_path / "into").rglob("*.*")) == ["customer.csv", "plan.yaml"]
 
 
-def test_a_folder_without_a_plan_is_refused(root: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_taken_is_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"without a plan\.yaml"):
-        put_other(root, "own", "plans", tmp_path / "into")
+        put_other(root, "own", str(root / "plans"), tmp_path / "into")
+    with pytest.raises(BadInput, match="neither a folder nor a revision"):
+        put_other(root, "own", "x" * 5000, tmp_path / "into")
+    (root / "plans" / "own" / "geo.csv").symlink_to("nowhere")
+    with pytest.raises(BadInput, match="cannot be read"):
+        put_other(root, "own", str(root / "plans" / "own"), tmp_path / "into")
+
+
+@needs_git
+def test_a_revision_with_a_link_in_the_plan_is_refused(root: Path, tmp_path: Path) -> None:
+    (root / "plans" / "own" / "geo.csv").symlink_to("../shared.csv")
+    git(root, "init")
+    git(root, "add", "-A")
+    git(root, "commit", "-m", "first")
+    with pytest.raises(BadInput, match="is a link"):
+        put_other(root, "own", "HEAD", tmp_path / "into")

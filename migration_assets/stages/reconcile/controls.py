@@ -36,6 +36,8 @@ Exponents = Callable[[str], int]
 _NUMBER = r"^[+-]?[0-9]{1,27}(\.[0-9]{1,10})?$"
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
 _NO_CURRENCY = ""
+# Two names, so that a code without a meaning never makes up for a value without one.
+_CODE_NOT_NAMED, _VALUE_NOT_NAMED = "(code not named)", "(value not named)"
 
 
 def run_controls(
@@ -66,8 +68,9 @@ def run_controls(
 
 
 def _by_code(tie: Tie) -> Tie:
-    """Rows with one code are a measure of their own, `measure.code`, and know no currency."""
-    return replace(tie, measure=f"{tie.measure}.{tie.currency}".rstrip("."), currency=_NO_CURRENCY)
+    """Rows with one code are a measure of their own, `measure.meaning`, and know no currency."""
+    named = f"{tie.measure}.{tie.currency}" if tie.currency else tie.measure
+    return replace(tie, measure=named, currency=_NO_CURRENCY)
 
 
 def _places(exponents: Exponents) -> Exponents:
@@ -172,13 +175,13 @@ def _lost(column: ir.Value, value: ir.Value) -> ir.Value:
 
 
 def _told_apart(control: Control, rows: ir.Table) -> ir.Value:
-    """What there is a total of each for: the currency, or what the row's code means; one that finance has not named
-    stands for itself."""
+    """What there is a total of each for: the currency, or what the row's code means. Codes that finance has not named
+    count together: a stray cell may hold anything, and a measure's name is shown."""
     if control.kind != "code_count":
         return _currency(control.source_currency, rows)
     code = _column(rows, control.source_column, control).cast("string").strip().fill_null("")
     meanings = [(code == raw, ibis.literal(meaning)) for raw, meaning in control.codes.items()]
-    return ibis.cases(*meanings, else_=code)
+    return ibis.cases(*meanings, (code == "", code), else_=_CODE_NOT_NAMED)
 
 
 def _currency(given: str, rows: ir.Table) -> ir.Value:
@@ -284,7 +287,11 @@ def _target_digest(control: Control) -> sql.Composed:
 
 def _target_told_apart(control: Control) -> sql.Composable:
     if control.kind == "code_count":
-        return sql.SQL("coalesce({}::text, '')").format(_target_column(control))
+        held = sql.SQL("coalesce({}::text, '')").format(_target_column(control))
+        known = sql.SQL(", ").join(sql.Literal(v) for v in ("", *sorted(set(control.codes.values()))))
+        return sql.SQL("CASE WHEN {h} IN ({k}) THEN {h} ELSE {o} END").format(
+            h=held, k=known, o=sql.Literal(_VALUE_NOT_NAMED)
+        )
     given = control.target_currency
     if given.startswith("="):
         return sql.Literal(given[1:])

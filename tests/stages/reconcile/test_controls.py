@@ -112,12 +112,13 @@ STATES = Control(
 
 
 def test_rows_are_counted_by_what_finance_says_their_codes_mean(engine: DuckDBEngine) -> None:
-    """Two codes may mean one thing; one that nobody named stands for itself, and what is blank for nothing."""
-    states = ["A", " A ", "P", "H", "Z", "", None]
-    raw = engine.table(pa.table({"_row": range(7), "state": states}))
+    """Two codes may mean one thing; those that nobody named count together, whatever they hold; what is blank is
+    blank on both sides."""
+    states = ["A", " A ", "P", "H", "Z", "jane@example.com", "", None]
+    raw = engine.table(pa.table({"_row": range(8), "state": states}))
     fates = engine.table(pa.table({c: pa.array([], t) for c, t in FATES.items()}))
     found = source_totals(engine, STATES, raw, fates, exponent_of)
-    assert {code: int(t.total) for code, t in found.items()} == {"active": 2, "paused": 2, "Z": 1, "": 2}
+    assert {code: int(t.total) for code, t in found.items()} == {"active": 2, "paused": 2, "(code not named)": 2, "": 2}
 
 
 def test_a_code_that_leads_elsewhere_is_off_on_both_its_ends(
