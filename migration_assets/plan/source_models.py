@@ -79,7 +79,7 @@ class SourceTable(Model):
     updated_at: str | None = None
     secret: tuple[Column, ...] = ()
     personal: tuple[Column, ...] = ()
-    left_behind: dict[Column, Annotated[str, Field(min_length=8)]] = Field(default_factory=dict)
+    left_behind: dict[Column, Annotated[str, Field(min_length=8, pattern=r"[^\W\d_]{2}")]] = Field(default_factory=dict)
     may_be_empty: StrictBool = False
     description: str = ""
 

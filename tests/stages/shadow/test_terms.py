@@ -451,6 +451,12 @@ def test_a_record_that_cannot_be_read_is_told_and_nothing_is_guessed() -> None:
     assert ("contracts", "k", "zone", "unread") in compared(unplaced).differences
 
 
+def test_what_can_be_read_of_a_record_is_held_against_the_target_all_the_same() -> None:
+    told = world()
+    old("receivables", total=Decimal("119.001"), number="Z-9")(told)
+    assert compared(told).differences == [("receivables", "i", "number", "unsigned")]
+
+
 def test_an_invoice_of_no_contract_has_no_period_that_is_compared() -> None:
     told = world()
     told.records["invoices"].clear()

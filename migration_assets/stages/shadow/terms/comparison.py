@@ -150,8 +150,13 @@ def _held_against(engine: DuckDBEngine, what: _Beside, old: ir.Table, new: ir.Ta
     met = met.filter(met["key"].notnull() | _is_extra(met, what.table))
     there, told = met["new_key"].notnull(), met["key"].notnull() & ~met["gone"].fill_null(False)
     unasked = ibis.literal(" ") + met["unasked"].fill_null("") + " "
+    # What cannot be read is missing; the rest of the record is held against the target all the same.
+    lacking = met["unread"].fill_null("").strip() != ""
     differs = [
-        (~met[f].identical_to(met[f"new_{f}"]) & ~unasked.contains(f" {f} ")).ifelse(f"{f} ", "") for f in what.fields
+        (~met[f].identical_to(met[f"new_{f}"]) & ~unasked.contains(f" {f} ") & ~(lacking & met[f].isnull())).ifelse(
+            f"{f} ", ""
+        )
+        for f in what.fields
     ]
     fields = differs[0]
     for each in differs[1:]:
@@ -178,8 +183,8 @@ def _judged(seen: ir.Table) -> tuple[ir.StringValue, ir.StringValue]:
         (~told & there, UNSIGNED, ibis.literal(EXTRA)),
         (~told, REJECTED, ibis.literal(ABSENT)),
         (~there, UNSIGNED, ibis.literal(ABSENT)),
-        (unread, UNREAD, seen["unread"]),
         (differs, UNSIGNED, seen["differing"]),
+        (unread, UNREAD, seen["unread"]),
         (lost, REJECTED, seen["lost"]),
     )
     status = ibis.cases(*((holds, word) for holds, word, _ in each), else_=SAME)
