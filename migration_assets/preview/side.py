@@ -6,15 +6,18 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration_assets.domain.errors import BadInput, PlanFaults
 from migration_assets.plan.check import check_plan, load_checked_plan
+from migration_assets.stages.cohorts.assets import lay_out_parties
+from migration_assets.stages.cohorts.layout import Layout
 from migration_assets.stages.golden_copy.columns import raw_columns
 from migration_assets.stages.golden_copy.manifest import read_manifest
+from migration_assets.stages.owners import Owners
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.bench import Bench
 from migration_assets.wiring.tags import DRY_RUN
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from migration_assets.plan.models import Plan
     from migration_assets.quality.results import CheckResult
 
-# What follows from mapping, codes, catalog and billing.yaml, in their order. Who is who and the cohorts stay.
+# What follows from mapping, codes, catalog and billing.yaml, in their order. Who is who and who moves when stay.
 _ONCE = ("standardized_parties", "reference_data")
 _EACH = ("cleansed_customers", "transformed_entitlements", "transformed_billing", "shadow_billing")
 Say = Callable[[str], None]
@@ -42,9 +45,16 @@ class Side:
     def workspace(self) -> Workspace:
         return self.bench.workspace
 
-    def made_once(self, say: Say) -> tuple[CheckResult, ...]:
-        """What belongs to no cohort, made by this plan; what its checks say."""
-        return self._made(_ONCE, GLOBAL, say)
+    def made_once(self, cohorts: Sequence[str], say: Say) -> tuple[CheckResult, ...]:
+        """What belongs to no cohort, made by this plan; what its checks say. `cohorts`: all there are; each gets its
+        parties as this plan writes them."""
+        found = self._made(_ONCE, GLOBAL, say)
+        with self.workspace.engine() as engine:
+            call = self.bench.call(engine, GLOBAL)
+            owners = Owners(engine, call.plan, call.golden())
+            layout = Layout(engine, call.golden(), owners, call.rows("cohort_plan", "members"))
+            lay_out_parties(call, layout, cohorts)
+        return found
 
     def made(self, cohort: str, say: Say) -> tuple[CheckResult, ...]:
         """What becomes of a cohort by this plan; what its checks say."""

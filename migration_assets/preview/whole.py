@@ -36,7 +36,8 @@ def previewed(workspace: Workspace, against: str, cohorts: Sequence[str], step: 
         before = side_of(workspace, record, against, theirs, folder / "before")
         after = side_of(workspace, record, "now", ours, folder / "after")
         _require_same(workspace, record)
-        once = tuple(side.made_once(lambda what: step(what, 0, 0)) for side in (before, after))
+        every = [c.name for c in workspace.control.cohorts(record)]
+        once = tuple(side.made_once(every, lambda what: step(what, 0, 0)) for side in (before, after))
         with workspace.engine() as engine:
             rows = of_nobody(engine, before, after)
         found = [_of(workspace, record, before, after, c, step, n, len(names)) for n, c in enumerate(names, 1)]
@@ -47,7 +48,8 @@ def previewed(workspace: Workspace, against: str, cohorts: Sequence[str], step: 
 
 def _require_same(workspace: Workspace, record: MigrationRecord) -> None:
     """Both copies of the store have to be of one run."""
-    if workspace.control.current_record(workspace.plan.name) != record:
+    now = workspace.control.current_record(workspace.plan.name)
+    if now != record or workspace.store.current_snapshot() != record.snapshot:
         raise BadInput("another run went on while the store was copied", "Ask again when that run is over.")
 
 

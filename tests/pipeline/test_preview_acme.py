@@ -77,6 +77,16 @@ def test_a_lower_tax_rate_shows_in_the_bills_in_money(acme: World, signed: Path,
     assert "bills_same_or_signed" in {c["check"] for c in cohort["checks"] if c["blocks"]}
 
 
+def test_what_is_mapped_otherwise_of_customers_shows_in_their_rows(acme: World, signed: Path, server: str) -> None:
+    """Customers are standardized before cohorts are cut."""
+    change(acme.workspace.environment.plan_folder / "codes" / "segment.csv", "CON,consumer", "CON,small")
+    answer = preview(acme, server, signed, "--json")
+    (cohort,) = json.loads(answer.out)["cohorts"]
+    assert differing(cohort["rows"]) == {"customer"}
+    (customers,) = (r for r in cohort["rows"] if r["entity"] == "customer")
+    assert customers["before"] == customers["after"] and customers["changed"] > 0
+
+
 def test_the_same_plan_changes_nothing(acme: World, signed: Path, server: str) -> None:
     answer = preview(acme, server, signed)
     assert answer.exit_code == 0, answer.err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,13 +93,20 @@ def _lay_out(
         written = call.engine.write_partitions(layout.rows_with_cohort(table), "_cohort", files, order_by=["_row"])
         total = {c: total[c] + written[c] for c in cohorts}
         balance[table] = (call.engine.count(golden(table)), sum(written.values()))
+    return total, balance | lay_out_parties(call, layout, cohorts)
+
+
+def lay_out_parties(call: StageCall, layout: Layout, cohorts: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Write the standardized parties by cohort. Returns for each table how many rows there are, and how many the
+    cohorts got."""
+    balance: dict[str, tuple[int, int]] = {}
     for name in (*call.plan.entities_of("cleansed_customers"), "notes"):
         files = {c: call.workspace.store.file("cohort_plan", c, f"party.{name}") for c in cohorts}
         parties = call.rows("standardized_parties", name)
         rows = _with_cohort(call, layout, parties)
         written = call.engine.write_partitions(rows, "_cohort", files, order_by=["source_table", "source_row"])
         balance[f"party.{name}"] = (call.engine.count(parties), sum(written.values()))
-    return total, balance
+    return balance
 
 
 def _with_cohort(call: StageCall, layout: Layout, rows: ir.Table) -> ir.Table:
