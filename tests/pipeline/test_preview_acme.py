@@ -79,7 +79,7 @@ def test_a_lower_tax_rate_shows_in_the_bills_in_money(acme: World, signed: Path,
 
 def test_what_is_mapped_otherwise_of_customers_shows_in_their_rows(acme: World, signed: Path, server: str) -> None:
     """Customers are standardized before cohorts are cut."""
-    change(acme.workspace.environment.plan_folder / "codes" / "segment.csv", "CON,consumer", "CON,small")
+    change(acme.workspace.environment.plan_folder / "codes" / "segment.csv", "SMB,small", "SMB,medium")
     answer = preview(acme, server, signed, "--json")
     (cohort,) = json.loads(answer.out)["cohorts"]
     assert differing(cohort["rows"]) == {"customer"}
