@@ -5,7 +5,7 @@ Columns are those of the canonical model; instants are UTC, amounts minor units.
 
 from __future__ import annotations
 
-from migration_assets.drill.changes import Copy
+from migration_assets.drill.changes import Alter, Copy
 from migration_assets.drill.trap import Trap
 from migration_assets.drill.traps.made import altered, removed
 
@@ -173,14 +173,19 @@ ENTITLEMENTS = (
         (Copy("usage_event", {"usage_event_id": "usage_event_id || 'x'"}),),
         _ASSET,
     ),
-    altered(
+    Trap(
         "I14-gb-is-gib",
+        "transformed",
+        "Storage in GB is granted as if it were GiB: nobody reads a unit wrongly once.",
+        (
+            Alter(
+                "entitlement",
+                {"limit_units": "limit_units / 1000000000 * 1073741824"},
+                "feature_code = 'storage' AND limit_kind = 'limited' AND allowed",
+                rows=10,
+            ),
+        ),
         _ASSET,
-        "Storage in GB is granted as if it were GiB.",
-        "entitlement",
-        {"limit_units": "limit_units / 1000000000 * 1073741824"},
-        "feature_code = 'storage' AND limit_kind = 'limited' AND allowed",
-        _ONLY,
     ),
     altered(
         "I14-unlimited-is-zero",
