@@ -522,7 +522,7 @@ def test_list_price_for_the_contracted_one_and_swapped_dates_stop_a_cohort_befor
         change(mapping / "invoice.csv", "invoices,due_date ,", "invoices,due_date,")
         pilot = acme.reopened().migrate("pilot").cohorts["pilot"]
     assert pilot.stopped_at == "shadow_billing"
-    assert {"bills_same_or_signed", "invoices_same"} <= set(pilot.failed_checks)
+    assert {"shadow_billing.bills_same_or_signed", "shadow_billing.invoices_same"} <= set(pilot.failed_checks)
     assert pilot.rows_written == 0
 
 
