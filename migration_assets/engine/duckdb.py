@@ -82,6 +82,10 @@ def _uuid5(namespace: str, text: str) -> str:  # type: ignore[empty-body]
     """Version 5 is the 13th hex digit; the variant is the top two bits (10) of the 17th."""
 
 
+# What an engine keeps in memory that has nothing to do.
+_AT_REST = "64MB"
+
+
 class DuckDBEngine:
     """One in-memory database. Use as a context manager, or close it."""
 
@@ -90,6 +94,7 @@ class DuckDBEngine:
     def __init__(self, *, memory_limit: str = "2GB", threads: int = 2, spill_to: Path | None = None) -> None:
         self.backend = ibis.duckdb.connect(memory_limit=memory_limit, threads=threads)
         self.connection: duckdb.DuckDBPyConnection = self.backend.con
+        self._memory = memory_limit
         self._given: Counter[str] = Counter()
         self._made: list[str] = []
         self._stem = ""
@@ -148,13 +153,16 @@ class DuckDBEngine:
             self.connection.unregister("_frame")
         return self._known(name, {c: kept_type(t) for c, t in schema.items()})
 
-    def cached(self, table: ir.Table) -> ir.Table:
-        """The same rows, computed once and kept in the engine: for an expression that is used several times."""
+    def cached(self, table: ir.Table, *more: ir.Table) -> ir.Table:
+        """The same rows, computed once and kept in the engine: for an expression that is used several times. With
+        `more`, which have the same columns: the rows of all, computed one after the other."""
         schema = table.schema()
         columns = declared(schema)
         # Named by its columns, not by where it comes from: one step more upstream must not rename all that follows.
         name = self._name(f"kept_{zlib.crc32(columns.encode())}")
         self._create(name, columns, self.sql(table))
+        for each in more:
+            self.connection.execute(f'INSERT INTO "{name}" {self.sql(each.select(list(schema)))}')
         return self._known(name, {c: kept_type(t) for c, t in schema.items()})
 
     @contextmanager
@@ -170,6 +178,19 @@ class DuckDBEngine:
                 if name not in names:
                     self.connection.execute(f'DROP TABLE IF EXISTS "{name}"')
             self._made[before:] = [name for name in inside if name in names]
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """While something else needs the memory: what this engine keeps lies in its folder, if it has one. Nothing is
+        asked of it meanwhile."""
+        if self._spill is None:
+            yield
+            return
+        self.connection.execute(f"SET memory_limit = '{_AT_REST}'")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"SET memory_limit = '{self._memory}'")
 
     def aside(self, work: Callable[[], Sequence[ir.Table]]) -> tuple[ir.Table, ...]:
         """Tables that `work` keeps in the engine, under names of their own: what is done a second time with other

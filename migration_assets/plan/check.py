@@ -26,6 +26,7 @@ from migration_assets.plan.checks.feeds import feed_faults
 from migration_assets.plan.checks.geo import geo_faults
 from migration_assets.plan.checks.identity import identity_faults
 from migration_assets.plan.checks.left_behind import left_behind_faults
+from migration_assets.plan.checks.left_empty import left_empty_faults
 from migration_assets.plan.checks.references import reference_faults
 from migration_assets.plan.checks.rows import row_faults
 from migration_assets.plan.checks.sources import source_faults
@@ -62,6 +63,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     term_faults,
     tax_faults,
     target_faults,
+    left_empty_faults,
 )
 
 

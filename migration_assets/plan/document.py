@@ -176,8 +176,10 @@ def _comparison_parts(plan: Plan, columns: Columns | None) -> Iterator[str]:
         yield table(("table", "column", "type", "left behind"), stay)
     if unknown:
         yield f"Not known before the source is read: {', '.join(map(cell, unknown))}.\n"
-    yield "## Left empty\n\nFields of the canonical model that no feed fills and no rule tells.\n"
-    yield table(("entity", "field"), unmapped_fields(plan))
+    yield "## Left empty\n\nFields that no feed fills and no rule tells, and why the target's column may be empty.\n"
+    tables = plan.target.tables.values()
+    why = {(t.entity, t.columns.get(column)): reason for t in tables for column, reason in t.left_empty.items()}
+    yield table(("entity", "field", "left empty"), ((e, f, why.get((e, f), "")) for e, f in unmapped_fields(plan)))
 
 
 def left_out_when(rule: Exclusion) -> str:

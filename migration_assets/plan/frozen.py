@@ -15,6 +15,8 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Column = Annotated[str, Field(min_length=1)]
 Sentence = Annotated[str, Field(min_length=1)]
+# Why somebody decided so: words, and no mere mark.
+Why = Annotated[str, Field(min_length=8, pattern=r"[^\W\d_]{2}")]
 
 
 def is_name(text: str) -> bool:

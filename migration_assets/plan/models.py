@@ -19,7 +19,7 @@ from migration_assets.domain.canonical.model import Sensitivity, Stage
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.billing_models import Billing, TaxRow
 from migration_assets.plan.enrichment_models import EnrichmentRule
-from migration_assets.plan.frozen import CellFlag, Column, Instant, Model, Name, OwnDatabase, Sentence
+from migration_assets.plan.frozen import CellFlag, Column, Instant, Model, Name, OwnDatabase, Sentence, Why
 from migration_assets.plan.identity_models import Identity, SurvivorDecision
 from migration_assets.plan.source_models import Exclusion, SourceSystem, SourceTable
 
@@ -298,6 +298,8 @@ class TargetTable(Model):
     """One table of the target. `columns`: target column -> canonical field, in order; the first is the key.
 
     Types, not-null, code lists and foreign keys follow from the canonical model. `unique`: further unique sets.
+    `left_empty`: column -> why it may be empty in every row. Any other column of a table that is fed is filled by a
+    mapping row or an enrichment rule.
     """
 
     entity: str
@@ -305,6 +307,7 @@ class TargetTable(Model):
     unique: tuple[tuple[str, ...], ...] = ()
     checks: tuple[Compare, ...] = ()
     no_overlap: tuple[NoOverlap, ...] = ()
+    left_empty: dict[Column, Why] = Field(default_factory=dict)
     comment: str = ""
 
 

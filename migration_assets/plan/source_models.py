@@ -8,7 +8,7 @@ from pydantic import Field, StrictBool, StrictInt, field_validator, model_valida
 
 from migration_assets.domain.patterns import LONGEST, unnamed
 from migration_assets.domain.predicates import Predicate
-from migration_assets.plan.frozen import Column, Model, Name, OwnDatabase
+from migration_assets.plan.frozen import Column, Model, Name, OwnDatabase, Why
 
 
 class Split(Model):
@@ -79,7 +79,7 @@ class SourceTable(Model):
     updated_at: str | None = None
     secret: tuple[Column, ...] = ()
     personal: tuple[Column, ...] = ()
-    left_behind: dict[Column, Annotated[str, Field(min_length=8, pattern=r"[^\W\d_]{2}")]] = Field(default_factory=dict)
+    left_behind: dict[Column, Why] = Field(default_factory=dict)
     may_be_empty: StrictBool = False
     description: str = ""
 

@@ -138,7 +138,7 @@ def unexpected(error: Exception, file: Path) -> str:
 def _run(
     context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpec, partition: str
 ) -> dg.MaterializeResult:
-    with _locked(workspace, spec, partition), workspace.engine() as engine:
+    with _locked(workspace, spec, partition), workspace.engine(alone=not spec.by_cohort) as engine:
         call = StageCall(
             workspace, engine, partition, context.run.tags, _say(context, spec, partition), context.run.run_id,
             context.instance,

@@ -47,11 +47,12 @@ class Workspace:
 
         return ControlDatabase(self.environment.control_url)
 
-    def engine(self) -> DuckDBEngine:
-        """A fresh engine; the caller closes it."""
+    def engine(self, *, alone: bool = False) -> DuckDBEngine:
+        """A fresh engine; the caller closes it. `alone`: nothing else runs beside it, as in the global phase, which has
+        all customers in hand at once."""
         from migration_assets.engine.duckdb import DuckDBEngine
 
-        return DuckDBEngine(memory_limit="512MB", spill_to=self.spill_folder)
+        return DuckDBEngine(memory_limit="1GB" if alone else "512MB", spill_to=self.spill_folder)
 
     def location(self, system: SourceSystem) -> str:
         """URL or path of one legacy system, with the plan's variables filled in."""

@@ -160,6 +160,7 @@ VALID: dict[str, Any] = {
                 "unique": [["account_id", "plan_code"]],
                 "checks": [{"left": "starts_at", "op": "lt", "right": "ends_at"}],
                 "no_overlap": [{"equal": ["account_id"], "starts": "starts_at", "ends": "ends_at"}],
+                "left_empty": {"ends_at": "Contracts of this company never end."},
             },
             "items": {
                 "entity": "subscription_item",

@@ -108,6 +108,14 @@ def test_one_value_stands_on_one_word(tmp_path: Path) -> None:
     assert told == {("rules.1.rule", "'zone_of_country' stands here twice")}
 
 
+def test_a_column_that_only_a_rule_fills_is_not_empty(tmp_path: Path) -> None:
+    files = files_with(ZONE)
+    files["target.yaml"]["tables"]["accounts"]["columns"]["zone"] = "time_zone"
+    assert faults(tmp_path / "filled", files) == ()
+    (told,) = faults(tmp_path / "empty", {k: v for k, v in files.items() if k != "enrichment.yaml"})
+    assert told.field == "tables.accounts.columns.zone"
+
+
 def test_an_address_has_nobody_else_to_read(tmp_path: Path) -> None:
     files = files_with(ZONE | {"entity": "address", "field": "state", "reads_of": "contact", "reads": ["language"]})
     told = [f.problem for f in faults(tmp_path, files) if f.field == "rules.0.reads_of"]

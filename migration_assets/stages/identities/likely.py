@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from migration_assets.stages.identities.kits import COMPANY, PERSON
+from migration_assets.engine.parts import parted
+from migration_assets.stages.identities.kits import COMPANY, PERSON, Kit
 from migration_assets.stages.identities.likeness import PAIRS, Scored, scored
 from migration_assets.stages.identities.records import of_speakers, records, speakers
 from migration_assets.stages.identities.standing import Standing
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # What the model samples its chance agreements with: the same rows give the same pairs.
 _SEED = 1
+# Rows whose first values are found at once: while they are sought, none of them can leave the memory.
+_AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,14 @@ def likely_pairs(
     """Pairs of standardized customers at or above the probability `floor`. What links tie together is one record, under
     the founder's key."""
     known = engine.cached(rows.spoken_for(engine))
-    whole = engine.cached(speakers(customers, known))
+    parts = -(-engine.count(known) // _AT_ONCE)
+    whole = engine.cached(*(speakers(customers, part) for part in parted(known, "speaker", parts)))
     places = None if addresses is None else engine.cached(of_speakers(addresses, known))
-    found = {}
-    for kit in (PERSON, COMPANY):
+
+    def found(kit: Kit) -> Scored:
         say(f"looking for {kit.name} records that are alike")
         compared = records(engine, kit.name, whole, places)
-        found[kit.name] = scored(compared, kit, floor=floor, seed=_SEED, spill_to=spill_to)
-    return Alike(found)
+        with engine.resting():
+            return scored(compared, kit, floor=floor, seed=_SEED, spill_to=spill_to)
+
+    return Alike({kit.name: found(kit) for kit in (PERSON, COMPANY)})

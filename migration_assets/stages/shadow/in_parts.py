@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from migration_assets.engine.parts import parted
 from migration_assets.stages.shadow.comparison import Comparison, Sides, compared
 
 if TYPE_CHECKING:
@@ -60,23 +61,16 @@ def part_of(engine: DuckDBEngine, sides: Sides, named: ir.Table, part: int, part
     part reads the same for the next.
     """
     records = {
-        record: engine.cached(rows.filter(_part(rows["contract_id"], parts) == part))
-        if "contract_id" in rows.columns
-        else rows
+        record: engine.cached(parted(rows, "contract_id", parts)[part]) if "contract_id" in rows.columns else rows
         for record, rows in sides.records.items()
     }
-    mine = engine.cached(named.filter(_part(named["contract_id"], parts) == part).select("subscription_id"))
+    mine = engine.cached(parted(named, "contract_id", parts)[part].select("subscription_id"))
     held = {
         n: engine.cached(rows.semi_join(mine, "subscription_id"))
         for n, rows in _tables(sides.held).items()
         if "subscription_id" in rows.columns
     }
     return replace(sides, records=records, held=replace(sides.held, **held))
-
-
-def _part(key: ir.StringColumn, parts: int) -> ir.IntegerValue:
-    # The rest of a negative number is negative.
-    return (key.fill_null("").hash() % parts + parts) % parts
 
 
 def _named(engine: DuckDBEngine, sides: Sides) -> ir.Table:

@@ -18,6 +18,7 @@ import pytest
 from migration_assets.domain.money import InvoiceRounding, whole
 from migration_assets.engine.api import Engine
 from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.engine.parts import parted
 
 ENGINES: dict[str, Callable[[], Any]] = {"duckdb": DuckDBEngine}
 
@@ -105,6 +106,21 @@ def test_cached_rows_do_not_change_when_the_file_does(engine: Engine, tmp_path: 
     kept = engine.cached(engine.read(path))
     engine.write(engine.table(EDGES.slice(0, 1)), path)
     assert engine.count(kept) == 3
+
+
+def test_rows_of_several_queries_are_kept_together(engine: Engine) -> None:
+    rows = engine.cached(engine.table(EDGES).select("n"))
+    parts = parted(rows.mutate(key=rows.n.cast("string")), "key", 3)
+    kept = engine.cached(*(part.select("key", "n") for part in parts))
+    assert engine.count(kept) == engine.count(rows)
+    assert engine.count(kept.filter(kept.n > 0)) == engine.count(rows.filter(rows.n > 0))
+
+
+def test_what_is_kept_is_there_after_a_rest(engine: Engine) -> None:
+    kept = engine.cached(engine.table(EDGES))
+    with engine.resting():
+        pass
+    assert engine.arrow(kept).num_rows == EDGES.num_rows
 
 
 def test_uuid5_is_the_standards(engine: Engine) -> None:
