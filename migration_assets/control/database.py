@@ -35,6 +35,8 @@ _AUDIT = 7_301_004
 _VERDICTS = 7_301_005
 # First key of the two-key locks of single cohorts.
 _COHORT = 7_301_006
+# First key of the locks of single waves.
+_WAVE = 7_301_009
 # `reviews` has 7_301_007, `kin` 7_301_008.
 
 
@@ -284,6 +286,13 @@ class ControlDatabase:
                 yield
             finally:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(*key)))
+
+    @contextmanager
+    def wave_lock(self, wave: int) -> Iterator[None]:
+        """Hold what the cohorts of a wave add up together; waits for another one, which is done with it at once."""
+        with self._begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WAVE, wave)))
+            yield
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
