@@ -30,9 +30,10 @@ def borne(call: StageCall, billing: Billing, asset: str, share: Share) -> tuple[
 def _of_wave(call: StageCall, budget: Budget, asset: str, share: Share) -> str:
     """Why the wave's budget does not bear what is known of the wave by now; empty where it does."""
     control, store, engine = call.workspace.control, call.workspace.store, call.engine
-    cohorts = control.cohorts(call.workspace.record())
+    record = call.workspace.record()
+    cohorts = control.cohorts(record)
     wave = next(c.wave for c in cohorts if c.name == call.partition)
-    basis = f"{call.basis.snapshot} {call.basis.as_of} {call.basis.plan_digest}"
+    basis = f"{record.snapshot} {record.as_of.isoformat()} {record.plan_digest}"
     with control.wave_lock(wave):
         engine.write(engine.table(as_rows(share, basis)), call.file(asset, _SHARE), order_by=["currency"])
         files = [store.file(asset, c.name, _SHARE) for c in cohorts if c.wave == wave]
