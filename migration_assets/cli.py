@@ -19,6 +19,7 @@ from rich.console import Console
 from migration_assets.domain.errors import CutoverError
 from migration_assets.drill_commands import drill
 from migration_assets.explain_commands import certificate, explain
+from migration_assets.freeze_commands import freeze
 from migration_assets.preview_command import preview
 from migration_assets.report_commands import rejected
 from migration_assets.review_commands import review
@@ -394,6 +395,7 @@ main.add_command(rejected)
 main.add_command(explain)
 main.add_command(certificate)
 main.add_command(drill)
+main.add_command(freeze)
 
 
 def _migrate(
