@@ -39,6 +39,8 @@ def freeze_scripts(
             told = "is read from files, which nobody writes to: agree that no new delivery comes before the end"
             found.append(FreezeScript(name, tables, "", told))
             continue
-        sql = freeze_script(workspace.location(declared), tables, writer=writer, undo=undo)
+        sql = freeze_script(
+            workspace.location(declared), tables, name=f"cutover_freeze_{name}", writer=writer, undo=undo
+        )
         found.append(FreezeScript(name, tables, sql))
     return found
