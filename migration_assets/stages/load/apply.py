@@ -137,6 +137,8 @@ def load_cohort(
         target.transaction(role=role_names(plan)["writer"]) as connection,
     ):
         _lock(connection, plan.file.uuid, order.lock_seconds)
+        # One load at a time: whole cohorts are joined, and a hash that does not fit is written out and read again.
+        connection.execute("SET LOCAL work_mem = '128MB'")
         load = LoadPlan((), None)
         try:
             handover = Handover(engine, connection, plan, order.cohort, membership, folder) if membership else None
