@@ -12,10 +12,12 @@ cost. It takes two values for one that the type takes for equal; of the types in
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import ibis
 from psycopg import sql
 
 if TYPE_CHECKING:
@@ -112,36 +114,57 @@ class EngineRows:
     types: Mapping[str, str]
 
     def buckets(self, width: int) -> dict[str, Bucket]:
-        digest = _engine_text(self.types)
         found = self.engine.connection.execute(
-            f"SELECT {self._bucket(width)} AS b, count(*), bit_xor(md5_number_upper({digest})), "
-            f"bit_xor(md5_number_lower({digest})) FROM ({self.engine.sql(self.table)}) GROUP BY b"
+            "SELECT bucket, count(*), bit_xor(md5_number_upper(text)), bit_xor(md5_number_lower(text)) "
+            f"FROM ({self.engine.sql(self._texts(width))}) GROUP BY bucket"
         ).fetchall()
         return {name: Bucket(rows, _number(upper, lower)) for name, rows, upper, lower in found}
 
     def rows(self, width: int, buckets: Collection[str]) -> Iterator[tuple[str, str]]:
         found = self.engine.connection.execute(
-            f"SELECT {_quoted(self.key)}::VARCHAR, md5({_engine_text(self.types)}) FROM "
-            f"({self.engine.sql(self.table)}) WHERE list_contains(?, {self._bucket(width)})",
+            f"SELECT key, md5(text) FROM ({self.engine.sql(self._texts(width))}) WHERE list_contains(?, bucket)",
             [sorted(buckets)],
         )
         while block := found.fetchmany(10_000):
             yield from block
 
-    def _bucket(self, width: int) -> str:
-        key = _quoted(self.key)
-        return f"left({key if self.types[self.key] == 'uuid' else f'md5({key}::VARCHAR)'}, {width})"
+    def _texts(self, width: int) -> ir.Table:
+        """key, bucket and canonical text of each row."""
+        key = self.table[self.key].cast("string")
+        bucket = (key if self.types[self.key] == "uuid" else key.hexdigest("md5")).left(width)
+        values = {column: self.table[column] for column in self.types}
+        return self.table.select(key=key, bucket=bucket, text=_engine_text(values, self.types))
 
 
-def server_digest(alias: str, types: Mapping[str, str]) -> sql.Composed:
-    """MD5 of the canonical text of a row, for a statement; `alias` has the columns. The session's time zone is UTC and
-    its date style ISO, as `connection_arguments` has them."""
-    parts = [part for column, kind in types.items() for part in _server_parts(sql.Identifier(alias, column), kind)]
+def server_digest(
+    alias: str, types: Mapping[str, str], instead: Mapping[str, sql.Composable] | None = None
+) -> sql.Composed:
+    """MD5 of the canonical text of a row, for a statement; `alias` has the columns, but for those with something
+    `instead`. The session's time zone is UTC and its date style ISO, as `connection_arguments` has them."""
+    columns = {c: (instead or {}).get(c, sql.Identifier(alias, c)) for c in types}
+    parts = [part for column, kind in types.items() for part in _server_parts(columns[column], kind)]
     calls = [sql.SQL("concat({})").format(sql.SQL(", ").join(chunk)) for chunk in _chunks(parts, 3 * _AT_ONCE)]
     return sql.SQL("md5({})").format(sql.SQL(" || ").join(calls))
 
 
-def _server_parts(column: sql.Identifier, kind: str) -> list[sql.Composable]:
+def engine_digest(values: Mapping[str, ir.Value], types: Mapping[str, str]) -> ir.StringValue:
+    """The same of values of the engine."""
+    return _engine_text(values, types).hexdigest("md5")
+
+
+def digest_of(texts: Mapping[str, str | None], types: Mapping[str, str]) -> str:
+    """The same of a row whose values are text already, as PostgreSQL casts them."""
+    parts = []
+    for column, kind in types.items():
+        text = texts[column]
+        if kind.startswith(_PLAIN):
+            parts.append(f"{text or ''}|")
+        else:
+            parts.append(":" if text is None else f"{len(text.encode())}:{text}")
+    return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def _server_parts(column: sql.Composable, kind: str) -> list[sql.Composable]:
     if kind == "boolean":  # alone it would be `t`
         return [sql.SQL("{}::text").format(column), sql.SQL("'|'")]
     if kind.startswith(_PLAIN):
@@ -150,12 +173,22 @@ def _server_parts(column: sql.Identifier, kind: str) -> list[sql.Composable]:
     return [sql.SQL("octet_length({})").format(text), sql.SQL("':'"), text]
 
 
-def _engine_text(types: Mapping[str, str]) -> str:
-    parts = []
+@ibis.udf.scalar.builtin(name="strlen")  # type: ignore[untyped-decorator]
+def _bytes(text: str) -> int:  # type: ignore[empty-body]
+    """Length of a text in bytes."""
+
+
+def _engine_text(values: Mapping[str, ir.Value], types: Mapping[str, str]) -> ir.StringValue:
+    """DuckDB joins what is there and passes over what is missing, as PostgreSQL's `concat` does."""
+    parts: list[ir.Value] = []
     for column, kind in types.items():
-        name = _quoted(column)
-        parts += [name, "'|'"] if kind.startswith(_PLAIN) else [f"strlen({name})", "':'", name]
-    return f"concat({', '.join(parts)})"
+        value = values[column]
+        text = value.cast("string")
+        parts += [text, ibis.literal("|")] if kind.startswith(_PLAIN) else [
+            _bytes(text).cast("string"), ibis.literal(":"), text
+        ]  # fmt: skip
+    joined: ir.StringValue = ibis.literal("").join(parts)
+    return joined
 
 
 def _chunks(parts: Sequence[sql.Composable], size: int) -> list[Sequence[sql.Composable]]:
@@ -165,10 +198,6 @@ def _chunks(parts: Sequence[sql.Composable], size: int) -> list[Sequence[sql.Com
 def _number(upper: int, lower: int) -> int:
     """Both halves of a digest as the number that its hex digits make: DuckDB reads the bytes of each from behind."""
     return int.from_bytes(upper.to_bytes(8, "little") + lower.to_bytes(8, "little"), "big")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 # --- two PostgreSQL sides ----------------------------------------------------------------------------------------

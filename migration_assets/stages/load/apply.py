@@ -35,7 +35,7 @@ from migration_assets.stages.load.schema import (
     CROSSWALK_KEY,
     LEDGER,
     RECORD_SCHEMA,
-    key_column,
+    column_types,
     references_to,
     role_names,
 )
@@ -357,9 +357,9 @@ class _Load:
             pairs += [self._same_thing(t, columns, gone) for t in tables for columns in self._unique(t)]
         led = sql.SQL(" UNION ").join(pairs)
         for table, column in references_to(self.plan.target, entity):
-            key = key_column(self.plan.target.tables[table])
-            target = sql.Identifier(self.plan.target.schema_name, table)
-            self.led[table] += self.writes.lead(table, target, key, column, led, gone)
+            declared, target = self.plan.target.tables[table], sql.Identifier(self.plan.target.schema_name, table)
+            types = column_types(declared)
+            self.led[table] += self.writes.lead(table, declared.entity, target, types, column, led, gone)
 
     def _unique(self, table: TableRows) -> tuple[tuple[str, ...], ...]:
         return self.plan.target.tables[table.table].unique

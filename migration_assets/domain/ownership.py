@@ -1,0 +1,48 @@
+"""Whose word counts for a column of the target that others have changed since it was loaded. Pure.
+
+`source`: the next load writes it. `target`: it stays as it is there. `most_recent`: whoever changed the row last.
+`person`: it stays until a person has decided. Money, currencies, quantities and the dates of contracts are always a
+person's, whatever a plan says.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from migration_assets.domain.canonical.model import Entity, Field
+
+Owner = Literal["source", "target", "most_recent", "person"]
+# What a person says of one such column: `source` writes it, `target` leaves it.
+Word = Literal["source", "target"]
+# `ask`: it stays for now, and a person is asked.
+Fate = Literal["write", "keep", "ask"]
+
+# What contracts, bills and entitlements are made of.
+_CONTRACTS = ("transformed_entitlements", "transformed_billing")
+
+
+def is_financial(entity: Entity, field: Field) -> bool:
+    """Whether somebody may pay more or less, sooner or later, if the field is wrong."""
+    if field.type in ("money", "currency", "decimal"):
+        return True
+    return entity.stage in _CONTRACTS and field.type in ("date", "instant", "integer")
+
+
+def fate_of(
+    owner: Owner | None, *, financial: bool, newer: bool | None = None, word: Word | None = None, repair: bool = False
+) -> Fate:
+    """What becomes of a column that others have changed.
+
+    `owner`: as the plan says, or None where it says nothing: then a load asks, and a repair, which a person has ordered,
+    writes. `newer`: whether the target's row was changed after the source's, None where that cannot be told. `word`:
+    what a person has decided about these two values.
+    """
+    if word is not None and (financial or owner in (None, "most_recent", "person")):
+        return "write" if word == "source" else "keep"
+    if financial or owner == "person":
+        return "ask"
+    if owner is None:
+        return "write" if repair else "ask"
+    if owner == "most_recent":
+        return "ask" if newer is None else "keep" if newer else "write"
+    return "write" if owner == "source" else "keep"
