@@ -7,6 +7,7 @@ person's, whatever a plan says.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from migration_assets.domain.canonical.model import Entity, Field
@@ -33,9 +34,9 @@ def fate_of(
 ) -> Fate:
     """What becomes of a column that others have changed.
 
-    `owner`: as the plan says, or None where it says nothing: then a load asks, and a repair, which a person has ordered,
-    writes. `newer`: whether the target's row was changed after the source's, None where that cannot be told. `word`:
-    what a person has decided about these two values.
+    `owner`: as the plan says, or None where it says nothing: then a load asks, and a repair, which a person has
+    ordered, writes. `newer`: whether the target's row was changed after the source's, None where that cannot be told.
+    `word`: what a person has decided about these two values.
     """
     if word is not None and (financial or owner in (None, "most_recent", "person")):
         return "write" if word == "source" else "keep"
@@ -46,3 +47,20 @@ def fate_of(
     if owner == "most_recent":
         return "ask" if newer is None else "keep" if newer else "write"
     return "write" if owner == "source" else "keep"
+
+
+def is_newer(theirs: str | None, ours: str | None) -> bool | None:
+    """Whether the target's row was changed after the source's, of the instants that both sides give, as PostgreSQL
+    writes them; None where one of them does not tell."""
+    told = _instant(theirs), _instant(ours)
+    return None if told[0] is None or told[1] is None else told[0] > told[1]
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        # PostgreSQL leaves out the minutes of a zone that has none.
+        return datetime.fromisoformat(text if text.count(":") > 2 else f"{text}:00")
+    except ValueError:
+        return None  # infinity, or a year that no calendar of ours has

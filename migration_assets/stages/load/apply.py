@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from migration_assets.connectors.postgres_target import Connection, copy_in, wri
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
+from migration_assets.stages.load.conflicts import Conflict, Conflicts, Settlement
 from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.guarded import GuardedWrites, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
@@ -55,7 +57,8 @@ _CROSSWALK_VALUES = ("target_id", "status", "founder", "row_hash")
 class LoadOrder:
     """Which load this is. `loaded_at` and `run_id` come from the caller: nothing here reads a clock.
 
-    `lock_seconds`: how long to wait for another load of the same plan before giving up.
+    `lock_seconds`: how long to wait for another load of the same plan before giving up. `settlement`: what becomes of
+    rows that others have changed since they were loaded.
     """
 
     cohort: str
@@ -65,6 +68,7 @@ class LoadOrder:
     dry_run: bool = False
     lock_seconds: int = 3600
     work_folder: Path | None = None
+    settlement: Settlement = field(default_factory=Settlement)
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class TableResult:
 class LoadResult:
     """What a load did. `crosswalk` counts rows of the record, `tables` those of the target itself, parents first;
     `handed_over` are rows of the record that changed cohort or key, this one's or another's; `receivers` the other
-    cohorts that were given rows, and have to be loaded after this one."""
+    cohorts that were given rows, and have to be loaded after this one; `conflicts` what others have changed and the
+    load has left, `overwritten` how many columns they had changed that it wrote all the same."""
 
     cohort: str
     tables: tuple[TableResult, ...]
@@ -105,6 +110,8 @@ class LoadResult:
     dry_run: bool = False
     handed_over: int = 0
     receivers: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    overwritten: int = 0
 
     @property
     def rows_written(self) -> int:
@@ -144,7 +151,8 @@ def load_cohort(
             handover = Handover(engine, connection, plan, order.cohort, membership, folder) if membership else None
             load = plan_load(engine, plan, canonical, redirects, handover.settle() if handover else None)
             writes = GuardedWrites(connection, _next_id(connection))
-            result = _Load(engine, connection, plan, order, folder, load, writes, handover).run()
+            conflicts = Conflicts(writes, order.settlement, order.cohort)
+            result = _Load(engine, connection, plan, order, folder, load, writes, conflicts, handover).run()
             refuse_shared_ids(connection, order.cohort)
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except psycopg.Error as error:
@@ -207,6 +215,7 @@ class _Load:
     folder: Path
     load: LoadPlan
     writes: GuardedWrites
+    conflicts: Conflicts
     handover: Handover | None = None
     staged: set[str] = field(default_factory=set)
     deleted: Counter[str] = field(default_factory=Counter)
@@ -239,6 +248,8 @@ class _Load:
             self.order.dry_run,
             self.handover.moved if self.handover else 0,
             tuple(sorted(given - {self.order.cohort})),
+            tuple(self.conflicts.found),
+            sum(self.conflicts.overwritten.values()),
         )
 
     def _counted(self, result: TableResult, found: int) -> TableResult:
@@ -275,7 +286,11 @@ class _Load:
             return TableResult(table.table, table.planned, copied, 0, 0)
         self.staged.add(table.table)
         stage, _ = self.writes.stage(table.table, target, table.columns, path)
-        new, changed, same = self.writes.write_changes(table.table, target, stage, (table.key,), table.columns)
+        declared = self.plan.target.tables[table.table]
+        settle = partial(self.conflicts.settle, table, declared, target) if table.recorded else None
+        new, changed, same = self.writes.write_changes(
+            table.table, target, stage, (table.key,), table.columns, settle=settle
+        )
         return TableResult(table.table, table.planned, new, changed, same)
 
     def _found(self, table: TableRows) -> int:

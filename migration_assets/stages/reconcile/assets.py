@@ -32,6 +32,7 @@ from migration_assets.stages.reconcile.rows import compare_rows
 from migration_assets.stages.reconcile.sides import both_sides
 from migration_assets.stages.reconcile.spot_check import spot_check
 from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.conflicts import words_of
 from migration_assets.wiring.kpis import kpi_metadata
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
@@ -86,7 +87,7 @@ def _reconcile(call: StageCall) -> StageOutput:
     seed = f"{call.snapshot}/{call.partition}"
     target, canonical, folder = call.workspace.target, _canonical(call), call.workspace.work_folder
     with both_sides(call.engine, target, call.plan, call.partition, canonical, folder) as sides:
-        rows = compare_rows(call.engine, call.plan, sides)
+        rows = compare_rows(call.engine, call.plan, sides, words_of(call.workspace))
         spot = spot_check(call.engine, call.plan, sides, rows.differences, raw, seed, call.plan.file.spot_check)
     found = CohortReport(
         cohort=call.partition,
@@ -160,6 +161,7 @@ def _report_json(call: StageCall, found: CohortReport, lines: list[dict[str, Any
         **by_rule,
         "differences": shown,
         "differences_total": len(lines),
+        "left": found.rows.left,
     }
 
 
@@ -223,6 +225,7 @@ def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]],
         "unexplained": found.unexplained,
         "rows compared": sum(t.expected for t in found.rows.tables),
         "differences": len(lines),
+        "left as others changed them": found.rows.left,
         "largest difference": _largest(lines, exponents),
         "control totals that are off": sum(not t.ok for t in found.ties),
         "targets": markdown_table(("table", "expected", "found", "missing", "extra", "changed"), targets),

@@ -7,7 +7,7 @@ is assumed from the load.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import ibis
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.stages.load.schema import canonical_field
+from migration_assets.stages.reconcile.left import Words, left_alone
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -56,25 +57,39 @@ class TableCounts:
 
 @dataclass(frozen=True)
 class RowsResult:
-    """Counts of every table that has or should have rows of the cohort, and the exact list (DIFFERENCES)."""
+    """Counts of every table that has or should have rows of the cohort, and the exact list (DIFFERENCES). `left`:
+    fields that differ by right, because others changed them since and the plan or a person says that they stay."""
 
     tables: tuple[TableCounts, ...]
     differences: ir.Table
+    left: int = 0
 
     @property
     def ok(self) -> bool:
         return all(t.ok for t in self.tables)
 
 
-def compare_rows(engine: DuckDBEngine, plan: Plan, sides: BothSides) -> RowsResult:
-    """Compare both sides of each table; tables with no rows on either side are left out."""
-    results = [_compare(engine, plan.target.tables[side.expected.table], side) for side in sides.tables]
+_NO_WORDS = Words()
+
+
+def compare_rows(engine: DuckDBEngine, plan: Plan, sides: BothSides, words: Words = _NO_WORDS) -> RowsResult:
+    """Compare both sides of each table; tables with no rows on either side are left out. `words`: what persons have
+    decided about differences."""
+    results = [_compare(engine, plan.target.tables[side.expected.table], side, words) for side in sides.tables]
     nothing = engine.table(DIFFERENCES.to_pyarrow().empty_table())
-    differences = engine.cached(engine.union([nothing, *(d for _, d in results if d is not None)]))
-    return RowsResult(tuple(c for c, _ in results if c.expected or c.found), differences)
+    differences = engine.cached(engine.union([nothing, *(r.lines for r in results if r.lines is not None)]))
+    counts = tuple(r.counts for r in results if r.counts.expected or r.counts.found)
+    return RowsResult(counts, differences, sum(r.left for r in results))
 
 
-def _compare(engine: DuckDBEngine, table: TargetTable, side: Compared) -> tuple[TableCounts, ir.Table | None]:
+@dataclass(frozen=True)
+class _Result:
+    counts: TableCounts
+    lines: ir.Table | None = None
+    left: int = 0
+
+
+def _compare(engine: DuckDBEngine, table: TargetTable, side: Compared, words: Words) -> _Result:
     key = side.expected.key
     values = [c for c in side.expected.columns if c != key]
     asked = side.expected.rows.semi_join(side.off, [(key, "key")])
@@ -84,22 +99,23 @@ def _compare(engine: DuckDBEngine, table: TargetTable, side: Compared) -> tuple[
     missing, extra = joined[f"f_{key}"].isnull(), joined[f"e_{key}"].isnull()
     differs = [~joined[f"e_{c}"].identical_to(joined[f"f_{c}"]) for c in values]
     off = engine.cached(joined.filter(reduce(lambda a, b: a | b, differs, missing | extra)))
-    counts = engine.arrow(
-        off.aggregate(
-            missing=off[f"f_{key}"].isnull().sum(),
-            extra=off[f"e_{key}"].isnull().sum(),
-            changed=(off[f"f_{key}"].notnull() & off[f"e_{key}"].notnull()).sum(),
-        )
-    ).to_pylist()[0]
     bent = engine.cached(_bent(side).anti_join(off.filter(off[f"f_{key}"].isnull()), [("key", f"e_{key}")]))
-    counts["changed"] = (counts["changed"] or 0) + engine.count(bent.anti_join(off, [("key", f"e_{key}")]))
-    whole = TableCounts(
-        side.expected.table,
-        engine.count(side.expected.rows),
-        side.count,
-        **{k: int(v or 0) for k, v in counts.items()},
-    )
-    return whole, None if whole.ok else engine.union([_listed(side, table, off, values), bent])
+    whole = TableCounts(side.expected.table, engine.count(side.expected.rows), side.count, 0, 0, 0)
+    if engine.count(off) + engine.count(bent) == 0:
+        return _Result(whole)
+    lines = engine.cached(engine.union([_listed(side, table, off, values), bent]))
+    by_right = left_alone(engine, table, side, words)
+    if by_right is None:
+        return _Result(_counted(engine, whole, lines), lines)
+    open_ = engine.cached(lines.anti_join(by_right, [("key", "_key"), ("column", "_column")]))
+    return _Result(_counted(engine, whole, open_), open_, engine.count(lines) - engine.count(open_))
+
+
+def _counted(engine: DuckDBEngine, whole: TableCounts, lines: ir.Table) -> TableCounts:
+    """The rows behind the list, by kind."""
+    rows = lines.select("kind", "key").distinct()
+    by_kind = engine.arrow(rows.group_by("kind").aggregate(rows=rows.count())).to_pylist()
+    return replace(whole, **{line["kind"]: line["rows"] for line in by_kind})
 
 
 def _bent(side: Compared) -> ir.Table:

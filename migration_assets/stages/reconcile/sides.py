@@ -77,7 +77,8 @@ class Compared:
     """Both sides of one table: what should be there, and what the target held when it was asked.
 
     `count`: the cohort's rows that it held; `off`: the column `key`, of rows that are on one side only or not the same
-    on both; `found`: those of them that the target has. `read` gives others of its rows, as long as the sides are open.
+    on both; `found`: those of them that the target has. As long as the sides are open, `read` gives others of its rows,
+    and `loaded_as` what the crosswalk says that rows of these keys were loaded as (load/schema.py, `HASH_FORM`).
     """
 
     expected: Expected
@@ -85,6 +86,7 @@ class Compared:
     off: ir.Table
     found: ir.Table
     read: Read = field(repr=False)
+    loaded_as: Callable[[Collection[str]], Mapping[str, str]] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _compared(engine: DuckDBEngine, expected: Expected, rows: _Rows) -> Compared
     ours = EngineRows(engine, expected.rows, expected.key, rows.types)
     found = differing(ours, rows.digested, engine.count(expected.rows))
     off = engine.table(pa.table({"key": pa.array(found.keys, pa.string())}))
-    return Compared(expected, found.right, off, rows.of(expected.key, found.keys), rows.of)
+    return Compared(expected, found.right, off, rows.of(expected.key, found.keys), rows.of, rows.loaded_as)
 
 
 def _is_listed(entity: str, canonical: Mapping[str, ir.Table]) -> bool:
@@ -164,6 +166,7 @@ class _Rows:
         self._engine, self._connection = engine, connection
         self.types = column_types(plan.target.tables[table])
         self._query = member_rows(plan.target, table, cohort, tuple(self.types))
+        self._entity, self._cohort = plan.target.tables[table].entity, cohort
         self._path = folder / f"{table}.csv"
 
     @property
@@ -180,6 +183,15 @@ class _Rows:
         rows = read_csv(self._engine, copied, self.types)
         self._path.unlink()
         return rows
+
+    def loaded_as(self, keys: Collection[str]) -> Mapping[str, str]:
+        """What the crosswalk says these rows were loaded as; nothing of rows it does not have."""
+        query = (
+            "SELECT target_id::text, row_hash FROM cutover.crosswalk WHERE cohort = %s AND entity = %s "
+            "AND status = 'loaded' AND target_id = ANY(%s::uuid[])"
+        )
+        found = self._connection.execute(query, [self._cohort, self._entity, sorted(keys)])
+        return {key: loaded or "" for key, loaded in found}
 
 
 class _Ids:
