@@ -21,7 +21,6 @@ from psycopg import sql
 
 from migration_assets.connectors.loopback import stays_here
 from migration_assets.domain.errors import Misconfigured, TargetRefused
-from migration_assets.engine.statements import ibis_type
 
 if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
@@ -175,6 +174,8 @@ def names(columns: Sequence[str], prefix: str = "") -> sql.Composed:
 
 def engine_type(kind: str) -> dt.DataType:
     """The type that values of a column of the target have once `read_csv` has read them."""
+    from migration_assets.engine.statements import ibis_type
+
     return ibis_type(_ENGINE_TYPES[kind])
 
 

@@ -6,8 +6,9 @@ it. No two different rows have the same text: lengths say where a text ends, and
 trimmed, folded or rounded. The digest is MD5: it is to find drift, not forgers. Rows are put into buckets by their key;
 a bucket's digest is the exclusive or of its rows', which does not ask for an order.
 
-Two PostgreSQL sides whose columns have the same types need no text: their own hash of a row does, at a third of the
-cost. It takes two values for one that the type takes for equal; of the types in `_EXACT` only equal bytes are equal.
+What DuckDB makes of its own rows is in `engine_digests`. Two PostgreSQL sides whose columns have the same types need no
+text: their own hash of a row does, at less than half the cost. It takes two values for one that the type takes for
+equal; of the types in `_EXACT` only equal bytes are equal.
 """
 
 from __future__ import annotations
@@ -17,17 +18,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import ibis
 from psycopg import sql
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from migration_assets.connectors.postgres_target import Connection
-    from migration_assets.engine.duckdb import DuckDBEngine
 
 # Types that are written without a bar, in one way only.
-_PLAIN = ("uuid", "bigint", "integer", "smallint", "numeric", "boolean", "date", "timestamp")
+PLAIN = ("uuid", "bigint", "integer", "smallint", "numeric", "boolean", "date", "timestamp")
 # Types whose equality is that of their bytes; a numeric only where its type says how many decimals it has.
 _EXACT = ("uuid", "bigint", "integer", "smallint", "numeric(", "boolean", "date", "timestamp", "text")
 # PostgreSQL takes at most a hundred arguments in one call; a column takes three.
@@ -103,39 +100,6 @@ class ServerRows:
         return sql.SQL("left({}, {})").format(text.format(key), sql.Literal(width))
 
 
-@dataclass(frozen=True)
-class EngineRows:
-    """Rows of the engine, digested by it. `types`: column -> the PostgreSQL type of the other side; a UUID is held as
-    lower-case text, everything else as what `read_csv` makes of it."""
-
-    engine: DuckDBEngine
-    table: ir.Table
-    key: str
-    types: Mapping[str, str]
-
-    def buckets(self, width: int) -> dict[str, Bucket]:
-        found = self.engine.connection.execute(
-            "SELECT bucket, count(*), bit_xor(md5_number_upper(text)), bit_xor(md5_number_lower(text)) "
-            f"FROM ({self.engine.sql(self._texts(width))}) GROUP BY bucket"
-        ).fetchall()
-        return {name: Bucket(rows, _number(upper, lower)) for name, rows, upper, lower in found}
-
-    def rows(self, width: int, buckets: Collection[str]) -> Iterator[tuple[str, str]]:
-        found = self.engine.connection.execute(
-            f"SELECT key, md5(text) FROM ({self.engine.sql(self._texts(width))}) WHERE list_contains(?, bucket)",
-            [sorted(buckets)],
-        )
-        while block := found.fetchmany(10_000):
-            yield from block
-
-    def _texts(self, width: int) -> ir.Table:
-        """key, bucket and canonical text of each row."""
-        key = self.table[self.key].cast("string")
-        bucket = (key if self.types[self.key] == "uuid" else key.hexdigest("md5")).left(width)
-        values = {column: self.table[column] for column in self.types}
-        return self.table.select(key=key, bucket=bucket, text=_engine_text(values, self.types))
-
-
 def server_digest(
     alias: str, types: Mapping[str, str], instead: Mapping[str, sql.Composable] | None = None
 ) -> sql.Composed:
@@ -147,17 +111,12 @@ def server_digest(
     return sql.SQL("md5({})").format(sql.SQL(" || ").join(calls))
 
 
-def engine_digest(values: Mapping[str, ir.Value], types: Mapping[str, str]) -> ir.StringValue:
-    """The same of values of the engine."""
-    return _engine_text(values, types).hexdigest("md5")
-
-
 def digest_of(texts: Mapping[str, str | None], types: Mapping[str, str]) -> str:
-    """The same of a row whose values are text already, as PostgreSQL casts them."""
+    """MD5 of the canonical text of a row whose values are text already, as PostgreSQL casts them."""
     parts = []
     for column, kind in types.items():
         text = texts[column]
-        if kind.startswith(_PLAIN):
+        if kind.startswith(PLAIN):
             parts.append(f"{text or ''}|")
         else:
             parts.append(":" if text is None else f"{len(text.encode())}:{text}")
@@ -167,37 +126,14 @@ def digest_of(texts: Mapping[str, str | None], types: Mapping[str, str]) -> str:
 def _server_parts(column: sql.Composable, kind: str) -> list[sql.Composable]:
     if kind == "boolean":  # alone it would be `t`
         return [sql.SQL("{}::text").format(column), sql.SQL("'|'")]
-    if kind.startswith(_PLAIN):
+    if kind.startswith(PLAIN):
         return [column, sql.SQL("'|'")]
     text = column if kind == "text" else sql.SQL("{}::text").format(column)
     return [sql.SQL("octet_length({})").format(text), sql.SQL("':'"), text]
 
 
-@ibis.udf.scalar.builtin(name="strlen")  # type: ignore[untyped-decorator]
-def _bytes(text: str) -> int:  # type: ignore[empty-body]
-    """Length of a text in bytes."""
-
-
-def _engine_text(values: Mapping[str, ir.Value], types: Mapping[str, str]) -> ir.StringValue:
-    """DuckDB joins what is there and passes over what is missing, as PostgreSQL's `concat` does."""
-    parts: list[ir.Value] = []
-    for column, kind in types.items():
-        value = values[column]
-        text = value.cast("string")
-        parts += [text, ibis.literal("|")] if kind.startswith(_PLAIN) else [
-            _bytes(text).cast("string"), ibis.literal(":"), text
-        ]  # fmt: skip
-    joined: ir.StringValue = ibis.literal("").join(parts)
-    return joined
-
-
 def _chunks(parts: Sequence[sql.Composable], size: int) -> list[Sequence[sql.Composable]]:
     return [parts[i : i + size] for i in range(0, len(parts), size)]
-
-
-def _number(upper: int, lower: int) -> int:
-    """Both halves of a digest as the number that its hex digits make: DuckDB reads the bytes of each from behind."""
-    return int.from_bytes(upper.to_bytes(8, "little") + lower.to_bytes(8, "little"), "big")
 
 
 # --- two PostgreSQL sides ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`cutover reconcile --repair`: the ordinary load of the cohorts that differ, and what it did. No second way to write."""
+"""`cutover reconcile --repair`: the ordinary load of the cohorts that differ, and what it did."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _COUNTED = ("missing", "changed", "extra")
 def repaired(
     runner: Runner, results: Mapping[str, PhaseResult], tags: Mapping[str, str], begin: Report
 ) -> dict[str, Any]:
-    """Put right what `results`, of a reconciliation just made, found to differ, and compare again: the report of it all,
+    """Put right what `results`, of a reconciliation just made, found to differ, and compare again: the report of it,
     with `repair`, one entry for each cohort that was loaded again.
 
-    A load writes exactly the rows that differ. Rows that nobody migrated are never removed, and what others have made of
-    money, or of columns that the plan gives to somebody else, waits for a person.
+    A load writes exactly the rows that differ. Rows that nobody migrated are never removed, and what others have made
+    of money, or of columns that the plan gives to somebody else, waits for a person.
     """
     workspace = runner.workspace
     before = {c["cohort"]: c for c in reconciliation_of(workspace, results)["cohorts"] if c.get("differences_total")}

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
+from migration_assets.connectors.engine_digests import EngineRows
 from migration_assets.connectors.postgres_target import Connection, PostgresTarget
-from migration_assets.connectors.row_digests import EngineRows, ServerRows, sides_of
+from migration_assets.connectors.row_digests import ServerRows, sides_of
 from migration_assets.engine.duckdb import DuckDBEngine
 
 TYPES = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from migration_assets.connectors.row_digests import engine_digest
+from migration_assets.connectors.engine_digests import engine_digest
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import Entity, Field
 from migration_assets.stages.load.schema import HASH_FORM, canonical_field, column_types

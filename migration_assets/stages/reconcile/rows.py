@@ -20,12 +20,14 @@ from migration_assets.stages.reconcile.left import Words, left_alone
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from migration_assets.domain.canonical.model import Field
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Plan, TargetTable
     from migration_assets.stages.reconcile.sides import BothSides, Compared
 
 # One row per missing or extra row, and per changed field. Key: table, key, column. `surrogate` is the source row
-# (`system.table#row`), missing for extra rows. `amount_minor` is the money at stake, where the row holds any.
+# (`system.table#row`), missing for extra rows. `expected` and `found` are both values of a changed field, as far as
+# they may be told (`told`). `amount_minor` is the money at stake, where the row holds any.
 DIFFERENCES = ibis.schema(
     {
         "table": "string",
@@ -33,6 +35,8 @@ DIFFERENCES = ibis.schema(
         "column": "string",
         "kind": "string",
         "surrogate": "string",
+        "expected": "string",
+        "found": "string",
         "currency": "string",
         "amount_minor": "int64",
     }
@@ -127,6 +131,8 @@ def _bent(side: Compared) -> ir.Table:
         column=ibis.literal(key),
         kind=ibis.literal("changed"),
         surrogate=rows["_surrogate"],
+        expected=ibis.null("string"),
+        found=ibis.null("string"),
         currency=ibis.null("string"),
         amount_minor=ibis.null("int64"),
     ).cast(DIFFERENCES)
@@ -144,7 +150,8 @@ def _listed(side: Compared, table: TargetTable, off: ir.Table, values: list[str]
     for column in values:
         changed = both.filter(~both[f"e_{column}"].identical_to(both[f"f_{column}"]))
         stake = _gap(column) if column in money else ibis.null("int64")
-        parts.append(_lines(changed, "e", key, "changed", column, stake, currency))
+        field = canonical_field(ENTITIES[table.entity], table.columns[column])
+        parts.append(_lines(changed, "e", key, "changed", column, stake, currency, field))
     lines = ibis.union(*parts)
     places = side.expected.surrogates.select(_key="key", surrogate="surrogate")
     led = lines.left_join(places, [("key", "_key")]).mutate(table=ibis.literal(side.expected.table))
@@ -152,15 +159,40 @@ def _listed(side: Compared, table: TargetTable, off: ir.Table, values: list[str]
 
 
 def _lines(
-    rows: ir.Table, side: str, key: str, kind: str, column: str, stake: ir.Value, currency: list[str]
+    rows: ir.Table,
+    side: str,
+    key: str,
+    kind: str,
+    column: str,
+    stake: ir.Value,
+    currency: list[str],
+    field: Field | None = None,
 ) -> ir.Table:
     return rows.select(
         key=rows[f"{side}_{key}"],
         column=ibis.literal(column),
         kind=ibis.literal(kind),
+        expected=ibis.null("string") if field is None else told(field, rows[f"e_{column}"]),
+        found=ibis.null("string") if field is None else told(field, rows[f"f_{column}"]),
         currency=rows[f"{side}_{currency[0]}"] if currency else ibis.null("string"),
         amount_minor=stake.cast("int64"),
     )
+
+
+# Fields whose values name nobody and hold no free text.
+_TELLABLE = (
+    "key", "reference", "code", "country", "currency", "integer", "money", "decimal", "boolean", "date", "instant",
+)  # fmt: skip
+
+
+def told(field: Field, value: ir.Value) -> ir.StringValue:
+    """What a list for people may say of a value: the value where it is nobody's and no free text, a digest of free
+    text, by which equal ones can be told, and of personal data nothing but that it differs."""
+    if field.sensitivity in ("personal", "secret"):
+        return ibis.literal("differs")
+    text = value.cast("string")
+    shown = text if field.type in _TELLABLE else ibis.literal("digest ") + text.hexdigest("md5").left(12)
+    return shown.fill_null("(missing)")
 
 
 def _columns_of(table: TargetTable, kind: str) -> list[str]:

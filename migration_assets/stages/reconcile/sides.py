@@ -20,8 +20,9 @@ import ibis
 import pyarrow as pa
 from psycopg import sql
 
+from migration_assets.connectors.engine_digests import EngineRows
 from migration_assets.connectors.postgres_target import copy_out, engine_type, read_csv
-from migration_assets.connectors.row_digests import EngineRows, ServerRows
+from migration_assets.connectors.row_digests import ServerRows
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.schema import canonical_field, column_types, parents_first, role_names

@@ -124,6 +124,9 @@ def test_the_list_is_ranked_by_money_and_holds_no_values(
     table = list(csv.DictReader(io.StringIO(discrepancy_csv(lines))))
     assert [r["amount_minor"] for r in table] == ["6000", "5000", "4000", "3000", "2000", "1000", *[""] * 6]
     assert (table[0]["rank"], table[0]["surrogate"], table[0]["amount"]) == ("1", "erp.contracts#6", "60.00 EUR")
+    assert [(r["column"], r["expected"], r["found"]) for r in (table[0], table[-1])] == [
+        ("billed_to_date_minor", "6000", "12000"), ("name", "differs", "differs"),
+    ]  # fmt: skip
     page = discrepancy_html({"snapshot": "snap"}, found, lines)
     assert "Wanda" not in page and "Ärger" not in page and "erp.contracts#6" in page
     # Twelve changed fields in twelve rows, and the control that sees the money double.
