@@ -190,7 +190,8 @@ def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
     for r in report.get("repair", []):
         out.print(_repair_in_words(r))
     if waiting := sum(r["waiting_for_a_person"] for r in report.get("repair", [])):
-        out.print(f"{waiting:,} fields wait for a person: `cutover review conflicts` lists them.")
+        fields = "1 field waits" if waiting == 1 else f"{waiting:,} fields wait"
+        out.print(f"{fields} for a person: `cutover review conflicts` lists what others changed.")
 
 
 def _repair_in_words(done: Mapping[str, Any]) -> str:

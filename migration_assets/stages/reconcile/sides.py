@@ -78,12 +78,14 @@ class Compared:
     """Both sides of one table: what should be there, and what the target held when it was asked.
 
     `count`: the cohort's rows that it held; `off`: the column `key`, of rows that are on one side only or not the same
-    on both; `found`: those of them that the target has. As long as the sides are open, `read` gives others of its rows,
-    and `loaded_as` what the crosswalk says that rows of these keys were loaded as (load/schema.py, `HASH_FORM`).
+    on both, and `differs` whether there are any; `found`: those of them that the target has. As long as the sides are
+    open, `read` gives others of its rows, and `loaded_as` what the crosswalk says that rows of these keys were loaded
+    as (load/schema.py, `HASH_FORM`).
     """
 
     expected: Expected
     count: int
+    differs: bool
     off: ir.Table
     found: ir.Table
     read: Read = field(repr=False)
@@ -135,7 +137,8 @@ def _compared(engine: DuckDBEngine, expected: Expected, rows: _Rows) -> Compared
     ours = EngineRows(engine, expected.rows, expected.key, rows.types)
     found = differing(ours, rows.digested, engine.count(expected.rows))
     off = engine.table(pa.table({"key": pa.array(found.keys, pa.string())}))
-    return Compared(expected, found.right, off, rows.of(expected.key, found.keys), rows.of, rows.loaded_as)
+    held = rows.of(expected.key, found.keys)
+    return Compared(expected, found.right, bool(found.keys), off, held, rows.of, rows.loaded_as)
 
 
 def _is_listed(entity: str, canonical: Mapping[str, ir.Table]) -> bool:
@@ -176,6 +179,9 @@ class _Rows:
 
     def of(self, column: str, values: Collection[str]) -> ir.Table:
         """Rows whose column (a key or a reference) has one of these values."""
+        if not values:
+            schema = ibis.schema({c: engine_type(kind) for c, kind in self.types.items()})
+            return self._engine.table(schema.to_pyarrow().empty_table())
         listed = sql.SQL("{}::{}[]").format(sql.Literal(sorted(values)), sql.SQL(self.types[column]))
         query = sql.SQL("SELECT * FROM ({}) t WHERE {} = ANY({})").format(
             self._query, sql.Identifier("t", column), listed
