@@ -19,6 +19,7 @@ from world import World, add_plan, asked, change, command, opened
 
 from migration_assets.control import ReviewQueue
 from migration_assets.demo import Legacy
+from migration_assets.wiring.conflicts import conflicts_in
 from migration_assets.wiring.execute import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
@@ -295,6 +296,13 @@ def test_what_another_hand_changes_in_the_target_shows_in_bills_access_balances_
     unsigned = [(t["record"], t["key"], t["field"]) for t in terms if t["status"] == "unsigned"]
     assert unsigned == [("seats", seat_id, "holder")]
     assert "somebody" not in (acme.workspace.environment.reports / cohort / "verified_term_differences.csv").read_text()
+    assert acme.materialize("loaded_target", cohort).rows_written == 0, "nobody has said whose word counts"
+    queue = conflicts_in(acme.workspace)
+    asked = queue.conflicts()
+    changed = {"seat_assignments", "subscription_items", "payment_applications", "entitlements"}
+    assert {c.table_name for c in asked} == changed and {c.cohort for c in asked} == {cohort}
+    for c in asked:
+        queue.decide(c.conflict_id, "source", by="tests", reason="As the old system has it.", now=datetime.now(UTC))
     assert acme.materialize("loaded_target", cohort).rows_written == 4
     assert all(acme.materialize(asset, cohort).ok for asset in ("reconciliation", "verified_billing"))
 
