@@ -50,6 +50,7 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
         store=store,
         suites={asset: SimpleNamespace(rules=(THERE,)) for asset in (*GLOBAL_STAGES, *COHORT_STAGES)},
         control=control,
+        environment=SimpleNamespace(reports=folder / "reports"),
         plan=plan,
         record=lambda: record,
         basis=lambda snapshot, as_of: SimpleNamespace(snapshot=snapshot, as_of=as_of),
@@ -71,7 +72,7 @@ def test_the_report_of_this_run_counts(tmp_path: Path) -> None:
     assert found == {
         "ok": True, "plan": "tiny", "snapshot": "snap",
         "cohorts": [{"run_id": "today", "cohort": "pilot", "unexplained": 0}],
-        "controls_silent": [],
+        "controls_silent": [], "reports": str(tmp_path / "reports"),
     }  # fmt: skip
 
 
