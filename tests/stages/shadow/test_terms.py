@@ -425,6 +425,25 @@ def test_whoever_does_not_go_on_is_missing_for_that_reason() -> None:
     assert ("seats", "s", "contact", "unsigned") in compared(gone).differences
 
 
+def test_what_was_lost_is_only_told_of_a_field_that_is_compared() -> None:
+    """The target keeps nobody who pays, and no contact of a seat: nothing of them can be missing there."""
+    kept = {
+        name: table.model_copy(update={"columns": {c: f for c, f in table.columns.items() if f not in _NOT_KEPT}})
+        for name, table in ACME.target.tables.items()
+    }
+    plan = ACME.model_copy(update={"target": ACME.target.model_copy(update={"tables": kept})})
+    told = replace(world(), plan=plan, customers=(("ann", False),), contacts=())
+    new("subscription", payer_id=None)(told)
+    new("invoice", payer_id=None)(told)
+    new("seat_assignment", contact_id=None)(told)
+    found = compared(told)
+    assert found.differences == []
+    assert found.status == {"contract_terms": ["same"], "invoice_terms": ["same"], "seat_terms": ["same"]}
+
+
+_NOT_KEPT = ("payer_id", "contact_id")
+
+
 def test_of_an_erased_customer_the_target_has_no_login() -> None:
     told = replace(world(), customers=(("ann", True), ("ben", False)))
     assert compared(told).differences == [("seats", "s", "holder", "unsigned")]
