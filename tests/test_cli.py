@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from migration_assets import cli
+from migration_assets import cli, preview_command
 from migration_assets.cli import main, run_tags
 from migration_assets.domain.errors import BadInput
 
@@ -109,3 +109,25 @@ def test_faults_of_all_expectations_are_told_at_once(telco: Path, monkeypatch: p
 def test_an_instant_that_utc_does_not_have_is_refused(instant: str) -> None:
     with pytest.raises(BadInput, match="outside the years"):
         run_tags(instant, new_snapshot=False, dry_run=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "`cutover run --resume` goes on from here"),
+        (["run", "--dry-run", "--against", "HEAD"], "a preview leaves nothing behind"),
+        (["status"], "`cutover status` begins anew"),
+    ],
+)
+def test_after_an_interruption_only_what_can_be_resumed_says_so(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for module in (cli, preview_command):
+        monkeypatch.setattr(module, "opened", interrupted)
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 130
+    told = " ".join(done.stderr.split())
+    assert said in told and ("--resume" in told) == (arguments == ["run"])
