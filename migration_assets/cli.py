@@ -55,16 +55,17 @@ def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--without-variables",
     is_flag=True,
-    help="Do not ask whether what the plan names as ${NAME} is set here, as where plans are only reviewed.",
+    help="Do not ask whether what the plan names as ${NAME} is set here, nor look into its files, as where plans are "
+    "only reviewed.",
 )
 @json_option
 def check(plan: str | None, without_variables: bool, as_json: bool) -> None:
-    """Validate plan, mapping, catalog, expectations and the variables they name, without touching data."""
+    """Validate plan, mapping, catalog, expectations, the variables they name and headers of files, without touching data."""
     from migration_assets.wiring.checked import checked
     from migration_assets.wiring.environment import known_plan
 
     name = known_plan(ROOT, plan or "acme")
-    loaded, known, rules = checked(ROOT, name, os.environ, ask_variables=not without_variables)
+    loaded, known, rules = checked(ROOT, name, os.environ, here=not without_variables)
     summary = {
         "ok": True,
         "plan": loaded.name,
@@ -137,7 +138,7 @@ def run(
             views.print_summary(out, summary)
             views.print_kpis(out, ending["kpis"])
             views.print_back_test(out, ending["back_test"])
-            views.print_failed_hint(out, ending["kpis"]["overall"])
+            views.print_failed_hint(out, ending["kpis"]["overall"], stopped=not summary.ok)
             views.print_silent(out, ending["controls_silent"])
     sys.exit(summary.exit_code or (0 if ending["ok"] else 1))
 
@@ -233,7 +234,7 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
             ending = views.ending_of(workspace, runner.instance, summary)
             views.print_kpis(out, ending["kpis"])
             views.print_back_test(out, ending["back_test"])
-            views.print_failed_hint(out, ending["kpis"]["overall"])
+            views.print_failed_hint(out, ending["kpis"]["overall"], stopped=not summary.ok)
             report = views.reconciliation_of(workspace, summary.cohorts)
             views.print_reconciliation(out, report)
             ok = ok and report["ok"]

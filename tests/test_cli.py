@@ -96,6 +96,24 @@ def test_faults_of_the_plan_and_of_its_variables_are_told_together_each_by_itsel
     assert [f["remedy"] for f in said["faults"] if "look_up" in f["problem"]] == ["did you mean 'lookup'?"]
 
 
+def test_what_is_not_set_is_told_also_where_files_cannot_be_read_as_a_plan(
+    telco: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever mends the files must not be told of the next fault only then; of every command that opens the plan."""
+    (telco / "mapping" / "customer.csv").write_text("nonsense\n", encoding="utf-8")
+    file = telco / "plan.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("strategy: ", "strategie: "), encoding="utf-8")
+    for command in ("check", "run"):
+        arguments = [command, "--plan", "telco", "--json"]
+        monkeypatch.setattr(sys, "argv", ["cutover", *arguments])
+        done = CliRunner().invoke(main, arguments)
+        said = json.loads(done.stdout)
+        fields = {(f["file"], f["field"]) for f in said["faults"]}
+        assert done.exit_code == 2 and ("plan.yaml", "sources.telco.path") in fields, command
+        assert ("plan.yaml", "strategie") in fields and "mapping/customer.csv" in {f for f, _ in fields}
+    assert check(monkeypatch, "--without-variables")[0] == 2
+
+
 def test_faults_of_all_expectations_are_told_at_once(telco: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("loaded_target", "reconciliation"):
         file = telco.parents[1] / "expectations" / f"{name}.yaml"
