@@ -60,7 +60,7 @@ def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @json_option
 def check(plan: str | None, without_variables: bool, as_json: bool) -> None:
-    """Validate plan, mapping, catalog, expectations, the variables they name and headers of files, without touching data."""
+    """Validate plan, mapping, catalog, expectations, named variables and headers of files, without touching data."""
     from migration_assets.wiring.checked import checked
     from migration_assets.wiring.environment import known_plan
 

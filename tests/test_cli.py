@@ -24,7 +24,6 @@ from migration_assets.domain.errors import BadInput
         (["run", "--json", "--nope"], "No such option"),
         (["reconcile", "extra", "--json"], "unexpected extra argument"),
         (["nothing", "--json"], "No such command"),
-        (["review", "unmerge", "crm.a:1", "--json"], "--reason"),
         (["review", "merges", "--json", "--limit", "0"], "0 is not in the range"),
         (["rejected", "--json", "--limit", str(10**30)], "is not in the range"),
     ],
@@ -34,6 +33,17 @@ def test_a_wrong_command_line_is_json_where_json_was_asked_for(arguments: list[s
     assert done.exit_code == 2
     answer = json.loads(done.stdout)
     assert answer["ok"] is False and said in answer["error"] and "--help" in answer["remedy"]
+
+
+@pytest.mark.parametrize("command", [["decide", "12", "same"], ["unmerge", "crm.a:1"]])
+def test_what_is_decided_without_a_reason_is_answered_with_how_to_give_one(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["review", *command, "--json"]
+    monkeypatch.setattr(sys, "argv", ["cutover", *arguments])
+    done = CliRunner().invoke(main, arguments)
+    answer = json.loads(done.stdout)
+    assert done.exit_code == 2 and "needs a reason" in answer["error"] and "--reason" in answer["remedy"]
 
 
 @pytest.mark.parametrize("command", [main.commands["rejected"], main.commands["review"].commands["merges"]])  # type: ignore[attr-defined]
