@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration_assets.domain.errors import CutoverError, Misconfigured
+from migration_assets.domain.errors import Misconfigured
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.back_test import back_test_of
 from migration_assets.wiring.kpis import kpis_of, last_run
@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from migration_assets.control import AssetStatus
     from migration_assets.wiring.workspace import Workspace
 
+_NO_RUN = "There has been no run of this plan yet: `cutover run` begins the first."
 # Asset -> check -> why there is such a check.
 Whys = Mapping[str, Mapping[str, str]]
 
 
 def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]:
-    """Where the global phase and every cohort stand: the stored verdict of each stage, what failed, key figures."""
-    try:
-        record, basis = workspace.record(), workspace.frozen_basis()
-    except CutoverError as e:
-        return {"ok": False, "plan": workspace.plan.name, "snapshot": None, "reason": str(e), "cohorts": []}
+    """Where the global phase and every cohort stand: the stored verdict of each stage, what failed, key figures.
+
+    All of it is of the plan as it was when the last run froze its record; `plan_changed` says that it is another now.
+    """
+    record = workspace.control.current_record(workspace.plan.name)
+    if record is None:
+        return {"ok": False, "plan": workspace.plan.name, "snapshot": None, "reason": _NO_RUN, "cohorts": []}
+    basis, changed = workspace.basis_of(record), record.plan_digest != workspace.plan.digest
     control, now, whys = workspace.control, datetime.now(UTC), _whys(workspace)
     cohorts = control.cohorts(record)
     found = control.status(basis, [c.name for c in cohorts], COHORT_STAGES, now)
@@ -44,11 +48,12 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
     once = {s.asset: _standing(s, whys) for s in control.status(basis, [GLOBAL], GLOBAL_STAGES, now)}
     states = [s["state"] for stages in (once, *(r["stages"] for r in rows)) for s in stages.values()]
     return {
-        "ok": bool(rows) and all(s in ("passed", "waived") for s in states) and not lost,
+        "ok": bool(rows) and all(s in ("passed", "waived") for s in states) and not lost and not changed,
         "plan": workspace.plan.name,
         "snapshot": record.snapshot,
         "as_of": record.as_of.isoformat(),
         "trial": record.trial,
+        "plan_changed": {"then": record.plan_digest, "now": workspace.plan.digest} if changed else None,
         "target_lost": lost,
         "last_global_run": last_run(instance, "global_phase"),
         "global": once,

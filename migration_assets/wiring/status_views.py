@@ -27,6 +27,7 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
     if found["snapshot"] is None:
         out.print(f"[yellow]{escape(found['reason'])}[/]")
         return
+    _print_changed(out, found["plan_changed"])
     trial = "; tried only (dry run)" if found["trial"] else ""
     out.print(f"plan {found['plan']}, snapshot {found['snapshot']}, as of {found['as_of']}{trial}")
     if found["target_lost"]:
@@ -60,6 +61,18 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
     _print_warnings(out, standings)
     print_kpis(out, found["kpis"])
     print_back_test(out, found["back_test"])
+
+
+def _print_changed(out: Console, changed: Mapping[str, str] | None) -> None:
+    """First of all, since nothing below is about the plan's files as they are."""
+    if changed is None:
+        return
+    then, now = (changed[when][:12] for when in ("then", "now"))
+    out.print(
+        f"[yellow]The plan's files were changed since the last run[/] (digest {then} then, {now} now). What follows is "
+        "where that run left things; it says nothing of the plan as it is now. `cutover run` makes everything by it; "
+        "until then `reconcile` refuses. What the change would do is told by `cutover run --dry-run --against`."
+    )
 
 
 def _print_stale(out: Console, standings: Standings) -> None:
