@@ -18,6 +18,7 @@ from migration_assets.connectors.postgres_target import names
 from migration_assets.domain.canonical.model import key_parts
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.bearers import Change, Recorded, bearers, changes
+from migration_assets.stages.load.changes import key_text
 from migration_assets.stages.load.guarded import same_key
 from migration_assets.stages.load.moves import MOVES, RECORD, Moves
 from migration_assets.stages.load.schema import CROSSWALK_KEY
@@ -209,11 +210,16 @@ class Customers:
             RECORD,
             stand,
         )
-        cleared = sql.SQL(
-            "DELETE FROM {} x USING {} s WHERE x.entity = 'customer' AND ({} OR x.status = 'loaded' "
-            "AND x.target_id = s.target_id)"
+        in_place = sql.SQL(
+            "{t}.entity = 'customer' AND ({same} OR {t}.status = 'loaded' AND {t}.target_id = s.target_id)"
         )
-        self._moves.run(cleared, RECORD, stand, same_key("x", "s", SOURCE))
+        told = in_place.format(t=sql.SQL("t"), same=same_key("t", "s", SOURCE))
+        self._moves.keep(sql.SQL("WHERE EXISTS (SELECT FROM {} s WHERE {})").format(stand, told))
+        self._moves.changes.recorded_anew(
+            sql.SQL("SELECT {} AS key FROM {} w").format(key_text("w", CROSSWALK_KEY), whole)
+        )
+        cleared = in_place.format(t=sql.SQL("x"), same=same_key("x", "s", SOURCE))
+        self._moves.run(sql.SQL("DELETE FROM {} x USING {} s WHERE {}"), RECORD, stand, cleared)
         self._moves.moved += self._moves.run(sql.SQL("INSERT INTO {} SELECT * FROM {}"), RECORD, whole)
         self._moves.receivers |= {c.cohort for c in changed if c.cohort != c.row.cohort}
         self._moves.run(sql.SQL("INSERT INTO {} SELECT target_id, entity, cohort FROM {}"), HANDED, whole)
