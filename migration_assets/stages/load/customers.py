@@ -21,7 +21,8 @@ from migration_assets.stages.load.bearers import Change, Recorded, bearers, chan
 from migration_assets.stages.load.changes import key_text
 from migration_assets.stages.load.guarded import same_key
 from migration_assets.stages.load.moves import MOVES, RECORD, Moves
-from migration_assets.stages.load.schema import CROSSWALK_KEY
+from migration_assets.stages.load.rollback_tables import RESERVED_ID
+from migration_assets.stages.load.schema import CROSSWALK_KEY, RECORD_SCHEMA
 from migration_assets.stages.load.shape import ALIASES, Shaper, source_of
 from migration_assets.stages.load.whereabouts import SOURCE, Whereabouts
 
@@ -63,7 +64,7 @@ class Customers:
         self._place_members()
         recorded, returned = self._open_questions()
         borne = bearers(recorded, self._minted, returned)
-        self._hand_over(recorded, borne)
+        self._hand_over([row for row in recorded if not row.reserved], borne)
         others = [(i, t) for i, t in sorted(borne.items()) if t != self._minted(i)]
         return self._moves.engine.table(
             pa.table(
@@ -109,27 +110,27 @@ class Customers:
             asked |= missing
 
     def _recorded(self, asked: Collection[str]) -> list[Recorded]:
-        """Recorded rows of every id that stood for several rows, or whose own row is merged now or no longer in the
-        source, or is that of one of the customers asked for. And the own rows of the customers that could bear one."""
+        """Recorded rows, and those whose ids a rollback reserved, of every id that stood for several rows, or whose own
+        row is merged now or no longer in the source, or is that of one of the customers asked for. And the own rows of
+        the customers that could bear one."""
         query = sql.SQL(
             "WITH led AS MATERIALIZED (SELECT x.source_system || '.' || x.source_table || ':' || x.source_id AS key, "
-            "x.target_id, x.status, x.founder, x.cohort, m.identity, m.cohort AS cohort_now "
-            "FROM {record} x LEFT JOIN {members} m USING (source_system, source_table, source_id) "
-            "WHERE x.entity = 'customer'), "
-            "several AS MATERIALIZED (SELECT target_id FROM led WHERE NOT founder OR identity IS NOT NULL "
+            "x.target_id, x.status, x.founder, x.cohort, m.identity, m.cohort AS cohort_now, x.reserved "
+            "FROM {all} x LEFT JOIN {members} m USING (source_system, source_table, source_id) "
+            "), several AS MATERIALIZED (SELECT target_id FROM led WHERE NOT founder OR identity IS NOT NULL "
             "OR cohort_now IS NULL OR key = ANY({asked})), "
             # Two sets and not one condition with OR, which would be tried row by row.
             "wanted AS (SELECT key FROM led WHERE target_id IN (SELECT target_id FROM several) UNION "
             "SELECT identity FROM led WHERE identity IS NOT NULL AND target_id IN (SELECT target_id FROM several)) "
-            "SELECT key, target_id, status = 'loaded', cohort, coalesce(identity, key), cohort_now FROM led "
+            "SELECT key, target_id, status = 'loaded', cohort, coalesce(identity, key), cohort_now, reserved FROM led "
             "WHERE key IN (SELECT key FROM wanted) ORDER BY key"
         )
         rows = self._moves.connection.execute(
-            query.format(record=RECORD, members=_MEMBERS, asked=sql.Literal(sorted(asked)))
+            query.format(all=_with_reserved(), members=_MEMBERS, asked=sql.Literal(sorted(asked)))
         ).fetchall()
         return [
-            Recorded(key, str(target_id), loaded, cohort, None if now is None else identity, now)
-            for key, target_id, loaded, cohort, identity, now in rows
+            Recorded(key, str(target_id), loaded, cohort, None if now is None else identity, now, reserved)
+            for key, target_id, loaded, cohort, identity, now, reserved in rows
         ]
 
     def _returned(self, recorded: list[Recorded]) -> Mapping[str, str]:
@@ -232,3 +233,18 @@ class Customers:
         members = self._membership.members
         found = members.inner_join(wanted, [("customer_id", "wanted")]).select("customer_id", "cohort")
         return {r["customer_id"]: r["cohort"] or UNASSIGNED for r in self._moves.engine.arrow(found).to_pylist()}
+
+
+def _with_reserved() -> sql.Composed:
+    """Customer rows of the record, and those that a rollback took out of it and whose ids stay given."""
+    columns = sql.SQL("source_system, source_table, source_id, target_id, status, founder, cohort")
+    return sql.SQL(
+        "(SELECT {columns}, false AS reserved FROM {record} WHERE entity = 'customer' UNION ALL "
+        "SELECT {columns}, true FROM {reserved} r WHERE NOT EXISTS (SELECT FROM {record} k "
+        "WHERE k.entity = 'customer' AND {same}))"
+    ).format(
+        columns=columns,
+        record=RECORD,
+        reserved=sql.Identifier(RECORD_SCHEMA, RESERVED_ID),
+        same=same_key("k", "r", SOURCE),
+    )
