@@ -9,6 +9,7 @@ from psycopg import sql
 from migration_assets.stages.load.changes import key_text
 from migration_assets.stages.load.rollback_tables import RESERVED_ID, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, PRE_IMAGE, table_of
+from migration_assets.stages.rollback.ghosts import GHOSTS
 from migration_assets.stages.rollback.rows import ROWS, WRITTEN
 
 if TYPE_CHECKING:
@@ -16,42 +17,71 @@ if TYPE_CHECKING:
     from migration_assets.stages.rollback.loads import Chosen
     from migration_assets.stages.rollback.place import Place
 
+HELD = sql.Identifier("pg_temp", "rollback_held")
 # Key: key (CROSSWALK_KEY joined by '|'). image: the row before these loads, none where there was none; last: the last
 # of them that touched it; there, entity, target_id, status, cohort, load_id: what the crosswalk says now.
 RECORD = sql.Identifier("pg_temp", "rollback_record")
+
+
+def find_others(connection: Connection, place: Place, chosen: Chosen) -> None:
+    """Make HELD: rows that another cohort which stands had meanwhile. What these loads did to them before is that
+    cohort's by now, and is not undone; only what they did since they took them from it."""
+    connection.execute(
+        sql.SQL(
+            "CREATE TEMP TABLE {held} ON COMMIT DROP AS SELECT target_id AS key, p.row ->> 'entity' AS entity, "
+            "CASE WHEN p.row ->> 'status' = 'loaded' THEN p.row ->> 'target_id' END AS target_id, load_id "
+            "FROM {images} p WHERE table_name = {crosswalk} AND operation <> 'insert' AND load_id > {first} "
+            "AND p.row ->> 'cohort' = ANY({others}) AND load_id NOT IN (SELECT load_id FROM {taken})"
+        ).format(
+            held=HELD,
+            images=place.own(PRE_IMAGE),
+            crosswalk=sql.Literal(CROSSWALK),
+            first=sql.Literal(chosen.ids[0]),
+            others=sql.Literal(chosen.others),
+            taken=place.own(TAKEN_BACK),
+        )
+    )
+    connection.execute(sql.SQL("ANALYZE {}").format(HELD))
 
 
 def find_record(connection: Connection, place: Place, chosen: Chosen) -> None:
     """Make RECORD.
 
     Also rows that were handed to these cohorts by one that is taken back by now: nobody else would take them out.
-    A row that was inserted bears the number of the load that did it; once it was changed its pre-image does. One that a
-    load which is taken back by now had inserted counts as not there.
+    A row that was inserted bears the number of the load that did it; once it was changed its pre-image does. The place
+    of a ghost (`ghosts`) counts as not there.
     """
     statement = sql.SQL(
         "CREATE TEMP TABLE {record} ON COMMIT DROP AS "
-        "WITH kept AS (SELECT DISTINCT ON (target_id) target_id AS key, operation, p.row FROM {images} p "
-        "WHERE load_id = ANY({ids}) AND table_name = {crosswalk} ORDER BY target_id, load_id), "
+        "WITH since AS (SELECT key, max(load_id) AS since FROM {held} GROUP BY 1), "
+        "kept AS (SELECT DISTINCT ON (target_id) target_id AS key, operation, p.row FROM {images} p "
+        "LEFT JOIN since s ON s.key = p.target_id WHERE load_id = ANY({ids}) AND table_name = {crosswalk} "
+        "AND load_id >= coalesce(since, 0) ORDER BY target_id, load_id), "
         "last AS (SELECT target_id AS key, max(load_id) AS last FROM {images} WHERE load_id = ANY({ids}) "
         "AND table_name = {crosswalk} GROUP BY 1), "
-        "stamped AS (SELECT {key} AS key, x.load_id AS last FROM {table} x WHERE x.load_id = ANY({ids}) "
-        "OR x.cohort = ANY({cohorts}) AND x.load_id IN (SELECT load_id FROM {taken})), "
-        "touched AS (SELECT key, max(last) AS last FROM (SELECT * FROM last UNION ALL SELECT * FROM stamped) a "
-        "GROUP BY 1) "
+        "stamped AS (SELECT {key} AS key, x.load_id AS last FROM {table} x WHERE x.load_id = ANY({ids})), "
+        "left_over AS (SELECT {key} AS key, {last} AS last FROM {table} x JOIN {ghosts} g "
+        "ON g.entity = x.entity AND g.key = x.target_id::text WHERE x.cohort = ANY({cohorts})), "
+        "touched AS (SELECT key, max(last) AS last FROM (SELECT * FROM last UNION ALL SELECT * FROM stamped "
+        "UNION ALL SELECT * FROM left_over) a LEFT JOIN since s USING (key) "
+        "WHERE last >= coalesce(since, 0) GROUP BY 1) "
         "SELECT t.key, t.last, CASE WHEN k.operation <> 'insert' AND (k.row ->> 'load_id')::bigint <> ALL({ids}) "
-        "AND (k.row ->> 'load_id')::bigint NOT IN (SELECT load_id FROM {taken}) THEN k.row END AS image, "
+        "AND NOT EXISTS (SELECT FROM {ghosts} g WHERE g.entity = k.row ->> 'entity' "
+        "AND g.key = k.row ->> 'target_id') THEN k.row END AS image, "
         "x.entity IS NOT NULL AS there, x.entity, x.target_id, x.status, x.cohort, "
         "x.load_id, NULL::text AS fate "
         "FROM touched t LEFT JOIN kept k USING (key) LEFT JOIN {table} x ON {key} = t.key"
     ).format(
         record=RECORD,
+        held=HELD,
         images=place.own(PRE_IMAGE),
         ids=sql.Literal(chosen.ids),
         cohorts=sql.Literal(list(chosen.cohorts)),
+        last=sql.Literal(chosen.ids[-1]),
+        ghosts=GHOSTS,
         crosswalk=sql.Literal(CROSSWALK),
         key=key_text("x", CROSSWALK_KEY),
         table=place.own(CROSSWALK),
-        taken=place.own(TAKEN_BACK),
     )
     connection.execute(statement)
     connection.execute(sql.SQL("ANALYZE {}").format(RECORD))

@@ -22,6 +22,7 @@ from psycopg import sql
 from migration_assets.stages.load.changes import key_text, row_hash
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY
+from migration_assets.stages.rollback.ghosts import GHOSTS, UNPACKED
 
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
@@ -34,12 +35,13 @@ ROWS = sql.Identifier("pg_temp", "rollback_rows")
 _TOUCHES, _LATER = sql.Identifier("pg_temp", "rollback_touches"), sql.Identifier("pg_temp", "rollback_later")
 # Fates of rows that a rollback writes.
 WRITTEN = ("goes", "restored", "returns")
-_UNPACKED = "unnest(coalesce(r.ids::text[], r.codes), r.before, r.after) AS u(key, before, after)"
 
 
-def find_rows(connection: Connection, place: Place, chosen: Chosen, record: sql.Identifier) -> None:
-    """Make ROWS. `record`: what of the crosswalk the loads touched (`record.RECORD`)."""
-    _touches(connection, place, chosen, record)
+def find_rows(
+    connection: Connection, place: Place, chosen: Chosen, record: sql.Identifier, held: sql.Identifier
+) -> None:
+    """Make ROWS. `record`, `held`: what of the crosswalk the loads touched, and what others had meanwhile."""
+    _touches(connection, place, chosen, record, held)
     connection.execute(
         sql.SQL(
             "CREATE TEMP TABLE {} (table_name text, entity text, key text, first bigint, last bigint, "
@@ -55,42 +57,58 @@ def find_rows(connection: Connection, place: Place, chosen: Chosen, record: sql.
     connection.execute(_fates(chosen))
 
 
-def _touches(connection: Connection, place: Place, chosen: Chosen, record: sql.Identifier) -> None:
+def _touches(
+    connection: Connection, place: Place, chosen: Chosen, record: sql.Identifier, held: sql.Identifier
+) -> None:
     """What each load did to each row, with what is left over of others (`_left_over`); but for what a later rollback of
-    another cohort has made void, since the row was taken out with that one."""
+    another cohort has made void, since the row was taken out with that one, and for what came before another cohort
+    had the row (`record.find_others`)."""
     ids, changes = sql.Literal(chosen.ids), place.own(ROW_CHANGE)
     connection.execute(
         sql.SQL(
             "CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT r.load_id, r.table_name, u.key, u.before, u.after "
-            "FROM {} r CROSS JOIN LATERAL " + _UNPACKED + " WHERE r.load_id = ANY({})"
+            "FROM {} r CROSS JOIN LATERAL " + UNPACKED + " WHERE r.load_id = ANY({})"
         ).format(_TOUCHES, changes, ids)
     )
-    connection.execute(_left_over(place, chosen, record))
+    connection.execute(_left_over(place, record))
     connection.execute(
         sql.SQL(
             "DELETE FROM {} t USING (SELECT r.load_id, r.table_name, u.key FROM {} r CROSS JOIN LATERAL "
-            + _UNPACKED
+            + UNPACKED
             + " WHERE r.load_id IN (SELECT rollback_id FROM {}) AND u.after IS NULL) v "
             "WHERE v.table_name = t.table_name AND v.key = t.key AND t.load_id < v.load_id"
         ).format(_TOUCHES, changes, place.own(TAKEN_BACK))
     )
+    connection.execute(
+        sql.SQL(
+            "DELETE FROM {} t USING (SELECT entity, target_id, max(load_id) AS since FROM {} GROUP BY 1, 2) h "
+            "WHERE h.target_id = t.key AND t.load_id < h.since AND h.entity = ({})"
+        ).format(_TOUCHES, held, _entity_of(place))
+    )
     connection.execute(sql.SQL("ANALYZE {}").format(_TOUCHES))
 
 
-def _left_over(place: Place, chosen: Chosen, record: sql.Identifier) -> sql.Composed:
-    """What loads did that are taken back already to rows which were handed to these cohorts by then, and stayed."""
+def _entity_of(place: Place) -> sql.Composed:
+    """The entity of the table that `t` names."""
+    whens = (sql.SQL("WHEN {} THEN {}").format(sql.Literal(n), sql.Literal(place.entity(n))) for n in place.tables)
+    return sql.SQL("CASE t.table_name {} END").format(sql.SQL(" ").join(whens))
+
+
+def _left_over(place: Place, record: sql.Identifier) -> sql.Composed:
+    """What loads that are taken back did to ghosts that these cohorts have."""
     return sql.SQL(
         "INSERT INTO {touches} SELECT r.load_id, r.table_name, u.key, u.before, u.after FROM {changes} r "
         "CROSS JOIN LATERAL "
-        + _UNPACKED
-        + " WHERE r.load_id IN (SELECT load_id FROM {taken}) AND u.key IN (SELECT target_id::text FROM {record} "
-        "WHERE there AND image IS NULL AND status = 'loaded' AND load_id <> ALL({ids}))"
+        + UNPACKED
+        + " WHERE r.load_id IN (SELECT load_id FROM {taken}) AND (r.table_name, u.key) IN (SELECT g.table_name, g.key "
+        "FROM {ghosts} g JOIN {record} b ON b.entity = g.entity AND b.target_id::text = g.key AND b.status = 'loaded' "
+        "WHERE b.there AND b.image IS NULL AND r.load_id >= g.load_id)"
     ).format(
         touches=_TOUCHES,
         changes=place.own(ROW_CHANGE),
         taken=place.own(TAKEN_BACK),
         record=record,
-        ids=sql.Literal(chosen.ids),
+        ghosts=GHOSTS,
     )
 
 
@@ -102,13 +120,16 @@ def _rows_of(place: Place, table: str) -> sql.Composed:
     )
     return sql.SQL(
         "INSERT INTO {rows} "
-        "SELECT {table}, {entity}, g.key, g.first, g.last, g.before, g.after, {hash}, {cohort}, false "
+        "SELECT {table}, {entity}, g.key, g.first, g.last, "
+        "CASE WHEN o.key IS NULL THEN g.before END, g.after, {hash}, {cohort}, false "
         "FROM (SELECT key, min(load_id) AS first, max(load_id) AS last, "
         "(array_agg(before ORDER BY load_id))[1] AS before, (array_agg(after ORDER BY load_id DESC))[1] AS after "
         "FROM {touches} WHERE table_name = {table} GROUP BY key) g "
+        "LEFT JOIN {ghosts} o ON o.table_name = {table} AND o.key = g.key AND o.load_id < g.first "
         "LEFT JOIN {target} t ON t.{key} = g.key::{kind} {owner}"
     ).format(
         rows=ROWS,
+        ghosts=GHOSTS,
         table=sql.Literal(table),
         entity=sql.Literal(place.entity(table)),
         hash=row_hash("t"),
@@ -144,7 +165,7 @@ def _later(connection: Connection, place: Place, chosen: Chosen) -> None:
         sql.SQL(
             "CREATE TEMP TABLE {later} ON COMMIT DROP AS "
             "SELECT DISTINCT ON (b.table_name, b.key) b.table_name, b.key, r.load_id, u.after "
-            "FROM {changes} r CROSS JOIN LATERAL " + _UNPACKED + " JOIN {rows} b "
+            "FROM {changes} r CROSS JOIN LATERAL " + UNPACKED + " JOIN {rows} b "
             "ON b.table_name = r.table_name AND b.key = u.key AND b.last < r.load_id "
             "AND b.now IS DISTINCT FROM b.after "
             "WHERE r.load_id > {first} AND r.load_id NOT IN (SELECT load_id FROM {taken}) "

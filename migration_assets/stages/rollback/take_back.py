@@ -17,6 +17,7 @@ from migration_assets.stages.load.hold import hold_plan, next_id
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, role_names
 from migration_assets.stages.rollback.erased import leave_out_erased
+from migration_assets.stages.rollback.ghosts import find_ghosts
 from migration_assets.stages.rollback.loads import Chosen, choose, refuse_unnoted, standing_loads
 from migration_assets.stages.rollback.obstacles import (
     ChangedSince,
@@ -29,7 +30,15 @@ from migration_assets.stages.rollback.obstacles import (
 )
 from migration_assets.stages.rollback.place import Place
 from migration_assets.stages.rollback.proof import Proven, measured, proven, refuse_torn_record, torn
-from migration_assets.stages.rollback.record import RECORD, find_record, reserve_ids, settle_record, write_record
+from migration_assets.stages.rollback.record import (
+    HELD,
+    RECORD,
+    find_others,
+    find_record,
+    reserve_ids,
+    settle_record,
+    write_record,
+)
 from migration_assets.stages.rollback.rows import ROWS, WRITTEN, find_rows
 from migration_assets.stages.rollback.undo import write_rows
 
@@ -118,8 +127,10 @@ def _undone(connection: Connection, place: Place, order: RollbackOrder) -> Rollb
     refuse_unnoted(connection, place, chosen)
     # Tables of the transaction, whose statistics are young: rows by the thousand are not looked up one by one.
     connection.execute("SET LOCAL enable_nestloop = off")
+    find_ghosts(connection, place, chosen)
+    find_others(connection, place, chosen)
     find_record(connection, place, chosen)
-    find_rows(connection, place, chosen, RECORD)
+    find_rows(connection, place, chosen, RECORD, HELD)
     leave_out_erased(connection, place, order.erased)
     refuse_what_others_need(connection, place, chosen)
     mark_needed(connection, place)
