@@ -86,6 +86,10 @@ class RollbackResult:
         """Rows of the target's tables with these fates."""
         return sum(of_table[fate] for of_table in self.fates.values() for fate in fates)
 
+    def rows_of(self, table: str, fate: str) -> int:
+        """Rows of one table with this fate."""
+        return self.fates.get(table, Counter())[fate]
+
 
 def roll_back(
     target: PostgresTarget,
@@ -216,7 +220,10 @@ def _enter(
 
 
 def rolled_back(connection: Connection, place: Place) -> dict[str, tuple[str, datetime]]:
-    """Cohorts whose loads were all taken back -> by whom, and when the last time."""
+    """Cohorts whose loads were all taken back -> by whom, and when the last time. None in a target without a record."""
+    there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{place.record}.{TAKEN_BACK}"]).fetchone()
+    if not there or not there[0]:
+        return {}
     standing = {load.cohort for load in standing_loads(connection, place)}
     query = sql.SQL(
         "SELECT DISTINCT ON (cohort) cohort, actor, taken_back_at FROM {} ORDER BY cohort, rollback_id DESC"
