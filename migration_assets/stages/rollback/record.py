@@ -88,7 +88,21 @@ def find_record(connection: Connection, place: Place, chosen: Chosen) -> None:
 
 
 def settle_record(connection: Connection, place: Place, chosen: Chosen) -> None:
-    """Give each its fate, when the rows of the target have theirs: the record of a row that stays, stays."""
+    """Give each its fate, when the rows of the target have theirs: the record of a row that stays, stays, and nothing
+    comes back that names a row which was not there."""
+    entities = tuple(dict.fromkeys(place.entity(t) for t in place.tables if not place.coded(t)))
+    for entity in entities:
+        connection.execute(
+            sql.SQL(
+                "UPDATE {record} b SET image = NULL FROM {rows} r WHERE b.image ->> 'entity' = {entity} "
+                "AND r.table_name = {table} AND r.key = b.image ->> 'target_id' AND r.before IS NULL"
+            ).format(
+                record=RECORD,
+                rows=ROWS,
+                entity=sql.Literal(entity),
+                table=sql.Literal(table_of(place.schema, entity)),
+            )
+        )
     connection.execute(
         sql.SQL(
             "UPDATE {record} b SET fate = CASE WHEN there AND cohort = ANY({others}) THEN 'theirs' "
@@ -105,7 +119,7 @@ def settle_record(connection: Connection, place: Place, chosen: Chosen) -> None:
             taken=place.own(TAKEN_BACK),
         )
     )
-    for entity in dict.fromkeys(place.entity(t) for t in place.tables if not place.coded(t)):
+    for entity in entities:
         _keep_with_its_row(connection, place, entity)
     connection.execute(
         sql.SQL(
