@@ -54,7 +54,7 @@ def find_record(connection: Connection, place: Place, chosen: Chosen) -> None:
     statement = sql.SQL(
         "CREATE TEMP TABLE {record} ON COMMIT DROP AS "
         "WITH since AS (SELECT key, max(load_id) AS since FROM {held} GROUP BY 1), "
-        "kept AS (SELECT DISTINCT ON (target_id) target_id AS key, operation, p.row FROM {images} p "
+        "kept AS (SELECT DISTINCT ON (target_id) target_id AS key, operation, p.row, since FROM {images} p "
         "LEFT JOIN since s ON s.key = p.target_id WHERE load_id = ANY({ids}) AND table_name = {crosswalk} "
         "AND load_id >= coalesce(since, 0) ORDER BY target_id, load_id), "
         "last AS (SELECT target_id AS key, max(load_id) AS last FROM {images} WHERE load_id = ANY({ids}) "
@@ -65,7 +65,8 @@ def find_record(connection: Connection, place: Place, chosen: Chosen) -> None:
         "touched AS (SELECT key, max(last) AS last FROM (SELECT * FROM last UNION ALL SELECT * FROM stamped "
         "UNION ALL SELECT * FROM left_over) a LEFT JOIN since s USING (key) "
         "WHERE last >= coalesce(since, 0) GROUP BY 1) "
-        "SELECT t.key, t.last, CASE WHEN k.operation <> 'insert' AND (k.row ->> 'load_id')::bigint <> ALL({ids}) "
+        "SELECT t.key, t.last, CASE WHEN k.operation <> 'insert' "
+        "AND ((k.row ->> 'load_id')::bigint <> ALL({ids}) OR (k.row ->> 'load_id')::bigint < k.since) "
         "AND NOT EXISTS (SELECT FROM {ghosts} g WHERE g.entity = k.row ->> 'entity' "
         "AND g.key = k.row ->> 'target_id') THEN k.row END AS image, "
         "x.entity IS NOT NULL AS there, x.entity, x.target_id, x.status, x.cohort, "
