@@ -23,8 +23,9 @@ GHOSTS = sql.Identifier("pg_temp", "rollback_ghosts")
 UNPACKED = "unnest(coalesce(r.ids::text[], r.codes), r.before, r.after) AS u(key, before, after)"
 
 
-def find_ghosts(connection: Connection, place: Place, chosen: Chosen) -> None:
-    """Make GHOSTS: empty, and at once, as long as nothing was ever taken back."""
+def find_ghosts(connection: Connection, place: Place, chosen: Chosen, held: sql.Identifier) -> None:
+    """Make GHOSTS: empty, and at once, as long as nothing was ever taken back. What other cohorts had meanwhile
+    (`held`) is none: it goes back to them."""
     whens = (sql.SQL("WHEN {} THEN {}").format(sql.Literal(n), sql.Literal(place.entity(n))) for n in place.tables)
     connection.execute(
         sql.SQL(
@@ -41,5 +42,8 @@ def find_ghosts(connection: Connection, place: Place, chosen: Chosen) -> None:
             ids=sql.Literal(chosen.ids),
             taken=place.own(TAKEN_BACK),
         )
+    )
+    connection.execute(
+        sql.SQL("DELETE FROM {} g USING {} h WHERE h.entity = g.entity AND h.target_id = g.key").format(GHOSTS, held)
     )
     connection.execute(sql.SQL("ANALYZE {}").format(GHOSTS))

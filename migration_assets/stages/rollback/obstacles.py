@@ -80,8 +80,9 @@ def mark_needed(connection: Connection, place: Place) -> None:
 def preserve(connection: Connection, place: Place) -> None:
     """Leave what others changed as it is, and with it whatever that points at."""
     connection.execute(sql.SQL("UPDATE {} SET fate = 'kept' WHERE fate IN ('changed', 'needed')").format(ROWS))
-    references = list(_references(place))
-    while sum(connection.execute(_let_be(r[0], "kept", _pointing(place, *r))).rowcount for r in references):
+    kept = sql.SQL(" AND o.fate = 'kept'")
+    steps = [_let_be(parent, "kept", _pointing(place, parent, *child) + kept) for parent, *child in _references(place)]
+    while sum(connection.execute(step).rowcount for step in steps):
         pass
 
 

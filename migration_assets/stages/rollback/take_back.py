@@ -131,8 +131,8 @@ def _undone(connection: Connection, place: Place, order: RollbackOrder) -> Rollb
     refuse_unnoted(connection, place, chosen)
     # Tables of the transaction, whose statistics are young: rows by the thousand are not looked up one by one.
     connection.execute("SET LOCAL enable_nestloop = off")
-    find_ghosts(connection, place, chosen)
     find_others(connection, place, chosen)
+    find_ghosts(connection, place, chosen, HELD)
     find_record(connection, place, chosen)
     find_rows(connection, place, chosen, RECORD, HELD)
     leave_out_erased(connection, place, order.erased)
