@@ -32,7 +32,9 @@ def find_ghosts(connection: Connection, place: Place, chosen: Chosen, held: sql.
             "CREATE TEMP TABLE {ghosts} ON COMMIT DROP AS SELECT g.table_name, g.key, g.load_id, "
             "CASE g.table_name {entities} END AS entity FROM (SELECT DISTINCT ON (r.table_name, u.key) r.table_name, "
             "u.key, r.load_id FROM {changes} r CROSS JOIN LATERAL " + UNPACKED + " WHERE u.before IS NULL "
-            "AND r.load_id <> ALL({ids}) AND EXISTS (SELECT FROM {taken}) "
+            "AND u.after IS NOT NULL "
+            "AND r.load_id <> ALL({ids}) AND r.load_id NOT IN (SELECT rollback_id FROM {taken}) "
+            "AND EXISTS (SELECT FROM {taken}) "
             "ORDER BY r.table_name, u.key, r.load_id DESC) g "
             "WHERE g.load_id IN (SELECT load_id FROM {taken})"
         ).format(

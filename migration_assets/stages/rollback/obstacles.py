@@ -48,7 +48,7 @@ class ChangedSince(TargetRefused):
         )
 
 
-def refuse_what_others_need(connection: Connection, place: Place, chosen: Chosen) -> None:
+def refuse_what_others_need(connection: Connection, place: Place, chosen: Chosen, record: sql.Identifier) -> None:
     """TargetRefused when rows of other cohorts point at rows that would go, or were written over what would come back:
     names the cohorts, in the order in which they have to be taken back."""
     found = Counter(later_cohorts(connection, place))
@@ -56,8 +56,9 @@ def refuse_what_others_need(connection: Connection, place: Place, chosen: Chosen
         query = _standing_on(place, chosen, parent, child, column)
         if not place.coded(child):
             found.update({cohort: int(n) for cohort, n in connection.execute(query).fetchall()})
-            query = _led_astray(place, chosen, parent, child, column)
+            query = _led_astray(place, chosen, parent, child, column, record)
             found.update({cohort: int(n) for cohort, n in connection.execute(query).fetchall()})
+    found = Counter({cohort: n for cohort, n in found.items() if cohort in chosen.standing})
     if not found:
         return
     order = sorted(found, key=lambda c: (-chosen.standing.get(c, 0), c))
@@ -157,18 +158,29 @@ def _let_be(parent: str, fate: str, pointing: sql.Composed) -> sql.Composed:
     )
 
 
-def _led_astray(place: Place, chosen: Chosen, parent: str, child: str, column: str) -> sql.Composed:
-    """Rows of other cohorts that would be led back to a row that does not come back, by cohort."""
+def _led_astray(
+    place: Place, chosen: Chosen, parent: str, child: str, column: str, record: sql.Identifier
+) -> sql.Composed:
+    """Rows that would come back and name one that is not there then, by the cohort that has them or would have them."""
     return sql.SQL(
-        "SELECT r.owner, count(*) FROM {rows} r JOIN {images} p ON p.load_id = r.first "
-        "AND p.table_name = r.table_name AND p.target_id = r.key JOIN {rows} g ON g.table_name = {parent} "
-        "AND g.key = p.row ->> {column} AND g.before IS NULL AND g.fate IN ('goes', 'settled') "
-        "WHERE r.table_name = {child} AND r.fate = 'restored' AND r.owner = ANY({others}) GROUP BY 1"
+        "SELECT CASE WHEN r.owner = ANY({standing}) THEN r.owner ELSE b.image ->> 'cohort' END, count(*) "
+        "FROM {rows} r JOIN {images} p ON p.load_id = r.first "
+        "AND p.table_name = r.table_name AND p.target_id = r.key "
+        "LEFT JOIN {record} b ON b.image ->> 'entity' = r.entity AND b.image ->> 'target_id' = r.key "
+        "LEFT JOIN {rows} g ON g.table_name = {parent} AND g.key = p.row ->> {column} "
+        "LEFT JOIN {target} t ON t.{key} = (p.row ->> {column})::{kind} "
+        "WHERE r.table_name = {child} AND r.fate IN ('restored', 'returns') AND p.row ->> {column} IS NOT NULL "
+        "AND CASE WHEN t.{key} IS NULL THEN g.fate IS DISTINCT FROM 'returns' ELSE coalesce(g.fate, '') = 'goes' END "
+        "GROUP BY 1"
     ).format(
+        standing=sql.Literal(sorted(chosen.standing)),
         rows=ROWS,
         images=place.own(PRE_IMAGE),
+        record=record,
         parent=sql.Literal(parent),
         column=sql.Literal(column),
+        target=place.table(parent),
+        key=place.key(parent),
+        kind=place.kind(parent),
         child=sql.Literal(child),
-        others=sql.Literal(chosen.others),
     )

@@ -136,7 +136,7 @@ def _undone(connection: Connection, place: Place, order: RollbackOrder) -> Rollb
     find_record(connection, place, chosen)
     find_rows(connection, place, chosen, RECORD, HELD)
     leave_out_erased(connection, place, order.erased)
-    refuse_what_others_need(connection, place, chosen)
+    refuse_what_others_need(connection, place, chosen, RECORD)
     mark_needed(connection, place)
     kept = foreign_rows(connection, place)
     if kept and order.changed_since == "refuse":
@@ -175,7 +175,7 @@ def _received(connection: Connection, chosen: Chosen) -> tuple[str, ...]:
 
 
 def _note(connection: Connection, place: Place, rollback_id: int) -> None:
-    """What the rollback itself changed, as a load notes it."""
+    """What the rollback itself changed, as a load notes it; and what is gone now for good, whoever removed it."""
     for table in place.tables:
         keys = sql.Identifier("codes" if place.coded(table) else "ids")
         connection.execute(
@@ -184,7 +184,8 @@ def _note(connection: Connection, place: Place, rollback_id: int) -> None:
                 "SELECT {id}, {table}, part, array_agg(key::{kind}), array_agg(now), array_agg(gained) "
                 "FROM (SELECT key, now, CASE WHEN fate <> 'goes' THEN before END AS gained, "
                 "(row_number() OVER () - 1) / 10000 AS part "
-                "FROM {rows} WHERE table_name = {table} AND fate = ANY({written})) r GROUP BY part"
+                "FROM {rows} WHERE table_name = {table} "
+                "AND (fate = ANY({written}) OR fate = 'settled' AND now IS NULL)) r GROUP BY part"
             ).format(
                 changes=place.own(ROW_CHANGE),
                 keys=keys,
