@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
+from migration_assets.stages.load.schema import CROSSWALK, PRE_IMAGE
 
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
@@ -48,4 +49,23 @@ def find_ghosts(connection: Connection, place: Place, chosen: Chosen, held: sql.
     connection.execute(
         sql.SQL("DELETE FROM {} g USING {} h WHERE h.entity = g.entity AND h.target_id = g.key").format(GHOSTS, held)
     )
+    connection.execute(_kept_on_purpose(place, chosen))
     connection.execute(sql.SQL("ANALYZE {}").format(GHOSTS))
+
+
+def _kept_on_purpose(place: Place, chosen: Chosen) -> sql.Composed:
+    """Rows that an earlier rollback left because somebody else had changed them bear its number in the crosswalk, or
+    did before these loads: they are no ghosts."""
+    return sql.SQL(
+        "DELETE FROM {ghosts} g USING (SELECT entity, target_id::text AS key, load_id FROM {record} UNION ALL "
+        "SELECT row ->> 'entity', row ->> 'target_id', (row ->> 'load_id')::bigint FROM {images} "
+        "WHERE table_name = {crosswalk} AND operation <> 'insert' AND load_id = ANY({ids})) k "
+        "WHERE k.entity = g.entity AND k.key = g.key AND k.load_id IN (SELECT rollback_id FROM {taken})"
+    ).format(
+        ghosts=GHOSTS,
+        record=place.own(CROSSWALK),
+        images=place.own(PRE_IMAGE),
+        crosswalk=sql.Literal(CROSSWALK),
+        ids=sql.Literal(chosen.ids),
+        taken=place.own(TAKEN_BACK),
+    )
