@@ -21,6 +21,7 @@ from migration_assets.freeze_commands import freeze
 from migration_assets.preview_command import preview
 from migration_assets.report_commands import rejected
 from migration_assets.review_commands import review
+from migration_assets.rollback_command import rollback
 from migration_assets.session import Place, actor, json_option, opened, plan_option, progress, side_by_side
 from migration_assets.terminal import Commands, err, out, plain
 from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, NEW_SNAPSHOT
@@ -327,6 +328,7 @@ main.add_command(rejected)
 main.add_command(explain)
 main.add_command(certificate)
 main.add_command(drill)
+main.add_command(rollback)
 main.add_command(freeze)
 
 

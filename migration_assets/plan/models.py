@@ -39,6 +39,13 @@ class Target(Model):
         return self
 
 
+class Rollback(Model):
+    """How a cohort is taken back. `changed_since`: what becomes of rows that somebody else changed since they were
+    loaded: they stop the rollback (refuse), or stay as they are now (preserve)."""
+
+    changed_since: Literal["refuse", "preserve"] = "refuse"
+
+
 class PlanFile(Model):
     """plan.yaml. `uuid`: of no other plan, since ids in the target are made from it. `as_of` absent means the
     snapshot's own time. A rehearsal may run on ASSUMED rows."""
@@ -57,6 +64,7 @@ class PlanFile(Model):
     identity: Identity = Identity()
     currency_exponents: dict[str, StrictInt] = Field(default_factory=dict)
     spot_check: Annotated[StrictInt, Field(ge=1)] = 50
+    rollback: Rollback = Rollback()
 
 
 # --- mapping -----------------------------------------------------------------------------------------------------

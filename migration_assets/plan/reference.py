@@ -56,7 +56,7 @@ _MADE = (
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "plan.yaml": (m.PlanFile, SourceSystem, SourceTable, Split, Exclusion, Stale, Redundant, Identity,
-                  IdentityKey, IdentityLink, Matching, SurvivorRule, Review, m.Target),
+                  IdentityKey, IdentityLink, Matching, SurvivorRule, Review, m.Target, m.Rollback),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),

@@ -35,12 +35,16 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
     control, now, whys = workspace.control, datetime.now(UTC), _whys(workspace)
     cohorts = control.cohorts(record)
     found = control.status(basis, [c.name for c in cohorts], COHORT_STAGES, now)
+    back = _rolled_back(workspace)
     rows: list[dict[str, Any]] = [
         {
             "cohort": c.name,
             "wave": c.wave,
             "customers": c.customers,
-            "stages": {s.asset: _standing(s, whys) for s in found if s.cohort == c.name},
+            "rolled_back": back.get(c.name),
+            "stages": {
+                s.asset: _standing(s, whys) | _taken_back(s, back.get(c.name)) for s in found if s.cohort == c.name
+            },
         }
         for c in cohorts
     ]
@@ -71,6 +75,25 @@ def _holds_a_record(workspace: Workspace) -> bool:
         return has_record(workspace.target)
     except Misconfigured:
         return False
+
+
+def _rolled_back(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """Cohort -> by whom and when it was taken back, for those of which nothing is loaded since."""
+    from migration_assets.stages.rollback.place import Place
+    from migration_assets.stages.rollback.take_back import rolled_back
+
+    try:
+        with workspace.target.transaction(read_only=True) as connection:
+            found = rolled_back(connection, Place.of(workspace.plan))
+    except Misconfigured:
+        return {}
+    return {cohort: {"by": actor, "at": at.isoformat()} for cohort, (actor, at) in found.items()}
+
+
+def _taken_back(status: AssetStatus, back: Mapping[str, str] | None) -> dict[str, str]:
+    """The state of a load that was taken back, in place of one that never was."""
+    taken = back is not None and status.asset == "loaded_target" and status.state == "never"
+    return {"state": "rolled_back"} if taken else {}
 
 
 def _whys(workspace: Workspace) -> Whys:

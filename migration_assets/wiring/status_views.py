@@ -17,6 +17,7 @@ MARKS = {
     "never": "[dim]-[/]",
     "waived": "[yellow]waived[/]",
     "stale": "[yellow]stale[/]",
+    "rolled_back": "[yellow]rolled back[/]",
 }
 # Stage by stage, of the global phase and of each cohort.
 Standings = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -56,6 +57,13 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
         table.add_row(row["cohort"], str(row["wave"]), f"{row['customers']:,}", *cells)
     out.print(table)
     standings: Standings = {"global": once, **{row["cohort"]: row["stages"] for row in cohorts}}
+    for row in cohorts:
+        if row["rolled_back"]:
+            back = row["rolled_back"]
+            out.print(
+                f"[yellow]{escape(row['cohort'])} was rolled back[/] by {escape(back['by'])} at {back['at']}: nothing "
+                f"of it is in the target. `cutover run --cohort {escape(row['cohort'])}` loads it again."
+            )
     _print_stale(out, standings)
     _print_blocking(out, standings)
     _print_warnings(out, standings)
