@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 from faulty_world import table_digests
-from target_world import copy_of, order, products, template, tiny_plan, world
 from target_world import World as Rows
+from target_world import copy_of, order, products, template, tiny_plan, world
 
 from migration_assets.connectors.patient import PatientConnection
 from migration_assets.connectors.postgres_target import PostgresTarget, connection_arguments
@@ -82,15 +82,18 @@ def cases(server: str) -> Iterator[dict[str, Case]]:
         }
 
 
-def assert_all_or_nothing(case: Case, target: PostgresTarget, disturbed: PostgresTarget, **changes: Any) -> bool:
-    """Load through the disturbed connection: applied or not, and rightly said; then once more, undisturbed, to the same
-    end. Returns whether the disturbed load was applied."""
+def assert_all_or_nothing(
+    case: Case, target: PostgresTarget, disturbed: PostgresTarget, ready: Callable[[], None] = lambda: None
+) -> bool:
+    """Load through the disturbed connection: applied or not, and rightly said; then, when the server is ready, once
+    more undisturbed to the same end. Returns whether the disturbed load was applied."""
     applied, said = True, ""
     try:
-        load(disturbed, case.rows(), "run-2", **changes)
+        load(disturbed, case.rows(), "run-2")
     except TargetRefused as refused:
         applied, said = False, str(refused)
         assert "nothing was written" in said and "->" in said, said
+    ready()
     seen = state_of(target)
     assert seen == (case.after if applied else case.before), said or "it was said to be applied"
     again = load(target, case.rows(), "run-3")

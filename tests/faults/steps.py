@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import disk_faults
 import psycopg
 
 from migration_assets.wiring.environment import Environment
@@ -30,6 +31,16 @@ class Kill:
     asset: str
     effect: int | None = None
     seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class BadDisk:
+    """During that stage, writes to files whose path holds `place` fail after so many bytes (disk_faults)."""
+
+    asset: str
+    place: str
+    after: int
+    error: int
 
 
 class Effects:
@@ -72,8 +83,15 @@ class Effects:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_steps(send: Send, environment: Environment, steps: Sequence[tuple[str, str]], kill: Kill | None = None) -> None:
-    """Run stages in order. Sends ("began", asset), then ("done", asset, seconds, effects) or ("failed", asset, why)."""
+def run_steps(
+    send: Send,
+    environment: Environment,
+    steps: Sequence[tuple[str, str]],
+    kill: Kill | None = None,
+    disk: BadDisk | None = None,
+) -> None:
+    """Run stages in order. Sends ("began", asset), then ("done", asset, seconds, effects) or ("failed", asset, exit
+    code, why); with a bad disk at the end ("struck", whether a write has failed)."""
     effects = Effects(environment.plan_home)
     run = _opened(environment)
     for asset, partition in steps:
@@ -82,11 +100,15 @@ def run_steps(send: Send, environment: Environment, steps: Sequence[tuple[str, s
         effects.until(kill.effect if kill and mine else None)
         if kill and mine and kill.seconds is not None:
             threading.Timer(kill.seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        if disk and disk.asset == asset:
+            disk_faults.arm(disk.place, disk.after, disk.error)
         result = run(asset, partition)
         if not result.ok:
             send(("failed", asset, result.exit_code, result.reason or ", ".join(result.failed_checks)))
-            return
+            break
         send(("done", asset, time.monotonic() - began, effects.count))
+    if disk is not None:
+        send(("struck", disk_faults.struck()))
 
 
 def resume(send: Send, environment: Environment, cohort: str, seconds: float | None = None) -> None:

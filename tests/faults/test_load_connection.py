@@ -6,11 +6,11 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from loads import Case, Strike, StruckTarget, assert_all_or_nothing, cases, end_session, load, lose
 from target_world import copy_of
@@ -91,16 +91,14 @@ class Restarted:
         self.url = self._server.start()
 
     def restart(self, _: Any = None) -> None:
+        """Stop it at once, and let it come back while others go on."""
         place = self._server._find_place()
         postmaster = Postmaster.of(place.data) if place else None
         assert postmaster is not None
         os.kill(postmaster.pid, signal.SIGQUIT)
-        threading.Thread(target=self._back).start()
-
-    def _back(self) -> None:
         while self._server.running():
-            threading.Event().wait(0.05)
-        self._server.start()
+            time.sleep(0.02)
+        threading.Thread(target=self._server.start).start()
 
     def wait(self) -> None:
         """Until it answers."""
@@ -135,24 +133,7 @@ def test_a_server_that_is_stopped_at_once_leaves_all_or_nothing(
     case = made_there[dice.choice(KINDS)]
     number = dice.randint(2, _calls_of(own.url, case))
 
-    def gone(connection: psycopg.Connection[Any]) -> None:
-        own.restart()
-
     with copy_of(own.url, case.database) as target:
-        strike = Strike(number, gone, after=dice.random() < 0.5)
-        try:
-            assert_all_or_nothing(case, _when_back(own, target), StruckTarget(target.url, strike=strike))
-        finally:
-            own.wait()
+        strike = Strike(number, own.restart, after=dice.random() < 0.5)
+        assert_all_or_nothing(case, target, StruckTarget(target.url, strike=strike), ready=own.wait)
         assert strike.struck
-
-
-def _when_back(own: Restarted, target: Any) -> Any:
-    """The target for whoever looks at it after the fall."""
-
-    class Back(type(target)):
-        def _connect(self) -> Any:
-            own.wait()
-            return super()._connect()
-
-    return Back(target.url)
