@@ -12,8 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-for folder in ("faults", "pipeline", "stages/load"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / folder))
+sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 
 from faulty_world import STEPS
 from steps import run_steps
