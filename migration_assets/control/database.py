@@ -291,6 +291,17 @@ class ControlDatabase:
             finally:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(*key)))
 
+    def at_work(self, cohorts: Sequence[str]) -> frozenset[str]:
+        """Those of the cohorts that a run holds now."""
+        held = sa.text(
+            "SELECT name FROM unnest(CAST(:names AS text[])) name WHERE EXISTS (SELECT FROM pg_locks "
+            "WHERE locktype = 'advisory' AND classid = :kind AND objsubid = 2 AND granted "
+            "AND objid::bigint = (hashtext(name)::bigint & 4294967295) "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+        )
+        with self._begin() as connection:
+            return frozenset(connection.execute(held, {"names": list(cohorts), "kind": _COHORT}).scalars())
+
     @contextmanager
     def wave_lock(self, wave: int) -> Iterator[None]:
         """Hold what the cohorts of a wave add up together; waits for another one, which is done with it at once."""

@@ -23,6 +23,7 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
+from migration_assets.wiring.cohort_states import note_looked_at
 from migration_assets.wiring.disk import disk_refusal
 from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.progress import Told, tell
@@ -158,7 +159,9 @@ def _run(
         results = checked(call, spec.suite, output)
         basis, now = output.basis or call.basis, datetime.now(UTC)
         found = verdicts_of(call.partition, spec.name, basis, results, call.run_id, now)
-        published = {} if call.workspace.control.holds_back(found, now) else output.publish()
+        held_back = call.workspace.control.holds_back(found, now)
+        published = {} if held_back else output.publish()
+        note_looked_at(call, spec.name, held_back=held_back)
         if output.stands:
             # Only now, when what the verdict lets through is where it belongs. What is about a copy that is not current
             # replaces nothing: it is history.

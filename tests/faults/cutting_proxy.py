@@ -29,7 +29,7 @@ class Trouble:
     kind: str
     after: int = 0
     towards_client: bool = False
-    seconds: float = 2.0
+    seconds: float = 1.0
 
 
 class Proxy:
@@ -97,8 +97,9 @@ class _Lane:
                 _reset(self.source, self.sink)
                 return False
             if trouble.kind == "stall":
-                # Still there, still acknowledging what arrives, and handing nothing on.
+                # Still there, still acknowledging what arrives, and handing nothing on until one side has given up.
                 self._swallow()
+                self.sink.shutdown(socket.SHUT_RDWR)
                 return False
             self._dribble(block, trouble.seconds)
             self.trouble = None

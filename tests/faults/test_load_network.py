@@ -12,7 +12,7 @@ from loads import Case, assert_all_or_nothing, cases
 from target_world import copy_of
 
 from migration_assets.connectors.postgres_target import PostgresTarget
-from migration_assets.domain.patience import Patience
+from migration_assets.domain.patience import PATIENCE, Patience
 
 pytestmark = pytest.mark.postgres
 KINDS = ("first", "second")
@@ -31,8 +31,8 @@ def made(server: str) -> Iterator[dict[str, Case]]:
 def _try(server: str, case: Case, trouble: Trouble) -> tuple[bool, bool]:
     """Whether the load was applied, and whether the trouble came at all."""
     with copy_of(server, case.database) as target, troubled(target.url, trouble) as proxy:
-        began = time.monotonic()
-        applied = assert_all_or_nothing(case, target, PostgresTarget(proxy.url, SHORT))
+        began, patience = time.monotonic(), PATIENCE if trouble.kind == "slow" else SHORT
+        applied = assert_all_or_nothing(case, target, PostgresTarget(proxy.url, patience))
         assert time.monotonic() - began < 120, "it ends"
         return applied, proxy.happened.is_set()
 

@@ -25,6 +25,7 @@ from migration_assets.connectors.postgres_target import Connection, copy_in, wri
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
+from migration_assets.stages.load.cohort_states import APPLIED, set_states
 from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.guarded import GuardedWrites, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
@@ -114,6 +115,11 @@ class LoadResult:
         return sum(t.written for t in self.tables)
 
     @property
+    def recorded(self) -> bool:
+        """Whether the ledger has anything of this load."""
+        return any(t.written for t in (*self.tables, self.crosswalk))
+
+    @property
     def rows_removed(self) -> int:
         """Those of them that were deleted, because this load does not have them any more."""
         return sum(t.deleted for t in self.tables)
@@ -160,7 +166,9 @@ def load_cohort(
             connection.rollback()
         else:
             before_commit(result)
-            outcome.committing(writes.load_id, writes=any(t.written for t in (*result.tables, result.crosswalk)))
+            touched = {*result.receivers, *([order.cohort] if result.recorded else [])}
+            set_states(connection, touched, APPLIED, order.snapshot, order.run_id, order.loaded_at)
+            outcome.committing(writes.load_id, writes=result.recorded)
     return result
 
 
