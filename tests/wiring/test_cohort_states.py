@@ -10,7 +10,8 @@ from migration_assets.wiring.stage_names import COHORT_STAGES
 
 CASES = [
     ({}, None, False, "verified", ""),
-    ({"profiled_source": "never"}, None, False, "waiting", "nothing of it is in the target"),
+    (dict.fromkeys(COHORT_STAGES, "never"), None, False, "waiting", "nothing of it is in the target"),
+    (dict.fromkeys(COHORT_STAGES, "stale"), "verified", False, "applied", "its rows are in the target"),
     ({"cleansed_customers": "failed"}, None, False, "waiting", "it stopped at cleansed_customers"),
     ({"cleansed_customers": "failed"}, "verified", False, "waiting", "what was loaded before is still in the target"),
     ({"loaded_target": "never", "reconciliation": "never"}, None, False, "planned", "`cutover run --resume`"),
