@@ -73,6 +73,7 @@ def tiny_disk(folder: Path, kilobytes: int) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.faults
 def test_a_disk_that_is_really_full_is_told_and_the_run_goes_on_when_there_is_room(
     faulty: World, undisturbed: Undisturbed
 ) -> None:

@@ -158,6 +158,8 @@ def load_cohort(
             load = plan_load(engine, plan, canonical, redirects, handover.settle() if handover else None)
             writes = GuardedWrites(connection, _next_id(connection))
             result = _Load(engine, connection, plan, order, folder, load, writes, handover).run()
+            touched = {*result.receivers, *([order.cohort] if result.recorded else [])}
+            set_states(connection, touched, APPLIED, order.snapshot, order.run_id, order.loaded_at)
             refuse_shared_ids(connection, order.cohort)
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except psycopg.Error as error:
@@ -166,8 +168,6 @@ def load_cohort(
             connection.rollback()
         else:
             before_commit(result)
-            touched = {*result.receivers, *([order.cohort] if result.recorded else [])}
-            set_states(connection, touched, APPLIED, order.snapshot, order.run_id, order.loaded_at)
             outcome.committing(writes.load_id, writes=result.recorded)
     return result
 

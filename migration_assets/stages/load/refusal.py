@@ -32,6 +32,7 @@ _REMEDIES = {
     "23514": "The value breaks a rule of the target: correct the mapping, or the rule in target.yaml.",
     "23P01": "Two periods overlap: end one before the other begins, or drop `no_overlap` from target.yaml. "
     "If the other row is of another cohort (its customer was parted from this one), load that one first.",
+    "42P01": "Run `cutover run` again, so that target_schema makes the table that is missing.",
     "42501": "Run `cutover run` again so that target_schema grants the roles, or ask the owner of the target.",
 }
 _SHOWN_ROWS = 3
