@@ -113,17 +113,31 @@ def run_steps(
 
 def resume(send: Send, environment: Environment, cohort: str, seconds: float | None = None) -> None:
     """`cutover run --resume`, killed after so many seconds; sends its summary."""
+    runner = _runner(environment)
+    send("began")
+    if seconds is not None:
+        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    summary = runner.migrate(cohorts=(cohort,), resume=True)
+    send(summary.to_json(environment.plan) | {"exit_code": summary.exit_code})
+
+
+def reconcile(send: Send, environment: Environment, cohort: str) -> None:
+    """`cutover reconcile`; sends whether it found all well, or the exit code and words of what refused it."""
+    from migration_assets.domain.errors import CutoverError
+
+    try:
+        send(_runner(environment).reconcile((cohort,))[cohort].ok)
+    except CutoverError as refused:
+        send((refused.exit_code, str(refused)))
+
+
+def _runner(environment: Environment) -> Any:
     from migration_assets.definitions import build_definitions
     from migration_assets.wiring.execute import Runner
     from migration_assets.wiring.workspace import open_workspace
 
     workspace = open_workspace(environment)
-    send("began")
-    if seconds is not None:
-        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
-    runner = Runner(workspace, _instance(), build_definitions(workspace))
-    summary = runner.migrate(cohorts=(cohort,), resume=True)
-    send(summary.to_json(environment.plan) | {"exit_code": summary.exit_code})
+    return Runner(workspace, _instance(), build_definitions(workspace))
 
 
 def _instance() -> Any:

@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import errno
 import random
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from disk_faults import SHORT, missing
 from faulty_world import COHORT, STEPS, Undisturbed, World, differences
 from forked import forked
+from small_disk import small_disk
 from steps import BadDisk, resume, run_steps
 from test_kills import assert_nothing_is_half_there
 
@@ -59,32 +56,17 @@ def test_a_bad_disk_in_every_stage_is_told_and_the_next_run_ends_as_an_undisturb
     assert faulty.left_over() == []
 
 
-@contextmanager
-def tiny_disk(folder: Path, kilobytes: int) -> Iterator[None]:
-    """A file system of that size at the folder, where mounting is allowed."""
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=0700", "tmpfs", str(folder)], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a small file system is not allowed here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.faults
 def test_a_disk_that_is_really_full_is_told_and_the_run_goes_on_when_there_is_room(
     faulty: World, undisturbed: Undisturbed
 ) -> None:
     faulty.reset()
-    with tiny_disk(faulty.environment.store, 96):
+    with small_disk(faulty.environment.store, 96) as disk:
         answer = forked(resume, faulty.environment, COHORT).answer
         reason = answer["global"]["reason"] or answer["cohorts"][0]["reason"]
         assert answer["exit_code"] == 2 and "the disk is full" in reason and "Make room" in reason, answer
         assert_nothing_is_half_there(faulty, undisturbed, "96 KB")
-        enlarged = ["mount", "-o", "remount,size=64m", str(faulty.environment.store)]
-        subprocess.run(enlarged, check=True, capture_output=True)
+        disk.resize(64_000)
         answer = forked(resume, faulty.environment, COHORT).answer
         assert answer["ok"], answer
         assert differences(faulty.state(), undisturbed.state) == []

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from faulty_world import COHORT, STEPS, Undisturbed, World
 from forked import forked
-from steps import resume, run_steps
+from steps import reconcile, resume, run_steps
 
 from migration_assets.connectors.databases import database_url, drop_database, ensure_database
 from migration_assets.demo import fill, generate
@@ -20,6 +20,7 @@ from migration_assets.domain.errors import GoldenCopyAltered
 from migration_assets.plan.load import load_plan
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
 from migration_assets.stages.golden_copy.manifest import verify_golden_copy
+from migration_assets.wiring.stage_names import GLOBAL_STAGES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SNAPSHOT = "20260630T120000Z-abcdef"
@@ -102,12 +103,14 @@ def test_a_damaged_copy_stops_run_and_reconcile_before_anything_is_loaded(
     faulty: World, undisturbed: Undisturbed, damage: Callable[[Path, random.Random], None]
 ) -> None:
     faulty.reset()
-    forked(run_steps, faulty.environment, STEPS[:1])
-    before = faulty.rows()
-    snapshot = faulty.store.current_snapshot()
-    assert snapshot is not None
+    once = len(GLOBAL_STAGES)
+    assert forked(run_steps, faulty.environment, STEPS[:once]).answer[0] == "done"
+    before, snapshot = faulty.rows(), faulty.store.current_snapshot()
+    assert before in undisturbed.rows and snapshot is not None
     damage(faulty.store.golden_file(snapshot, "telco.customers"), random.Random(1))
     answer = forked(resume, faulty.environment, COHORT).answer
     assert (answer["exit_code"], answer["global"]["stopped_at"], answer["rows_written"]) == (2, "golden_copy", 0)
     assert "differs from its manifest" in answer["global"]["reason"] and "->" in answer["global"]["reason"]
+    code, said = forked(reconcile, faulty.environment, COHORT).answer
+    assert code == 2 and "differs from its manifest" in said
     assert faulty.rows() == before
