@@ -48,14 +48,18 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
         "cohort",
         "wave",
         "customer\nrows",
+        "where\nit stands",
         *(s.replace("_", "\n") for s in stages),
         title="Cohorts",
         title_justify="left",
     )
     for row in cohorts:
         cells = [MARKS[row["stages"][s]["state"]] for s in stages]
-        table.add_row(row["cohort"], str(row["wave"]), f"{row['customers']:,}", *cells)
+        table.add_row(row["cohort"], str(row["wave"]), f"{row['customers']:,}", row["place"], *cells)
     out.print(table)
+    for row in cohorts:
+        if row["next"]:
+            out.print(f"[yellow]{row['cohort']}[/] is {row['place']}: {escape(row['next'])}.")
     standings: Standings = {"global": once, **{row["cohort"]: row["stages"] for row in cohorts}}
     for row in cohorts:
         if row["rolled_back"]:

@@ -82,6 +82,19 @@ def test_status_before_the_first_run_says_how_to_begin(tmp_path: Path) -> None:
     assert not found["ok"] and found["cohorts"] == [] and "`cutover run`" in printed(print_status, found)
 
 
+def test_status_says_how_far_each_cohort_is_and_what_to_do(tmp_path: Path, held: PostgresTarget) -> None:
+    assert [r["place"] for r in standing(tmp_path, held)["cohorts"]] == ["verified", "verified"]
+    with held.transaction() as connection:
+        connection.execute("CREATE TABLE cutover.cohort_state (cohort text, state text)")
+        connection.execute("INSERT INTO cutover.cohort_state VALUES ('pilot', 'applied')")
+    arrival = {"loaded_target": "never", "reconciliation": "never", "verified_billing": "never"}
+    found = standing(tmp_path, held, **arrival)
+    assert [r["place"] for r in found["cohorts"]] == ["applied", "planned"]
+    said = printed(print_status, found)
+    assert "pilot is applied: its rows are in the target and not noted as loaded" in said
+    assert "rest is planned: nothing of it is in the target: `cutover run --resume` goes on from here." in said
+
+
 def test_status_notices_that_the_target_is_gone(tmp_path: Path, held: PostgresTarget, database: str) -> None:
     with held.transaction() as connection:
         connection.execute("DROP SCHEMA cutover CASCADE")

@@ -44,6 +44,7 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
             Cohort(name, wave=0, position=i, customers=5, rows=9) for i, name in enumerate(COHORTS)
         ],
         status=lambda *_: (),
+        at_work=lambda _: frozenset(),
     )
     source = SimpleNamespace(may_be_empty=False)
     plan = SimpleNamespace(name="tiny", digest="d" * 64, controls=(COUNT,), source_tables={"erp.contracts": source})

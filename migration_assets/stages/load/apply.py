@@ -9,9 +9,10 @@ written in the same transaction. One load of a plan at a time, by an advisory lo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,13 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.changes import Changes
+from migration_assets.stages.load.cohort_states import APPLIED, set_states
 from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.guarded import GuardedWrites, change_name, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
 from migration_assets.stages.load.hold import hold_plan, next_id
 from migration_assets.stages.load.needed import SPARED, make_spared, spare_what_is_needed
+from migration_assets.stages.load.outcome import Outcome
 from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
 from migration_assets.stages.load.refusal import refusal
 from migration_assets.stages.load.schema import (
@@ -113,6 +116,11 @@ class LoadResult:
         return sum(t.written for t in self.tables)
 
     @property
+    def recorded(self) -> bool:
+        """Whether the ledger has anything of this load."""
+        return any(t.written for t in (*self.tables, self.crosswalk))
+
+    @property
     def rows_removed(self) -> int:
         """Those of them that were deleted, because this load does not have them any more."""
         return sum(t.deleted for t in self.tables)
@@ -126,16 +134,21 @@ def load_cohort(
     canonical: Mapping[str, ir.Table],
     redirects: ir.Table | None = None,
     membership: Membership | None = None,
+    before_commit: Callable[[LoadResult], None] = lambda _: None,
 ) -> LoadResult:
     """Load the canonical rows (entity -> rows) of one cohort; entities that are not given are left alone.
 
     `redirects` (shape.REDIRECTS) are source rows merged into others; `membership` tells who is in which
-    cohort now. TargetRefused: another load is running, or the target would not take a row; nothing was written
-    then. A dry run does everything and rolls back.
+    cohort now; `before_commit` does what has to have happened by the time anybody sees the rows. TargetRefused: another
+    load is running, the target would not take a row, or it was lost; nothing was written then. A load that was applied
+    without the target's saying so is as good as any other (outcome). A dry run does everything and rolls back.
     """
+    writer = role_names(plan)["writer"]
+    hold = partial(hold_plan, plan=plan.file.uuid, seconds=order.lock_seconds)
     with (
         HeldFolder(order.work_folder) as folder,
-        target.transaction(role=role_names(plan)["writer"]) as connection,
+        Outcome(target, writer, order.run_id, hold) as outcome,
+        target.transaction(role=writer) as connection,
     ):
         hold_plan(connection, plan.file.uuid, order.lock_seconds)
         # One load at a time: whole cohorts are joined, and a hash that does not fit is written out and read again.
@@ -148,12 +161,17 @@ def load_cohort(
                 handover = Handover(engine, connection, plan, order.cohort, membership, folder, writes.changes)
             load = plan_load(engine, plan, canonical, redirects, handover.settle() if handover else None)
             result = _Load(engine, connection, plan, order, folder, load, writes, handover).run()
+            touched = {*result.receivers, *([order.cohort] if result.recorded else [])}
+            set_states(connection, touched, APPLIED, order.snapshot, order.run_id, order.loaded_at)
             refuse_shared_ids(connection, order.cohort)
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except psycopg.Error as error:
             raise refusal(error, engine, load, folder) from None
         if order.dry_run:
             connection.rollback()
+        else:
+            before_commit(result)
+            outcome.committing(writes.load_id, writes=result.recorded)
     return result
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE, Entity, Field
+from migration_assets.stages.load.cohort_states import RECORD, cohort_state_table
 from migration_assets.stages.load.ddl import (
     Column,
     Constraint,
@@ -26,7 +27,7 @@ from migration_assets.stages.load.rollback_tables import rollback_tables
 if TYPE_CHECKING:
     from migration_assets.plan.models import Compare, NoOverlap, Plan, TargetSchema, TargetTable
 
-RECORD_SCHEMA = "cutover"
+RECORD_SCHEMA = RECORD
 CROSSWALK, LEDGER, PRE_IMAGE = "crosswalk", "load_ledger", "pre_image"
 CROSSWALK_KEY = ("entity", "source_system", "source_table", "source_id")
 
@@ -197,7 +198,7 @@ def _reference_indexes(
 
 
 def _record_tables() -> tuple[Table, ...]:
-    return _crosswalk(), _ledger(), _pre_images(), *rollback_tables(RECORD_SCHEMA)
+    return _crosswalk(), _ledger(), _pre_images(), cohort_state_table(), *rollback_tables(RECORD_SCHEMA)
 
 
 def _crosswalk() -> Table:

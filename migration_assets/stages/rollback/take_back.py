@@ -13,6 +13,7 @@ from psycopg import sql
 
 from migration_assets.connectors.postgres_target import complaint
 from migration_assets.domain.errors import TargetRefused
+from migration_assets.stages.load.cohort_states import APPLIED, forget_states, has_states, set_states
 from migration_assets.stages.load.hold import hold_plan, next_id
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, role_names
@@ -154,6 +155,7 @@ def _undone(connection: Connection, place: Place, order: RollbackOrder) -> Rollb
     refuse_torn_record(connection, place, torn_before)
     fates = dict(by_fate(connection))
     _enter(connection, place, order, chosen, rollback_id, fates, crosswalk)
+    _tell_readers(connection, place, order, chosen, received)
     connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
     return RollbackResult(
         chosen.cohorts, tuple(chosen.ids), rollback_id, fates, crosswalk, proof, kept, received, reserved, order.dry_run
@@ -196,6 +198,15 @@ def _note(connection: Connection, place: Place, rollback_id: int) -> None:
                 written=sql.Literal(list(WRITTEN)),
             )
         )
+
+
+def _tell_readers(
+    connection: Connection, place: Place, order: RollbackOrder, chosen: Chosen, received: tuple[str, ...]
+) -> None:
+    """Readers of the target find no word of these cohorts any more, and that others have got rows."""
+    if has_states(connection, place.record):
+        forget_states(connection, chosen.cohorts, place.record)
+        set_states(connection, received, APPLIED, chosen.last.snapshot, RUN, order.at, place.record)
 
 
 def _enter(
