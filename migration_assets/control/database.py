@@ -26,6 +26,7 @@ from migration_assets.control.signature import reason_given
 from migration_assets.control.standing import covered, judged, status_of
 from migration_assets.control.tables import AUDIT_LOG, COHORT, MIGRATION_RECORD, VERDICT, WAIVER
 from migration_assets.domain.errors import Misconfigured, StageRefused
+from migration_assets.domain.patience import PATIENCE
 
 # Numbers of advisory locks; any will do, as long as they differ (`migrate` has 7_301_001).
 _PHASE = 7_301_002
@@ -44,7 +45,10 @@ class ControlDatabase:
     """A client of one plan's control database; keeps no connection open between calls, so threads may share it."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url, poolclass=NullPool, hide_parameters=True)
+        # A lock is held by a connection that says nothing for as long as a stage takes: its peer must not seem gone.
+        self._engine = sa.create_engine(
+            url, poolclass=NullPool, hide_parameters=True, connect_args=dict(PATIENCE.arguments)
+        )
 
     # --- the migration record --------------------------------------------------------------------------------------
 
@@ -286,6 +290,17 @@ class ControlDatabase:
                 yield
             finally:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(*key)))
+
+    def at_work(self, cohorts: Sequence[str]) -> frozenset[str]:
+        """Those of the cohorts that a run holds now."""
+        held = sa.text(
+            "SELECT name FROM unnest(CAST(:names AS text[])) name WHERE EXISTS (SELECT FROM pg_locks "
+            "WHERE locktype = 'advisory' AND classid = :kind AND objsubid = 2 AND granted "
+            "AND objid::bigint = (hashtext(name)::bigint & 4294967295) "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+        )
+        with self._begin() as connection:
+            return frozenset(connection.execute(held, {"names": list(cohorts), "kind": _COHORT}).scalars())
 
     @contextmanager
     def wave_lock(self, wave: int) -> Iterator[None]:

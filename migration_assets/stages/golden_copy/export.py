@@ -16,6 +16,7 @@ from pathlib import Path
 
 from migration_assets.connectors.golden_parquet import ROW
 from migration_assets.connectors.opening import open_source
+from migration_assets.connectors.private_files import is_running
 from migration_assets.connectors.source import Column, Report, Snapshot, Source, no_report
 from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults, SourceUnreadable
 from migration_assets.plan.entries import read_from
@@ -229,18 +230,8 @@ def _remove_abandoned(folder: Path) -> None:
     """Parts of a process that was killed hold personal data, and nobody would look for them."""
     for part in folder.glob(".*.part"):
         named = _PART.fullmatch(part.name)
-        if named and not _runs(int(named["process"])):
+        if named and not is_running(int(named["process"])):
             shutil.rmtree(part, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _write_durably(path: Path, text: str) -> None:

@@ -15,8 +15,9 @@ from psycopg import sql
 from migration_assets.connectors.postgres_target import copy_in, names
 from migration_assets.connectors.row_digests import server_digest
 from migration_assets.domain.errors import TargetRefused
+from migration_assets.stages.load.changes import Changes
 from migration_assets.stages.load.refusal import STAGE_PREFIX
-from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, HASH_FORM, PRE_IMAGE, RECORD_SCHEMA
+from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, HASH_FORM, RECORD_SCHEMA
 
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
@@ -28,6 +29,7 @@ class GuardedWrites:
 
     connection: Connection
     load_id: int
+    changes: Changes
 
     def stage(
         self, name: str, target: sql.Composable, columns: tuple[str, ...], path: Path
@@ -57,7 +59,7 @@ class GuardedWrites:
         `extra` columns are written with what they are given but do not make a row different. `settle` is told the table
         of changes (the key, `is_new`) before they are made, and may take rows out of it.
         """
-        changes = sql.Identifier("pg_temp", f"change_{name}"[:63])
+        changes = change_name(name)
         values = tuple(c for c in columns if c not in key)
         parts = {
             "target": target, "stage": stage, "changes": changes, "same": same_key("t", "s", key),
@@ -77,7 +79,8 @@ class GuardedWrites:
         )
         new, changed, same = one_row(self.connection, count.format(**parts))
         if changed:
-            self.keep(name, target, key, sql.SQL("JOIN {} s ON {} WHERE NOT s.is_new").format(changes, parts["same"]))
+            which = sql.SQL("JOIN {} s ON {} WHERE NOT s.is_new").format(changes, parts["same"])
+            self.changes.changing(name, target, key, which)
         if new or changed:
             written = self._upsert(target, stage, changes, key, columns, dict(extra or {}))
             if written != new + changed:
@@ -119,21 +122,6 @@ class GuardedWrites:
         )
         return self.connection.execute(statement).rowcount
 
-    def keep(self, name: str, target: sql.Composable, key: tuple[str, ...], which: sql.Composed) -> None:
-        """Pre-images of the rows of `target t` that `which` picks; of one that this load has changed already the first
-        one stays."""
-        statement = sql.SQL(
-            "INSERT INTO {} SELECT {}, {}, {}, 'update', to_jsonb(t) FROM {} t {} ON CONFLICT DO NOTHING"
-        ).format(
-            sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),
-            sql.Literal(self.load_id),
-            sql.Literal(name),
-            _key_text("t", key),
-            target,
-            which,
-        )
-        self.connection.execute(statement)
-
     def lead(
         self,
         name: str,
@@ -151,7 +139,7 @@ class GuardedWrites:
         led = sql.SQL("JOIN ({}) p ON t.{} = p.old WHERE t.{} NOT IN (SELECT target_id FROM {})").format(
             pairs, sql.Identifier(column), sql.Identifier(key), but
         )
-        self.keep(name, target, (key,), led)
+        self.changes.changing(name, target, (key,), led)
         self._follow(entity, target, types, column, led)
         statement = sql.SQL(
             "UPDATE {target} t SET {column} = p.new FROM ({pairs}) p "
@@ -172,20 +160,9 @@ class GuardedWrites:
         mine = sql.SQL(
             "t.entity = {} AND t.status = 'loaded' AND t.target_id = l.id AND t.row_hash = {} || l.was"
         ).format(sql.Literal(entity), sql.Literal(HASH_FORM))
-        self.keep(CROSSWALK, record, CROSSWALK_KEY, sql.SQL("JOIN ({}) l ON {}").format(rows, mine))
+        self.changes.changing(CROSSWALK, record, CROSSWALK_KEY, sql.SQL("JOIN ({}) l ON {}").format(rows, mine))
         followed = sql.SQL("UPDATE {} t SET row_hash = {} || l.now FROM ({}) l WHERE {}")
         self.connection.execute(followed.format(record, sql.Literal(HASH_FORM), rows, mine))
-
-    def delete(self, name: str, gone: sql.Composed, key: tuple[str, ...]) -> int:
-        """Run a DELETE that returns whole rows, and keep them as pre-images; how many there were."""
-        statement = sql.SQL("WITH t AS ({}) INSERT INTO {} SELECT {}, {}, {}, 'delete', to_jsonb(t) FROM t").format(
-            gone,
-            sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),
-            sql.Literal(self.load_id),
-            sql.Literal(name),
-            _key_text("t", key),
-        )
-        return self.connection.execute(statement).rowcount
 
 
 def one_row(connection: Connection, query: sql.Composed) -> tuple[Any, ...]:
@@ -198,6 +175,11 @@ def stage_name(table: str) -> sql.Identifier:
     return sql.Identifier("pg_temp", f"{STAGE_PREFIX}{table}"[:63])
 
 
+def change_name(table: str) -> sql.Identifier:
+    """What `write_changes` found to be new or different. Columns: the key, is_new."""
+    return sql.Identifier("pg_temp", f"change_{table}"[:63])
+
+
 def same_key(left: str, right: str, key: tuple[str, ...]) -> sql.Composed:
     pairs = (sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in key)
     return sql.SQL(" AND ").join(pairs)
@@ -208,8 +190,3 @@ def _differ(left: str, right: str, columns: tuple[str, ...]) -> sql.Composable:
     if not columns:
         return sql.SQL("false")
     return sql.SQL("({}) IS DISTINCT FROM ({})").format(names(columns, left), names(columns, right))
-
-
-def _key_text(alias: str, key: tuple[str, ...]) -> sql.Composed:
-    parts = (sql.SQL("{}::text").format(sql.Identifier(alias, c)) for c in key)
-    return sql.SQL(" || '|' || ").join(parts)
