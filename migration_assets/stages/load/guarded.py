@@ -17,7 +17,7 @@ from migration_assets.connectors.row_digests import server_digest
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.stages.load.changes import Changes
 from migration_assets.stages.load.refusal import STAGE_PREFIX
-from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, HASH_FORM, RECORD_SCHEMA
+from migration_assets.stages.load.schema import CROSSWALK, HASH_FORM, RECORD_SCHEMA
 
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
@@ -151,7 +151,8 @@ class GuardedWrites:
         self, entity: str, target: sql.Composable, types: Mapping[str, str], column: str, led: sql.Composable
     ) -> None:
         """Let the record know what rows become that are led on, where they are as they were loaded: what we change
-        ourselves must not look like somebody else's."""
+        ourselves must not look like somebody else's. It leaves no pre-image: whoever leads them back makes the record
+        follow again (rollback/undo.py), and rows of which only a reference was led are told by that."""
         key, record = next(iter(types)), sql.Identifier(RECORD_SCHEMA, CROSSWALK)
         new = server_digest("t", types, {column: sql.SQL("p.new")})
         rows = sql.SQL("SELECT t.{} AS id, {} AS was, {} AS now FROM {} t {}").format(
@@ -160,7 +161,6 @@ class GuardedWrites:
         mine = sql.SQL(
             "t.entity = {} AND t.status = 'loaded' AND t.target_id = l.id AND t.row_hash = {} || l.was"
         ).format(sql.Literal(entity), sql.Literal(HASH_FORM))
-        self.changes.changing(CROSSWALK, record, CROSSWALK_KEY, sql.SQL("JOIN ({}) l ON {}").format(rows, mine))
         followed = sql.SQL("UPDATE {} t SET row_hash = {} || l.now FROM ({}) l WHERE {}")
         self.connection.execute(followed.format(record, sql.Literal(HASH_FORM), rows, mine))
 
