@@ -47,7 +47,13 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
         at_work=lambda _: frozenset(),
     )
     source = SimpleNamespace(may_be_empty=False)
-    plan = SimpleNamespace(name="tiny", digest="d" * 64, controls=(COUNT,), source_tables={"erp.contracts": source})
+    plan = SimpleNamespace(
+        name="tiny",
+        digest="d" * 64,
+        controls=(COUNT,),
+        source_tables={"erp.contracts": source},
+        target=SimpleNamespace(schema_name="app"),
+    )
     return SimpleNamespace(
         store=store,
         suites={asset: SimpleNamespace(rules=(THERE,)) for asset in (*GLOBAL_STAGES, *COHORT_STAGES)},

@@ -125,7 +125,7 @@ class LoadResult:
     @property
     def recorded(self) -> bool:
         """Whether the ledger has anything of this load."""
-        return any(t.written for t in (*self.tables, self.crosswalk))
+        return any(t.written for t in (*self.tables, self.crosswalk)) or self.handed_over > 0
 
     @property
     def rows_removed(self) -> int:
