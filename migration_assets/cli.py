@@ -9,20 +9,30 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
+from migration_assets.delta_command import delta
 from migration_assets.domain.errors import CutoverError
 from migration_assets.drill_commands import drill
 from migration_assets.explain_commands import certificate, explain
 from migration_assets.preview_command import preview
 from migration_assets.report_commands import rejected
 from migration_assets.review_commands import review
-from migration_assets.session import Place, actor, json_option, opened, plan_option, progress, side_by_side
+from migration_assets.session import (
+    Place,
+    actor,
+    at_once_option,
+    json_option,
+    opened,
+    plan_option,
+    progress,
+    side_by_side,
+)
 from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, NEW_SNAPSHOT
 
 if TYPE_CHECKING:
@@ -106,16 +116,6 @@ def _plain(text: str) -> str:
 def main(ctx: click.Context) -> None:
     """Move customers, billing and entitlements, and prove that nobody lost access or paid a cent differently."""
     ctx.obj = Place(ROOT, out)
-
-
-def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--at-once",
-        type=click.IntRange(1, 16),
-        default=2,
-        show_default=True,
-        help="How many cohorts of a wave move side by side, each in a process of its own.",
-    )(command)
 
 
 @main.command()
@@ -389,6 +389,7 @@ def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> 
         print_rows(out, result)
 
 
+main.add_command(delta)
 main.add_command(review)
 main.add_command(rejected)
 main.add_command(explain)

@@ -22,6 +22,7 @@ from migration_assets.plan.enrichment_models import EnrichmentRule
 from migration_assets.plan.frozen import CellFlag, Column, Instant, Model, Name, OwnDatabase, Sentence, Why
 from migration_assets.plan.identity_models import Identity, SurvivorDecision
 from migration_assets.plan.source_models import Exclusion, SourceSystem, SourceTable
+from migration_assets.plan.sync_models import Sync
 
 # --- plan.yaml ---------------------------------------------------------------------------------------------------
 
@@ -41,7 +42,7 @@ class Target(Model):
 
 class PlanFile(Model):
     """plan.yaml. `uuid`: of no other plan, since ids in the target are made from it. `as_of` absent means the
-    snapshot's own time. A rehearsal may run on ASSUMED rows."""
+    snapshot's own time. A rehearsal may run on ASSUMED rows. Without `sync` nothing follows the sources by itself."""
 
     name: Name
     uuid: UUID
@@ -57,6 +58,7 @@ class PlanFile(Model):
     identity: Identity = Identity()
     currency_exponents: dict[str, StrictInt] = Field(default_factory=dict)
     spot_check: Annotated[StrictInt, Field(ge=1)] = 50
+    sync: Sync | None = None
 
 
 # --- mapping -----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,14 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """Cohorts that are to run, and others that stand as they are."""
+
+    run: frozenset[str]
+    standing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class CohortRun:
     """One run of one job for one cohort."""
 
@@ -155,8 +163,12 @@ class Runner:
         tags: Mapping[str, str] | None = None,
         resume: bool = False,
         report: Report = lambda _: None,
+        choose: Callable[[], Chosen] | None = None,
     ) -> Summary:
-        """The global phase, then every cohort (or those named): wave by wave, the cohorts of a wave side by side."""
+        """The global phase, then every cohort (or those named): wave by wave, the cohorts of a wave side by side.
+
+        `choose` is asked after the global phase which cohorts are to run.
+        """
         summary = Summary()
         self._refuse_unknown(cohorts)
         self._refuse_to_move_the_ground(tags or {})
@@ -167,21 +179,26 @@ class Runner:
             return summary
         summary.snapshot, summary.as_of = record.snapshot, record.as_of.isoformat()
         job = "cohort_dry_run" if (tags or {}).get(DRY_RUN) == "true" else "cohort_phase"
-        summary.cohorts = self._each(job, self._wanted(cohorts, resume), tags or {}, report)
+        wanted, chosen = self._wanted(cohorts, resume), None if choose is None else choose()
+        if chosen is not None:
+            wanted = [c for c in wanted if c.name in chosen.run]
+        summary.cohorts = self._each(job, wanted, tags or {}, report)
         if job == "cohort_phase":
-            self._load_what_was_received(summary.cohorts, tags or {}, report)
+            self._load_what_was_received(summary.cohorts, chosen.standing if chosen else (), tags or {}, report)
         return summary
 
-    def _load_what_was_received(self, results: dict[str, PhaseResult], tags: Mapping[str, str], report: Report) -> None:
+    def _load_what_was_received(
+        self, results: dict[str, PhaseResult], standing: Collection[str], tags: Mapping[str, str], report: Report
+    ) -> None:
         """Load cohorts again that others have handed rows to after they had passed: until none is left, or twice."""
         for _ in range(2):
-            passed = [name for name, r in results.items() if r.ok]
+            passed = [*(name for name, r in results.items() if r.ok), *(n for n in standing if n not in results)]
             # Whoever hands rows over withdraws what the receiver's load and reconciliation were found to be.
             received = {s.cohort for s in self._standings(passed) if s.asset in ARRIVAL and s.state == "never"}
             if not received:
                 return
             again = self._in_lanes([_runs("cohort_arrival", [n for n in passed if n in received], tags)], report)
-            results |= {name: _together(results[name], r) for name, r in again.items()}
+            results |= {name: _together(results[name], r) if name in results else r for name, r in again.items()}
 
     def _standings(self, cohorts: Sequence[str]) -> Sequence[AssetStatus]:
         now = datetime.now(UTC)

@@ -1,6 +1,8 @@
 """What a run's tags tell the stages; the command line writes them, and so may whoever launches a run in Dagster."""
 
 NEW_SNAPSHOT = "cutover/new_snapshot"
+# Names a copy that has been taken and is not current yet: what a delta brings over.
+SNAPSHOT = "cutover/take_snapshot"
 AS_OF = "cutover/as_of"
 DRY_RUN = "cutover/dry_run"
 # Who started the run; the audit log names them.

@@ -23,7 +23,7 @@ from migration_assets.stages.golden_copy.changes import TableChanges, counted, u
 from migration_assets.stages.golden_copy.export import entry_of, marks_of, read_whole, refuse_empty, sealed
 from migration_assets.stages.golden_copy.folder import new_folder
 from migration_assets.stages.golden_copy.follow import follow
-from migration_assets.stages.golden_copy.manifest import Manifest, TableEntry
+from migration_assets.stages.golden_copy.manifest import Manifest, TableEntry, verify_golden_copy
 from migration_assets.stages.golden_copy.marks import read_marks, write_marks
 from migration_assets.stages.golden_copy.tasks import FaultsOf, Task, snapshots_of, tasks_of
 
@@ -33,7 +33,7 @@ _MUCH = 0.3
 
 @dataclass(frozen=True)
 class Earlier:
-    """The copy that the next one is made from: its folder, its manifest (verified), and the marks left with it.
+    """The copy that the next one is made from: its folder, its manifest, and the marks left with it.
 
     Without marks everything is read, which is also the check of the marks themselves.
     """
@@ -75,7 +75,7 @@ class _SameAsBefore(Exception):
 
 
 def earlier_copy(folder: Path, manifest: Manifest, marks: Path, plan: Plan, *, thorough: bool = False) -> Earlier:
-    """The current copy (verified) with its marks, which are not asked if the look is to be `thorough`."""
+    """The current copy with its marks, which are not asked if the look is to be `thorough`."""
     return Earlier(folder, manifest, {} if thorough else read_marks(marks, manifest.digest, plan.digest))
 
 
@@ -113,6 +113,8 @@ def take_delta(
         ):
             write_marks(marks_of_snapshot(old.snapshot), old.digest, plan.digest, marks)
             return None
+        # What is shared goes into a new manifest: it has to be what the earlier one says, and still is.
+        verify_golden_copy(earlier.folder, digest=old.digest)
         try:
             with new_folder(earlier.folder.parent, snapshot_id) as part:
                 making = _Making(plan, earlier, part, taken_at, report)
