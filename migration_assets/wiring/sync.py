@@ -2,9 +2,9 @@
 
 The look reads no rows where a source can tell without; only when something may have changed is there a run. Runs take
 the locks that all stages take (decision 4), so that a tick never meets a global run or a cohort's half way.
-"""
 
-from __future__ import annotations
+Annotations are real here, not text: Dagster reads those of the op.
+"""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Cursor:
     backlog: int | None = 0
 
     @classmethod
-    def of(cls, text: str | None) -> Cursor:
+    def of(cls, text: str | None) -> "Cursor":
         """The cursor that Dagster kept; a new one where it kept none, or one of another version."""
         try:
             return cls(**json.loads(text or "{}"))
@@ -54,7 +54,7 @@ class Cursor:
         return json.dumps(asdict(self))
 
 
-def delta_job(workspace: Workspace, graph: Callable[[], dg.Definitions]) -> dg.JobDefinition:
+def delta_job(workspace: "Workspace", graph: Callable[[], dg.Definitions]) -> dg.JobDefinition:
     """The job of one tick. Its runs of the global phase and of cohorts stand in the history beside it."""
 
     @dg.op(name=JOB, description="Bring over what changed in the sources, and run only what that touches.")
@@ -85,7 +85,7 @@ def delta_job(workspace: Workspace, graph: Callable[[], dg.Definitions]) -> dg.J
     return job
 
 
-def delta_sensor(workspace: Workspace, job: dg.JobDefinition) -> dg.SensorDefinition:
+def delta_sensor(workspace: "Workspace", job: dg.JobDefinition) -> dg.SensorDefinition:
     """Looks at the sources as often as the plan says, and asks for a tick when there may be something to bring over."""
     sync = workspace.plan.file.sync
     follows = sync is not None and sync.follow
@@ -109,7 +109,7 @@ def delta_sensor(workspace: Workspace, job: dg.JobDefinition) -> dg.SensorDefini
 
 
 def evaluated(
-    workspace: Workspace, instance: dg.DagsterInstance, sync: Sync, cursor: Cursor, now: datetime
+    workspace: "Workspace", instance: dg.DagsterInstance, sync: Sync, cursor: Cursor, now: datetime
 ) -> dg.SensorResult:
     """A run to be asked for, or why there is none. CutoverError before the first load, or when a source is away."""
     log = TickLog(workspace.control, workspace.plan.name)
@@ -147,7 +147,7 @@ def _lag(last_seen: datetime | None, cursor: Cursor, now: datetime) -> str:
     return f"lag {int((now - max(known)).total_seconds())} s" if known else "no tick yet"
 
 
-def _not_before(past: tuple[Tick, ...], sync: Sync) -> datetime | None:
+def _not_before(past: "tuple[Tick, ...]", sync: Sync) -> datetime | None:
     """When to try again after the last ticks have failed one after the other."""
     failed = next((n for n, t in enumerate(past) if t.state != "failed"), len(past))
     if not failed or past[0].ended_at is None:
@@ -155,7 +155,7 @@ def _not_before(past: tuple[Tick, ...], sync: Sync) -> datetime | None:
     return past[0].ended_at + timedelta(seconds=sync.every_seconds * 2**failed)
 
 
-def _backlog(seen: tuple[Seen, ...]) -> int | None:
+def _backlog(seen: "tuple[Seen, ...]") -> int | None:
     counts = [s.changed for s in seen]
     return None if None in counts else sum(c for c in counts if c is not None)
 
