@@ -198,7 +198,7 @@ class Runner:
             if not received:
                 return
             again = self._in_lanes([_runs("cohort_arrival", [n for n in passed if n in received], tags)], report)
-            results |= {name: _together(results[name], r) if name in results else r for name, r in again.items()}
+            results |= {name: _summed(results[name], r) if name in results else r for name, r in again.items()}
 
     def _standings(self, cohorts: Sequence[str]) -> Sequence[AssetStatus]:
         now = datetime.now(UTC)
@@ -245,9 +245,9 @@ class Runner:
     def _each(
         self, job: str, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Report
     ) -> dict[str, PhaseResult]:
-        """Every cohort: in a big bang all of them or none, else wave by wave, and the pilot before everybody."""
-        if self.workspace.plan.file.strategy == "big_bang" and job == "cohort_phase":
-            return self._big_bang(cohorts, tags, report)
+        """Every cohort: by the plan's mode all of them or none, or wave by wave and the pilot before everybody."""
+        if self.workspace.plan.mode.together and job == "cohort_phase":
+            return self._together(cohorts, tags, report)
         planned = self.workspace.control.cohorts(self.workspace.record())
         waves = {c.wave for c in planned if c.name != UNASSIGNED}
         # A later wave holds nobody back, whichever comes first in this run.
@@ -258,6 +258,18 @@ class Runner:
             steps[-2] += _runs("cohort_preparation", [UNASSIGNED], tags)
             steps[-1] = _runs("cohort_arrival", [UNASSIGNED], tags)
         return self._in_lanes(steps, report, pilot_first=pilot)
+
+    def _together(self, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Report) -> dict[str, PhaseResult]:
+        """All cohorts or none; where the pilot stands apart it is moved first, and holds back all others."""
+        waves = in_waves([c for c in cohorts if c.name != UNASSIGNED])
+        if not self.workspace.plan.mode.pilot_apart or len(waves) < 2:
+            return self._big_bang(cohorts, tags, report)
+        pilot = self._in_lanes([_runs("cohort_phase", waves[0], tags)], report)
+        rest = [c for c in cohorts if c.name not in pilot]
+        failed = ", ".join(name for name, r in pilot.items() if not r.ok)
+        if failed:
+            return pilot | {c.name: _held_back(failed) for c in rest}
+        return pilot | self._big_bang(rest, tags, report)
 
     def _big_bang(self, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Report) -> dict[str, PhaseResult]:
         """Nothing is loaded before everything of every cohort has been transformed and has passed its checks."""
@@ -291,7 +303,7 @@ class Runner:
                 return {name: _held_back(failed) if name in later else results[name] for name in cohorts}
             runs = [r for r in wave if r.cohort not in results or results[r.cohort].ok]
             found = dict(zip((r.cohort for r in runs), lanes.run(runs, started), strict=True))
-            results |= {n: _together(results[n], r) if n in results else r for n, r in found.items()}
+            results |= {n: _summed(results[n], r) if n in results else r for n, r in found.items()}
         return {name: results[name] for name in cohorts}
 
 
@@ -316,7 +328,7 @@ def in_waves(cohorts: Sequence[Cohort]) -> list[list[str]]:
     return [found[wave] for wave in sorted(found)]
 
 
-def _together(first: PhaseResult, again: PhaseResult) -> PhaseResult:
+def _summed(first: PhaseResult, again: PhaseResult) -> PhaseResult:
     """How a cohort went that was loaded twice."""
     return replace(
         again,

@@ -87,15 +87,13 @@ def delta_job(workspace: "Workspace", graph: Callable[[], dg.Definitions]) -> dg
 
 def delta_sensor(workspace: "Workspace", job: dg.JobDefinition) -> dg.SensorDefinition:
     """Looks at the sources as often as the plan says, and asks for a tick when there may be something to bring over."""
-    sync = workspace.plan.file.sync
-    follows = sync is not None and sync.follow
-    settings = sync or Sync()
+    settings = workspace.plan.file.sync or Sync(follow=workspace.plan.mode.follows)
 
     @dg.sensor(
         job=job,
         name=SENSOR,
         minimum_interval_seconds=settings.every_seconds,
-        default_status=dg.DefaultSensorStatus.RUNNING if follows else dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING if settings.follow else dg.DefaultSensorStatus.STOPPED,
         description="Keeps the target in step with the sources once something has been loaded.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:

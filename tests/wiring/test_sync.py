@@ -13,6 +13,7 @@ import pytest
 
 from migration_assets.control import ControlDatabase, TickLog, migrate
 from migration_assets.domain.errors import StageRefused
+from migration_assets.plan.modes import MODES, Strategy
 from migration_assets.plan.sync_models import Sync
 from migration_assets.stages.golden_copy.delta import Seen
 from migration_assets.wiring import sync
@@ -145,10 +146,21 @@ def test_before_the_first_load_the_sensor_says_what_it_waits_for(
 
 
 @pytest.mark.parametrize(
-    ("settings", "running"), [(Sync(every_seconds=30), True), (Sync(follow=False), False), (None, False)]
+    ("settings", "strategy", "running"),
+    [
+        (Sync(every_seconds=30), "phased", True),
+        (Sync(follow=False), "parallel", False),
+        (None, "phased", False),
+        (None, "big_bang", False),
+        (None, "parallel", True),
+        (None, "hybrid", True),
+    ],
 )
-def test_the_plan_says_whether_the_sensor_runs_from_the_start(settings: Sync | None, running: bool) -> None:
-    workspace: Any = SimpleNamespace(plan=SimpleNamespace(file=SimpleNamespace(sync=settings)))
+def test_the_plan_says_whether_the_sensor_runs_from_the_start(
+    settings: Sync | None, strategy: Strategy, running: bool
+) -> None:
+    plan = SimpleNamespace(file=SimpleNamespace(sync=settings), mode=MODES[strategy])
+    workspace: Any = SimpleNamespace(plan=plan)
     sensor = sync.delta_sensor(workspace, sync.delta_job(workspace, dg.Definitions))
     assert (sensor.default_status == dg.DefaultSensorStatus.RUNNING) is running
     assert sensor.minimum_interval_seconds == (30 if settings and settings.every_seconds == 30 else 60)
