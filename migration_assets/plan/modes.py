@@ -1,4 +1,4 @@
-"""The ways to migrate that a plan can choose from, as settings: they change order, gates and rhythm, never code paths."""
+"""The ways to migrate that a plan can choose from: settings that change order, gates and rhythm, and no code path."""
 
 from __future__ import annotations
 

@@ -76,10 +76,16 @@ def scratch(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def counted(
-    table: str, before: Path, after: Path, key: Sequence[str], updated_at: str | None, spill: Path
+    table: str,
+    before: Path,
+    after: Path,
+    key: Sequence[str],
+    updated_at: str | None,
+    spill: Path,
+    touched: Path | None = None,
 ) -> TableChanges:
     """How the rows of two copies of a table differ. Rows with one key are paired in the order of the copies; where the
-    columns are not the same, no row is as it was."""
+    columns are not the same, no row is as it was. `touched`: a file with the keys outside which nothing changed."""
     was, now = pq.read_schema(before), pq.read_schema(after)
     own = set(was.names) & set(now.names)
     columns = [c for c in now.names if c != ROW and c in own]
@@ -88,7 +94,8 @@ def counted(
     stamp = updated_at if everything and updated_at in own and _tells_time(now.field(updated_at).type) else None
     with scratch(spill) as connection:
         for name, path, other in (("gone", before, after), ("come", after, before)):
-            connection.execute(_only_in(name, path, other, now, columns, keys, stamp, everything))
+            rows, others = _rows(path, keys, touched), _rows(other, keys, touched)
+            connection.execute(_only_in(name, rows, others, now, columns, keys, stamp, everything))
         found = connection.execute(_sums(before, keys, stamp)).fetchone()
     if found is None:
         raise AssertionError("an aggregate has one row")
@@ -110,10 +117,19 @@ def _tells_time(kind: pa.DataType) -> bool:
     return pa.types.is_temporal(kind) or pa.types.is_integer(kind)
 
 
+def _rows(path: Path, keys: Sequence[str], touched: Path | None) -> str:
+    within = (
+        f" AS whole SEMI JOIN read_parquet({_text(touched)}) AS touched USING ({', '.join(map(quoted, keys))})"
+        if touched
+        else ""
+    )
+    return f"read_parquet({_text(path)}){within}"
+
+
 def _only_in(
     name: str,
-    path: Path,
-    other: Path,
+    path: str,
+    other: str,
     schema: pa.Schema,
     columns: Sequence[str],
     keys: Sequence[str],
@@ -126,8 +142,8 @@ def _only_in(
         f"CAST({quoted(c)} AS VARCHAR) AS {quoted(c)}" if pa.types.is_floating(schema.field(c).type) else quoted(c)
         for c in columns
     ]
-    rows = f"SELECT {', '.join(told)} FROM read_parquet({_text(path)})"
-    only = f"{rows} EXCEPT ALL SELECT {', '.join(told)} FROM read_parquet({_text(other)})" if everything else rows
+    rows = f"SELECT {', '.join(told)} FROM {path}"
+    only = f"{rows} EXCEPT ALL SELECT {', '.join(told)} FROM {other}" if everything else rows
     texts = [f"CAST({quoted(k)} AS VARCHAR) AS {quoted(k)}" for k in keys]
     kept = ", ".join([*texts, f"{quoted(stamp) if stamp else 'NULL'} AS _stamp"])
     by = ", ".join(map(quoted, keys)) or "NULL"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from migration_assets.connectors.golden_parquet import ROW
 from migration_assets.connectors.source import UNKNOWN, Look, Report, Snapshot, Source, Trail, no_report
 from migration_assets.domain.errors import DeltaUnbalanced
 from migration_assets.plan.entries import read_from, whose_text
@@ -188,16 +189,15 @@ class _Making:
         old = self.earlier.entry(self.plan, task)
         if old is not None and (self._text_is_same(task, made) or _is_same(self.plan, task, look, self.earlier)):
             return self._shared(old), unchanged(task.qualified, old.rows)
-        entry = self._followed(task, look.trail, old) if old is not None and look.trail is not None else None
-        if entry is None:
-            entry = read_whole(self.plan, task, snapshot, self.part, self.taken_at)
+        followed = self._followed(task, look.trail, old) if old is not None and look.trail is not None else None
+        if followed is not None:
+            return followed
+        entry = read_whole(self.plan, task, snapshot, self.part, self.taken_at)
         before = self.earlier.manifest.tables.get(task.qualified)
         if before is None:
             return entry, TableChanges(task.qualified, 0, entry.rows, entry.rows, 0, 0, 0, 0)
-        if before.sha256 == entry.sha256:
-            (self.part / entry.file).unlink()
-            return self._shared(entry), unchanged(task.qualified, entry.rows)
-        return entry, self._counted(task, before, entry)
+        with _work(self.part / f".{task.qualified}.work") as work:
+            return self._compared(task, before, entry, work)
 
     def _text_is_same(self, task: Task, made: Mapping[str, TableEntry]) -> bool:
         """Whether a table that is cut from another one's text would be cut from the same text in the same way."""
@@ -216,32 +216,32 @@ class _Making:
             here.chmod(0o400)
         return entry.model_copy(update={"taken_at": self.taken_at})
 
-    def _followed(self, task: Task, trail: Trail, old: TableEntry) -> TableEntry | None:
+    def _followed(self, task: Task, trail: Trail, old: TableEntry) -> tuple[TableEntry, TableChanges] | None:
         """The table out of its earlier copy; None where it has to be read whole."""
-        columns = {c.name: c.type for c in task.kept} == {n: t for n, t in old.columns.items() if n != "_row"}
+        columns = {c.name: c.type for c in task.kept} == {n: t for n, t in old.columns.items() if n != ROW}
         if not (trail.by_key and columns and trail.candidates <= _MUCH * max(old.rows, 1)):
             return None
         path, before = self.part / old.file, self.earlier.folder / old.file
         with _work(self.part / f".{task.qualified}.work") as work:
             found = follow(trail, before, old.rows, task.declared.key, path, work)
-        if found.rows != trail.rows or old.rows + found.inserted - found.deleted != trail.rows:
-            raise DeltaUnbalanced(
-                f"{task.qualified}: {old.rows} rows before, {found.inserted} new ones and {found.deleted} deleted ones "
-                f"make {found.rows}, and the source has {trail.rows}",
-                "Take a whole new copy: `cutover run --new-snapshot`; and report this as a defect.",
-            )
-        return entry_of(self.plan, task, task.kept, found.rows, path, self.taken_at)
+            if found.rows != trail.rows or old.rows + found.inserted - found.deleted != trail.rows:
+                raise DeltaUnbalanced(
+                    f"{task.qualified}: {old.rows} rows before, {found.inserted} new ones and {found.deleted} deleted "
+                    f"ones make {found.rows}, and the source has {trail.rows}",
+                    "Take a whole new copy: `cutover run --new-snapshot`; and report this as a defect.",
+                )
+            entry = entry_of(self.plan, task, task.kept, found.rows, path, self.taken_at)
+            return self._compared(task, old, entry, work, found.touched)
 
-    def _counted(self, task: Task, before: TableEntry, entry: TableEntry) -> TableChanges:
-        with _work(self.part / f".{task.qualified}.work") as work:
-            return counted(
-                task.qualified,
-                self.earlier.folder / before.file,
-                self.part / entry.file,
-                task.declared.key,
-                task.declared.updated_at,
-                work,
-            )
+    def _compared(
+        self, task: Task, before: TableEntry, entry: TableEntry, work: Path, touched: Path | None = None
+    ) -> tuple[TableEntry, TableChanges]:
+        """The new file and how it differs from the earlier one, whose place it takes only if it does."""
+        if before.sha256 == entry.sha256:
+            (self.part / entry.file).unlink()
+            return self._shared(entry), unchanged(task.qualified, entry.rows)
+        both = self.earlier.folder / before.file, self.part / entry.file
+        return entry, counted(task.qualified, *both, task.declared.key, task.declared.updated_at, work, touched=touched)
 
 
 @contextmanager

@@ -26,11 +26,13 @@ _BATCH = 65_536
 
 @dataclass(frozen=True)
 class Followed:
-    """How many rows were written, and how many of them are new, and how many of before are gone."""
+    """How many rows were written, and how many of them are new, and how many of before are gone. `touched`: a file with
+    the key of every row that came, went or may be another."""
 
     rows: int
     inserted: int
     deleted: int
+    touched: Path
 
 
 def follow(trail: Trail, before: Path, rows_before: int, key: Sequence[str], destination: Path, work: Path) -> Followed:
@@ -47,20 +49,23 @@ def follow(trail: Trail, before: Path, rows_before: int, key: Sequence[str], des
         connection.execute(f"CREATE VIEW fresh AS SELECT * FROM read_parquet({_text(fresh)})")
         inserted = _count(connection, f"FROM fresh ANTI JOIN old USING ({_list(key)})")
         kept = f"old ANTI JOIN fresh USING ({_list(key)})"
-        deleted = 0
+        deleted, touched = 0, f"SELECT {_list(key)} FROM fresh"
         if rows_before + inserted != trail.rows:
             # Fewer than there would be: some are gone, and only the keys of all that are there tell which.
             _written(trail.keys(key), pa.schema([schema.field(k) for k in key]), there)
             connection.execute(f"CREATE VIEW there AS SELECT * FROM read_parquet({_text(there)})")
             deleted = _count(connection, f"FROM old ANTI JOIN there USING ({_list(key)})")
             kept = f"({kept}) SEMI JOIN there USING ({_list(key)})"
+            touched += f" UNION ALL SELECT {_list(key)} FROM old ANTI JOIN there USING ({_list(key)})"
         names = _list(schema.names)
         whole = f"SELECT {names} FROM {kept} UNION ALL SELECT {names} FROM fresh"
         order = ", ".join(f"{quoted(k)} ASC NULLS LAST" for k in key)
         with GoldenWriter(destination, schema) as writer:
             for batch in connection.execute(f"SELECT {names} FROM ({whole}) ORDER BY {order}").to_arrow_reader(_BATCH):
                 writer.write(pa.Table.from_batches([batch]).cast(schema))
-        return Followed(writer.rows, inserted, deleted)
+        keys = work / "touched.parquet"
+        connection.execute(f"COPY ({touched}) TO {_text(keys)} (FORMAT parquet)")
+        return Followed(writer.rows, inserted, deleted, keys)
 
 
 def _written(tables: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
