@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from migration_assets.delta_command import delta
 from migration_assets.drill_commands import drill
 from migration_assets.explain_commands import certificate, explain
 from migration_assets.freeze_commands import freeze
@@ -22,7 +22,16 @@ from migration_assets.preview_command import preview
 from migration_assets.report_commands import rejected
 from migration_assets.review_commands import review
 from migration_assets.rollback_command import rollback
-from migration_assets.session import Place, actor, json_option, opened, plan_option, progress, side_by_side
+from migration_assets.session import (
+    Place,
+    actor,
+    at_once_option,
+    json_option,
+    opened,
+    plan_option,
+    progress,
+    side_by_side,
+)
 from migration_assets.terminal import Commands, err, out, plain
 from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, NEW_SNAPSHOT
 
@@ -39,16 +48,6 @@ ROOT = Path(__file__).absolute().parent.parent
 def main(ctx: click.Context) -> None:
     """Move customers, billing and entitlements, and prove that nobody lost access or paid a cent differently."""
     ctx.obj = Place(ROOT, out)
-
-
-def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--at-once",
-        type=click.IntRange(1, 16),
-        default=2,
-        show_default=True,
-        help="How many cohorts of a wave move side by side, each in a process of its own.",
-    )(command)
 
 
 @main.command()
@@ -331,6 +330,7 @@ def sql(plan: str | None, name: str, query: str, write: bool, as_json: bool) -> 
         print_rows(out, result)
 
 
+main.add_command(delta)
 main.add_command(review)
 main.add_command(rejected)
 main.add_command(explain)

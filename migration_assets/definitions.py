@@ -32,6 +32,7 @@ from migration_assets.wiring.jobs import (
 )
 from migration_assets.wiring.lineage import legacy_tables
 from migration_assets.wiring.stage import StageSpec, stage_asset, with_all_gates
+from migration_assets.wiring.sync import delta_job, delta_sensor
 from migration_assets.wiring.workspace import Workspace, open_workspace
 
 # Not resolved: a root whose package is a link is a root of its own.
@@ -48,11 +49,13 @@ def stage_specs(workspace: Workspace) -> list[StageSpec]:
 
 
 def build_definitions(workspace: Workspace) -> dg.Definitions:
-    """Every asset, check, job and schedule of one plan."""
+    """Every asset, check, job, sensor and schedule of one plan."""
     stages = [stage_asset(spec) for spec in with_all_gates(stage_specs(workspace))]
+    tick = delta_job(workspace, lambda: build_definitions(workspace))
     return dg.Definitions(
         assets=[*legacy_tables(workspace.plan), *stages],
-        jobs=[global_phase(), cohort_phase(), cohort_preparation(), cohort_arrival(), cohort_dry_run()],
+        jobs=[global_phase(), cohort_phase(), cohort_preparation(), cohort_arrival(), cohort_dry_run(), tick],
+        sensors=[delta_sensor(workspace, tick)],
         schedules=[nightly_reconciliation(workspace)],
         resources={"workspace": dg.ResourceDefinition.hardcoded_resource(workspace)},
         executor=dg.in_process_executor,

@@ -52,6 +52,17 @@ def limit_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return click.option("--limit", type=kind, default=50, show_default=True, help=f"How many {what} at most.")
 
 
+def at_once_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--at-once`, where cohorts run."""
+    return click.option(
+        "--at-once",
+        type=click.IntRange(1, 16),
+        default=2,
+        show_default=True,
+        help="How many cohorts of a wave move side by side, each in a process of its own.",
+    )(command)
+
+
 def actor() -> str:
     """Who works here: the name of the process's account, or its number where it has none. What the environment says
     counts for nothing: one person would be two."""

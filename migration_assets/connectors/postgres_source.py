@@ -26,7 +26,8 @@ from sqlalchemy.exc import ArgumentError
 from migration_assets.connectors.golden_parquet import GoldenWriter
 from migration_assets.connectors.loopback import stays_here
 from migration_assets.connectors.patient import patient
-from migration_assets.connectors.source import Column
+from migration_assets.connectors.postgres_trail import EVERY_ROW, PostgresTrail, mark_of, since
+from migration_assets.connectors.source import UNKNOWN, Column, Look
 from migration_assets.domain.errors import SourceUnreadable
 from migration_assets.domain.patience import PATIENCE
 
@@ -122,6 +123,12 @@ class _PgColumn:
         return name if self.base in _ORDERED else sql.SQL('{}::text COLLATE "C"').format(name)
 
     @property
+    def orders_alike(self) -> bool:
+        """Whether the order above is that of the values as Arrow holds them: text of fixed length is ordered without
+        its blanks, and floats as text."""
+        return self.base in _ORDERED or (pa.types.is_string(self.arrow) and self.base != "bpchar")
+
+    @property
     def fits(self) -> str | None:
         """Pattern of the values that can be held exactly; None when any can."""
         if pa.types.is_decimal(self.arrow):
@@ -196,6 +203,41 @@ class PostgresSnapshot:
                 writer.write(self._converted(block, count, chosen, schema, writer.received, table or read_from))
         return writer.rows
 
+    def mark(self, read_from: str) -> str | None:
+        """See `source.Snapshot.mark`: the transaction horizon, for ordinary tables."""
+        with _refusals(read_from):
+            mark = mark_of(self._connection, self._table(read_from)[0])
+        return None if mark is None else mark.to_text()
+
+    def look(self, read_from: str, key: Sequence[str], mark: str) -> Look:
+        """See `source.Snapshot.look`. No row written since and as many as before: the very same rows."""
+        with _refusals(read_from):
+            oid, relation = self._table(read_from)
+            found = since(self._connection, mark, relation, mark_of(self._connection, oid))
+            if found is None:
+                return UNKNOWN
+            types = {c.name: c for c in self._pg_columns(oid, read_from)}
+            in_bytes = self._connection.info.parameter_status("server_encoding") == "UTF8"
+            by_key = in_bytes and self._is_unique(oid, key) and all(types[k].orders_alike for k in key)
+        rows, candidates, horizon = found
+
+        def read(columns: Sequence[str], where: sql.Composable) -> Iterator[pa.Table]:
+            return self._rows(relation, [types[c] for c in columns], where, read_from)
+
+        return Look(trail=PostgresTrail(rows, candidates, by_key, horizon, read))
+
+    def _rows(
+        self, relation: sql.Composable, chosen: Sequence[_PgColumn], where: sql.Composable, table: str
+    ) -> Iterator[pa.Table]:
+        """Some rows, in no order."""
+        schema = pa.schema([(c.name, c.arrow) for c in chosen])
+        statement = _copy_statement(relation, chosen, (), where)
+        received = 0
+        with _refusals(table):
+            for block, count in self._blocks(statement):
+                yield self._converted(block, count, chosen, schema, received, table)
+                received += count
+
     def _blocks(self, statement: sql.Composed) -> Iterator[tuple[bytes, int]]:
         """Whole rows, in blocks of about BLOCK_BYTES; libpq hands over one row at a time."""
         parts: list[Buffer] = []
@@ -260,10 +302,19 @@ def connection_parameters(url: str) -> dict[str, Any]:
     return parameters
 
 
-def _copy_statement(relation: sql.Composable, columns: Sequence[_PgColumn], order: Iterable[_PgColumn]) -> sql.Composed:
+def _copy_statement(
+    relation: sql.Composable,
+    columns: Sequence[_PgColumn],
+    order: Iterable[_PgColumn],
+    where: sql.Composable = EVERY_ROW,
+) -> sql.Composed:
     comma = sql.SQL(", ")
-    return sql.SQL("COPY (SELECT {} FROM {} ORDER BY {}) TO STDOUT (FORMAT csv)").format(
-        comma.join([c.selected for c in columns]), relation, comma.join([c.order for c in order])
+    by = comma.join([c.order for c in order])
+    return sql.SQL("COPY (SELECT {} FROM {} WHERE {} {}) TO STDOUT (FORMAT csv)").format(
+        comma.join([c.selected for c in columns]),
+        relation,
+        where,
+        sql.SQL("ORDER BY {}").format(by) if by.as_string() else sql.SQL(""),
     )
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from migration_assets.connectors.golden_parquet import write_sorted
-from migration_assets.connectors.source import Column
+from migration_assets.connectors.source import UNKNOWN, Column, Look
 from migration_assets.domain.errors import SourceUnreadable
 
 BATCH_ROWS = 10_000
@@ -105,6 +105,13 @@ class SqlSnapshot:
         with _refusals(table or read_from):
             batches = self._batches(read_from, rules, schema, table or read_from)
             return write_sorted(batches, schema, key, destination, ties=columns)
+
+    def mark(self, read_from: str) -> None:
+        """No mark: what other databases say of changes (time stamps, mostly) does not show deletions."""
+
+    def look(self, read_from: str, key: Sequence[str], mark: str) -> Look:
+        """See `source.Snapshot.look`."""
+        return UNKNOWN
 
     def _batches(self, read_from: str, rules: Sequence[_Rule], schema: pa.Schema, table: str) -> Iterator[pa.Table]:
         schema_name, name = self._place(read_from)

@@ -4,6 +4,7 @@ Beside the target's own rows, this is what says whether a cohort may go on. Rows
 """
 
 from migration_assets.control.answers import Answer, Effect, Settled
+from migration_assets.control.carry import CARRIED, carry_verdicts
 from migration_assets.control.conflicts import ConflictQueue, TargetConflict
 from migration_assets.control.database import ControlDatabase
 from migration_assets.control.kin import Kin, Kind, KinMemory
@@ -22,8 +23,10 @@ from migration_assets.control.records import (
     verdicts_of,
 )
 from migration_assets.control.reviews import UNMERGED, Case, Doubted, Reply, ReviewQueue
+from migration_assets.control.ticks import Tick, TickLog, TickState
 
 __all__ = [
+    "CARRIED",
     "UNMERGED",
     "Answer",
     "AssetStatus",
@@ -46,8 +49,12 @@ __all__ = [
     "Settled",
     "Standing",
     "TargetConflict",
+    "Tick",
+    "TickLog",
+    "TickState",
     "Verdict",
     "Waiver",
+    "carry_verdicts",
     "migrate",
     "verdicts_of",
 ]

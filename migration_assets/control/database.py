@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,7 @@ _COHORT = 7_301_006
 # First key of the locks of single waves.
 _WAVE = 7_301_009
 # `reviews` has 7_301_007, `kin` 7_301_008.
+_DELTA = 7_301_019
 
 
 class ControlDatabase:
@@ -143,7 +144,7 @@ class ControlDatabase:
                     sa.update(VERDICT).where(v.cohort == cohort, v.asset == asset, v.current).values(current=False)
                 )
             if verdicts:
-                connection.execute(sa.insert(VERDICT), [_verdict_row(one) | {"current": current} for one in verdicts])
+                connection.execute(sa.insert(VERDICT), [as_row(one) | {"current": current} for one in verdicts])
 
     def holds_back(self, verdicts: Sequence[Verdict], now: datetime) -> bool:
         """Whether one of these verdicts, not stored yet, blocks and nobody has signed for it."""
@@ -161,10 +162,16 @@ class ControlDatabase:
             _lock(connection, _VERDICTS)
             return int(connection.execute(statement).rowcount)
 
+    def ever_checked(self, asset: str) -> frozenset[str]:
+        """Cohorts for which an asset has ever had a verdict, whether or not it still stands."""
+        query = sa.select(VERDICT.c.cohort).where(VERDICT.c.asset == asset).distinct()
+        with self._begin() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def verdicts(self, cohort: str, asset: str) -> tuple[Verdict, ...]:
         """The current verdicts of an asset for a cohort, by check."""
         with self._begin() as connection:
-            return _verdicts(connection, [cohort], [asset])
+            return current_verdicts(connection, [cohort], [asset])
 
     def history(self, cohort: str, asset: str, check: str) -> tuple[Verdict, ...]:
         """Every verdict there ever was of one check for a cohort, oldest first."""
@@ -177,7 +184,7 @@ class ControlDatabase:
     def standing(self, cohort: str, asset: str, basis: Basis, now: datetime | None = None) -> Standing:
         """Whether the stored verdict lets the cohort go on past the asset. Without `now` no waiver counts."""
         with self._begin() as connection:
-            verdicts = _verdicts(connection, [cohort], [asset])
+            verdicts = current_verdicts(connection, [cohort], [asset])
             return judged(cohort, asset, basis, verdicts, _waivers(connection, [cohort]), now)
 
     def require_passed(self, cohort: str, upstream: Sequence[str], basis: Basis, now: datetime | None = None) -> None:
@@ -195,7 +202,7 @@ class ControlDatabase:
     ) -> tuple[AssetStatus, ...]:
         """Where every asset stands for every cohort, in the order given; also those that never ran."""
         with self._begin() as connection:
-            verdicts = _verdicts(connection, cohorts, assets)
+            verdicts = current_verdicts(connection, cohorts, assets)
             waivers = _waivers(connection, cohorts)
         by_place: dict[tuple[str, str], list[Verdict]] = {}
         for v in verdicts:
@@ -310,6 +317,18 @@ class ControlDatabase:
             yield
 
     @contextmanager
+    def delta_lock(self) -> Iterator[None]:
+        """One tick at a time, from its look at the sources to the end of its runs. StageRefused at once."""
+        with self._connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_DELTA))).scalar_one():
+                raise StageRefused("another delta tick is on its way", "wait for it to end, then start this one again.")
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_DELTA)))
+
+    @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
         try:
             connection = self._engine.connect()
@@ -327,6 +346,10 @@ class ControlDatabase:
             if lock is not None:
                 _lock(connection, lock)
             yield connection
+
+    def begun_for_verdicts(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction that alone may replace verdicts."""
+        return self.begun(_VERDICTS)
 
     def audit_within(
         self,
@@ -360,14 +383,16 @@ def _current_record(connection: sa.Connection, plan: str) -> MigrationRecord | N
     return None if row is None else MigrationRecord(**row)
 
 
-def _verdict_row(verdict: Verdict) -> dict[str, Any]:
+def as_row(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as the columns of its table hold it, but for `current`."""
     row = {f.name: getattr(verdict, f.name) for f in fields(Verdict)}
     # Text keeps amounts exact: JSON readers turn large numbers into floats.
     amounts = {currency: str(amount) for currency, amount in verdict.amount_minor.items()}
     return row | {"sample_keys": list(verdict.sample_keys), "amount_minor": amounts}
 
 
-def _verdicts(connection: sa.Connection, cohorts: Sequence[str], assets: Sequence[str]) -> tuple[Verdict, ...]:
+def current_verdicts(connection: sa.Connection, cohorts: Sequence[str], assets: Sequence[str]) -> tuple[Verdict, ...]:
+    """The current verdicts of these assets and cohorts, by cohort, asset and check."""
     v = VERDICT.c
     query = sa.select(VERDICT).where(v.cohort.in_(cohorts), v.asset.in_(assets), v.current)
     rows = connection.execute(query.order_by(v.cohort, v.asset, v.check)).mappings()

@@ -210,3 +210,40 @@ CONFLICT_DECISION = sa.Table(
     sa.CheckConstraint("answer in ('source', 'target', 'open')", name="conflict_decision_answer"),
     sa.CheckConstraint("length(trim(reason)) > 0", name="conflict_decision_has_reason"),
 )
+
+# One look at the sources and what came of it. `seen_at`: the state that was looked at; `lag_seconds`: from the look
+# before to the end of this one, which is the longest that a change can have waited. `detail`: names of cohorts.
+DELTA_TICK = sa.Table(
+    "delta_tick",
+    METADATA,
+    sa.Column("tick_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("thorough", sa.Boolean, nullable=False),
+    sa.Column("snapshot_before", sa.Text, nullable=False),
+    sa.Column("snapshot_after", sa.Text),
+    sa.Column("seen_at", INSTANT, nullable=False),
+    sa.Column("ended_at", INSTANT),
+    sa.Column("lag_seconds", sa.BigInteger),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("detail", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    sa.Index("delta_tick_of_plan", "plan", "tick_id"),
+    sa.CheckConstraint("state in ('running', 'quiet', 'done', 'failed')", name="delta_tick_state"),
+    sa.CheckConstraint("(state = 'running') = (ended_at is null)", name="delta_tick_ended"),
+)
+
+# What a tick found of one table that changed. Key: tick_id, table.
+DELTA_TABLE = sa.Table(
+    "delta_table",
+    METADATA,
+    sa.Column("tick_id", sa.BigInteger, sa.ForeignKey("delta_tick.tick_id"), primary_key=True),
+    sa.Column("table", sa.Text, primary_key=True),
+    sa.Column("rows_before", sa.BigInteger, nullable=False),
+    sa.Column("rows_after", sa.BigInteger, nullable=False),
+    sa.Column("inserted", sa.BigInteger, nullable=False),
+    sa.Column("updated", sa.BigInteger, nullable=False),
+    sa.Column("deleted", sa.BigInteger, nullable=False),
+    sa.Column("late_inserted", sa.BigInteger, nullable=False),
+    sa.Column("late_updated", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("rows_before + inserted + late_inserted - deleted = rows_after", name="delta_table_balances"),
+)

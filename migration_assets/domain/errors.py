@@ -8,6 +8,7 @@
     │   ├── Misconfigured         environment, server or folder not usable
     │   └── DiskRefused           a file could not be written: full, failing or closed to us
     ├── StageRefused              exit 1: what is upstream of the stage has not passed for this cohort
+    ├── DeltaUnbalanced           exit 1: the changes that were found are not all that changed; nothing was kept
     └── TargetRefused             exit 1: the target would not take the rows; nothing was written
 
 No message or remedy carries personal data: keys are surrogate (`crm.accounts#12` is row 12 of the golden copy).
@@ -95,6 +96,10 @@ class DiskRefused(BadInput):
 
 class StageRefused(CutoverError):
     """A stage will not run because what is upstream of it has not passed."""
+
+
+class DeltaUnbalanced(CutoverError):
+    """Rows before, and the changes found, do not make the rows there are now."""
 
 
 class TargetRefused(CutoverError):

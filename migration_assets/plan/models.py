@@ -22,7 +22,9 @@ from migration_assets.plan.billing_models import Billing, TaxRow
 from migration_assets.plan.enrichment_models import EnrichmentRule
 from migration_assets.plan.frozen import CellFlag, Column, Instant, Model, Name, OwnDatabase, Sentence, Why
 from migration_assets.plan.identity_models import Identity, SurvivorDecision
+from migration_assets.plan.modes import MODES, Mode, Strategy
 from migration_assets.plan.source_models import Exclusion, SourceSystem, SourceTable
+from migration_assets.plan.sync_models import Sync
 
 # --- plan.yaml ---------------------------------------------------------------------------------------------------
 
@@ -49,14 +51,16 @@ class Rollback(Model):
 
 class PlanFile(Model):
     """plan.yaml. `uuid`: of no other plan, since ids in the target are made from it. `as_of` absent means the
-    snapshot's own time. A rehearsal may run on ASSUMED rows."""
+    snapshot's own time. A rehearsal may run on ASSUMED rows. `strategy`: wave by wave (`phased`); the
+    same while both systems live (`parallel`: the target is kept in step); all cohorts or none (`big_bang`); the first
+    wave, and then all others or none, kept in step (`hybrid`). Otherwise nothing follows the sources without `sync`."""
 
     name: Name
     uuid: UUID
     title: str
     description: str = ""
     rehearsal: StrictBool = False
-    strategy: Literal["big_bang", "phased"] = "phased"
+    strategy: Strategy = "phased"
     as_of: Instant | None = None
     owner: str
     sources: Annotated[dict[Name, SourceSystem], Field(min_length=1)]
@@ -66,6 +70,7 @@ class PlanFile(Model):
     currency_exponents: dict[str, StrictInt] = Field(default_factory=dict)
     spot_check: Annotated[StrictInt, Field(ge=1)] = 50
     rollback: Rollback = Rollback()
+    sync: Sync | None = None
 
 
 # --- mapping -----------------------------------------------------------------------------------------------------
@@ -373,6 +378,11 @@ class Plan(Model):
         """The declaration of `system.table`."""
         system, _, table = qualified.partition(".")
         return self.file.sources[system].tables[table]
+
+    @property
+    def mode(self) -> Mode:
+        """What the plan's strategy means."""
+        return MODES[self.file.strategy]
 
     @property
     def source_tables(self) -> dict[str, SourceTable]:

@@ -45,6 +45,7 @@ from migration_assets.plan.identity_models import (
 )
 from migration_assets.plan.markdown import table
 from migration_assets.plan.source_models import Exclusion, Redundant, SourceSystem, SourceTable, Split, Stale
+from migration_assets.plan.sync_models import Sync, Window
 from migration_assets.quality.rule import MoneyAtStake
 from migration_assets.quality.rule import Rule as Check
 from migration_assets.quality.rules import RULE_TYPES
@@ -56,7 +57,7 @@ _MADE = (
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "plan.yaml": (m.PlanFile, SourceSystem, SourceTable, Split, Exclusion, Stale, Redundant, Identity,
-                  IdentityKey, IdentityLink, Matching, SurvivorRule, Review, m.Target, m.Rollback),
+                  IdentityKey, IdentityLink, Matching, SurvivorRule, Review, Sync, Window, m.Target, m.Rollback),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),

@@ -38,6 +38,10 @@ class Store:
         """Folder of one snapshot of the golden copy."""
         return self.root / "golden_copy" / snapshot
 
+    def marks(self, snapshot: str) -> Path:
+        """File of what a later look at the sources needs to tell what has changed since this snapshot."""
+        return self.root / "marks" / f"{snapshot}.json"
+
     @property
     def enrichment_answers(self) -> Path:
         """Folder of what services answered, with one folder for each snapshot whose rows it is about."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,14 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """Cohorts that are to run, and others that stand as they are."""
+
+    run: frozenset[str]
+    standing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class CohortRun:
     """One run of one job for one cohort."""
 
@@ -156,8 +164,12 @@ class Runner:
         tags: Mapping[str, str] | None = None,
         resume: bool = False,
         report: Report = lambda _: None,
+        choose: Callable[[], Chosen] | None = None,
     ) -> Summary:
-        """The global phase, then every cohort (or those named): wave by wave, the cohorts of a wave side by side."""
+        """The global phase, then every cohort (or those named): wave by wave, the cohorts of a wave side by side.
+
+        `choose` is asked after the global phase which cohorts are to run.
+        """
         summary = Summary()
         self._refuse_unknown(cohorts)
         self._refuse_to_move_the_ground(tags or {})
@@ -168,21 +180,26 @@ class Runner:
             return summary
         summary.snapshot, summary.as_of = record.snapshot, record.as_of.isoformat()
         job = "cohort_dry_run" if (tags or {}).get(DRY_RUN) == "true" else "cohort_phase"
-        summary.cohorts = self._each(job, self._wanted(cohorts, resume), tags or {}, report)
+        wanted, chosen = self._wanted(cohorts, resume), None if choose is None else choose()
+        if chosen is not None:
+            wanted = [c for c in wanted if c.name in chosen.run]
+        summary.cohorts = self._each(job, wanted, tags or {}, report)
         if job == "cohort_phase":
-            self._load_what_was_received(summary.cohorts, tags or {}, report)
+            self._load_what_was_received(summary.cohorts, chosen.standing if chosen else (), tags or {}, report)
         return summary
 
-    def _load_what_was_received(self, results: dict[str, PhaseResult], tags: Mapping[str, str], report: Report) -> None:
+    def _load_what_was_received(
+        self, results: dict[str, PhaseResult], standing: Collection[str], tags: Mapping[str, str], report: Report
+    ) -> None:
         """Load cohorts again that others have handed rows to after they had passed: until none is left, or twice."""
         for _ in range(2):
-            passed = [name for name, r in results.items() if r.ok]
+            passed = [*(name for name, r in results.items() if r.ok), *(n for n in standing if n not in results)]
             # Whoever hands rows over withdraws what the receiver's load and reconciliation were found to be.
             received = {s.cohort for s in self._standings(passed) if s.asset in ARRIVAL and s.state == "never"}
             if not received:
                 return
             again = self._in_lanes([_runs("cohort_arrival", [n for n in passed if n in received], tags)], report)
-            results |= {name: _together(results[name], r) for name, r in again.items()}
+            results |= {name: _summed(results[name], r) if name in results else r for name, r in again.items()}
 
     def _standings(self, cohorts: Sequence[str]) -> Sequence[AssetStatus]:
         now = datetime.now(UTC)
@@ -239,9 +256,9 @@ class Runner:
     def _each(
         self, job: str, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Report
     ) -> dict[str, PhaseResult]:
-        """Every cohort: in a big bang all of them or none, else wave by wave, and the pilot before everybody."""
-        if self.workspace.plan.file.strategy == "big_bang" and job == "cohort_phase":
-            return self._big_bang(cohorts, tags, report)
+        """Every cohort: by the plan's mode all of them or none, or wave by wave and the pilot before everybody."""
+        if self.workspace.plan.mode.together and job == "cohort_phase":
+            return self._together(cohorts, tags, report)
         planned = self.workspace.control.cohorts(self.workspace.record())
         waves = {c.wave for c in planned if c.name != UNASSIGNED}
         # A later wave holds nobody back, whichever comes first in this run.
@@ -252,6 +269,18 @@ class Runner:
             steps[-2] += _runs("cohort_preparation", [UNASSIGNED], tags)
             steps[-1] = _runs("cohort_arrival", [UNASSIGNED], tags)
         return self._in_lanes(steps, report, pilot_first=pilot)
+
+    def _together(self, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Report) -> dict[str, PhaseResult]:
+        """All cohorts or none; where the pilot stands apart it is moved first, and holds back all others."""
+        waves = in_waves([c for c in cohorts if c.name != UNASSIGNED])
+        if not self.workspace.plan.mode.pilot_apart or len(waves) < 2:
+            return self._big_bang(cohorts, tags, report)
+        pilot = self._in_lanes([_runs("cohort_phase", waves[0], tags)], report)
+        rest = [c for c in cohorts if c.name not in pilot]
+        failed = ", ".join(name for name, r in pilot.items() if not r.ok)
+        if failed:
+            return pilot | {c.name: _held_back(failed) for c in rest}
+        return pilot | self._big_bang(rest, tags, report)
 
     def _big_bang(self, cohorts: Sequence[Cohort], tags: Mapping[str, str], report: Report) -> dict[str, PhaseResult]:
         """Nothing is loaded before everything of every cohort has been transformed and has passed its checks."""
@@ -285,7 +314,7 @@ class Runner:
                 return {name: _held_back(failed) if name in later else results[name] for name in cohorts}
             runs = [r for r in wave if r.cohort not in results or results[r.cohort].ok]
             found = dict(zip((r.cohort for r in runs), lanes.run(runs, started), strict=True))
-            results |= {n: _together(results[n], r) if n in results else r for n, r in found.items()}
+            results |= {n: _summed(results[n], r) if n in results else r for n, r in found.items()}
         return {name: results[name] for name in cohorts}
 
 
@@ -310,7 +339,7 @@ def in_waves(cohorts: Sequence[Cohort]) -> list[list[str]]:
     return [found[wave] for wave in sorted(found)]
 
 
-def _together(first: PhaseResult, again: PhaseResult) -> PhaseResult:
+def _summed(first: PhaseResult, again: PhaseResult) -> PhaseResult:
     """How a cohort went that was loaded twice."""
     return replace(
         again,

@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from migration_assets.domain.errors import CutoverError
+from migration_assets.plan.sync_models import Sync
 from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.stage_names import STAGES_OF
 
@@ -69,7 +70,9 @@ def nightly_reconciliation(workspace: Workspace) -> dg.ScheduleDefinition:
         description="Source and target compared again, now: rows, totals, bills and access.",
     )
 
-    @dg.schedule(job=job, cron_schedule="0 2 * * *", name="nightly_reconciliation", execution_timezone="UTC")
+    sync = workspace.plan.file.sync or Sync()
+
+    @dg.schedule(job=job, cron_schedule=sync.nightly, name="nightly_reconciliation", execution_timezone="UTC")
     def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         """One run for each cohort that has been loaded."""
         try:

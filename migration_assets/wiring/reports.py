@@ -24,6 +24,16 @@ def stored_report(store: Store, cohort: str) -> dict[str, Any]:
     return report
 
 
+def carry_report(store: Store, cohort: str, snapshot: str) -> None:
+    """Let the report of a cohort in which nothing changed be one of the next snapshot; it says of which it was."""
+    path, report = store.folder("reconciliation", cohort) / "report.json", stored_report(store, cohort)
+    if report and report["snapshot"] != snapshot:
+        told = {**report, "snapshot": snapshot, "unchanged_since": report.get("unchanged_since", report["snapshot"])}
+        part = path.with_name(f".{path.name}.part")
+        part.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        part.replace(path)
+
+
 def reports_of(workspace: Workspace, results: Mapping[str, PhaseResult]) -> dict[str, dict[str, Any]]:
     """The report of each run's cohort, or its `error`: one that broke off leaves an earlier run's report lying there,
     which says nothing about today."""

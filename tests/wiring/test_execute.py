@@ -12,7 +12,8 @@ import pytest
 
 from migration_assets.control import AssetStatus, Cohort
 from migration_assets.domain.errors import BadInput
-from migration_assets.wiring.execute import PhaseResult, Runner, in_waves
+from migration_assets.plan.modes import MODES, Strategy
+from migration_assets.wiring.execute import Chosen, PhaseResult, Runner, in_waves
 from migration_assets.wiring.stage_names import COHORT_STAGES
 
 PLANNED = [
@@ -36,7 +37,7 @@ class Recorded(Runner):
         return PhaseResult(ok, None if ok else "somewhere", None, (), rows_written=7 if ok else 0)
 
 
-def runner(strategy: str, *failing: tuple[str, str]) -> Recorded:
+def runner(strategy: Strategy, *failing: tuple[str, str]) -> Recorded:
     record = SimpleNamespace(snapshot="s", as_of=datetime(2026, 6, 30, tzinfo=UTC))
     control = SimpleNamespace(
         current_record=lambda _: record,
@@ -46,7 +47,7 @@ def runner(strategy: str, *failing: tuple[str, str]) -> Recorded:
     )
     rules = [SimpleNamespace(name=c.name, wave=c.wave, buckets=0) for c in PLANNED[:-1]]
     file, cohorts = SimpleNamespace(strategy=strategy), SimpleNamespace(cohorts=rules)
-    plan = SimpleNamespace(name="p", file=file, cohorts=cohorts)
+    plan = SimpleNamespace(name="p", file=file, cohorts=cohorts, mode=MODES[strategy])
     workspace: Any = SimpleNamespace(plan=plan, control=control, record=lambda: record, frozen_basis=lambda: record)
     nothing: Any = None
     made = Recorded(workspace, nothing, nothing)
@@ -206,3 +207,43 @@ def names() -> list[str]:
 
 def standing(cohort: str, asset: str, state: Any) -> AssetStatus:
     return AssetStatus(cohort, asset, state, 1, 1, (), None)
+
+
+def test_in_a_hybrid_the_pilot_moves_first_and_then_all_others_or_none() -> None:
+    made = runner("hybrid")
+    summary = made.migrate()
+    assert summary.ok and set(summary.cohorts) == set(names())
+    rest = names()[1:]
+    assert made.asked[1] == ("cohort_phase", "pilot")
+    assert made.asked[2:6] == [("cohort_preparation", n) for n in rest]
+    assert made.asked[6:] == [("cohort_arrival", n) for n in rest]
+
+
+def test_in_a_hybrid_one_that_is_not_ready_holds_back_all_but_the_pilot() -> None:
+    made = runner("hybrid", ("cohort_preparation", "large"))
+    summary = made.migrate()
+    assert [name for name, r in summary.cohorts.items() if r.ok] == ["pilot"]
+    assert [a for a in made.asked if a[0] == "cohort_arrival"] == []
+
+
+def test_in_a_hybrid_a_pilot_that_fails_holds_back_everybody() -> None:
+    made = runner("hybrid", ("cohort_phase", "pilot"))
+    assert not any(r.ok for r in made.migrate().cohorts.values())
+    assert moved(made) == ["pilot"]
+
+
+def test_in_parallel_cohorts_move_as_in_phases() -> None:
+    made, phased = runner("parallel"), runner("phased")
+    made.migrate()
+    phased.migrate()
+    assert made.asked == phased.asked
+
+
+def test_only_chosen_cohorts_run_and_one_that_stands_is_loaded_when_it_was_handed_rows() -> None:
+    made = runner("phased")
+    received = AssetStatus("south", "loaded_target", "never", 0, 0, (), None)
+    states = iter([(received,), ()])
+    object.__setattr__(made.workspace.control, "status", lambda *_: next(states))
+    summary = made.migrate(choose=lambda: Chosen(frozenset({"north"}), frozenset({"south"})))
+    assert made.asked[1:] == [("cohort_phase", "north"), ("cohort_arrival", "south")]
+    assert list(summary.cohorts) == ["north", "south"]

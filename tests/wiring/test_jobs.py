@@ -29,7 +29,8 @@ def workspace(loaded: Collection[str], refused: bool = False) -> Any:
         assert asset == "loaded_target"
         return SimpleNamespace(passed=cohort in loaded)
 
-    return SimpleNamespace(frozen_basis=record, control=SimpleNamespace(standing=standing))
+    plan = SimpleNamespace(file=SimpleNamespace(sync=None))
+    return SimpleNamespace(plan=plan, frozen_basis=record, control=SimpleNamespace(standing=standing))
 
 
 def asked(found: Any, *partitions: str) -> Any:

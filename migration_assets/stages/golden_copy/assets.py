@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
-
 import pyarrow as pa
 
 from migration_assets.domain.errors import PlanFaults, StageRefused
 from migration_assets.plan.check import check_plan
 from migration_assets.plan.models import Plan
 from migration_assets.stages.golden_copy.columns import raw_columns, unread_tables
-from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
-from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id
+from migration_assets.stages.golden_copy.manifest import Manifest
 from migration_assets.wiring.call import StageCall
-from migration_assets.wiring.copies import TAKEN, verified_copy
+from migration_assets.wiring.copies import take_whole, verified_copy
 from migration_assets.wiring.lineage import golden_copy_lineage, legacy_tables
 from migration_assets.wiring.metadata import markdown_table, row_counts
 from migration_assets.wiring.stage import StageOutput, StageSpec
-from migration_assets.wiring.tags import NEW_SNAPSHOT
+from migration_assets.wiring.tags import NEW_SNAPSHOT, SNAPSHOT
 from migration_assets.wiring.workspace import Workspace
 
 
@@ -43,9 +39,10 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 
 
 def _copy(call: StageCall) -> StageOutput:
-    store, present = call.workspace.store, call.workspace.store.current_snapshot()
+    store = call.workspace.store
+    present = call.tags.get(SNAPSHOT) or store.current_snapshot()
     if present is None or call.tags.get(NEW_SNAPSHOT) == "true":
-        manifest = _take(call)
+        manifest = take_whole(call.workspace, call.actor, call.say)
     else:
         call.say(f"verifying snapshot {present}")
         manifest = verified_copy(call.workspace, present)
@@ -70,24 +67,6 @@ def _make_current(call: StageCall, snapshot: str) -> dict[str, object]:
     if call.workspace.store.current_snapshot() != snapshot:
         call.workspace.store.make_current(snapshot)
     return {}
-
-
-def _take(call: StageCall) -> Manifest:
-    now = datetime.now(UTC).replace(microsecond=0)
-    sources = open_sources(call.plan, lambda _, system: call.workspace.location(system), report=call.say)
-    folder, snapshot = call.workspace.store.root / "golden_copy", snapshot_id(now, secrets.token_hex(3))
-    manifest = take_golden_copy(
-        call.plan,
-        sources,
-        folder,
-        snapshot,
-        now,
-        report=call.say,
-        faults_of=lambda columns: check_plan(call.plan, columns=columns),
-    )
-    detail = {"manifest_digest": manifest.digest, "plan_digest": call.plan.digest}
-    call.workspace.control.audit(call.actor, TAKEN, snapshot, detail, now=now)
-    return manifest
 
 
 def _require_all_tables(plan: Plan, manifest: Manifest) -> None:

@@ -1,0 +1,44 @@
+"""What `cutover delta` prints: what changed, what ran, what was left as it was, and how long changes have waited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from migration_assets.wiring.views import print_summary
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from migration_assets.wiring.delta import TickResult
+
+_COUNTS = ("rows_before", "inserted", "updated", "late", "deleted", "rows_after")
+
+
+def print_tick(out: Console, result: TickResult) -> None:
+    """A table of what changed, then the runs, then one sentence for the whole."""
+    found = result.to_json("")
+    if found["tables"]:
+        table = Table("table", *(c.replace("_", " ") for c in _COUNTS), title="What changed", title_justify="left")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in found["tables"]:
+            table.add_row(row["table"], *(f"{row[c]:,}" for c in _COUNTS))
+        out.print(table)
+    if result.summary is not None and (result.summary.cohorts or not result.ok):
+        print_summary(out, result.summary)
+    if result.carried:
+        out.print(f"Rows unchanged, verdicts carried over: {escape(', '.join(result.carried))}.")
+    out.print(_ending(result))
+
+
+def _ending(result: TickResult) -> str:
+    tick = result.tick
+    lag = "" if tick.lag_seconds is None else f" No change has waited longer than {tick.lag_seconds} s."
+    if tick.state == "quiet":
+        return f"[green]Nothing changed[/] since snapshot {tick.snapshot_before}.{lag}"
+    if tick.state == "done":
+        return f"[green]In step[/] with the sources, snapshot {tick.snapshot_after}.{lag}"
+    return f"[red]Not in step:[/] {escape(tick.reason)}"

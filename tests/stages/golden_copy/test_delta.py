@@ -1,0 +1,342 @@
+"""A copy made from the one before is what a whole new one would be, byte for byte, whatever happened in between.
+
+The histories are made up: rows inserted, changed, deleted, moved away and back, stamped late, alike or not at all, and
+written by a transaction that was open while a copy was taken.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from migration_assets.connectors.postgres_source import PostgresSnapshot
+from migration_assets.domain.errors import DeltaUnbalanced
+from migration_assets.plan.models import Plan, PlanFile
+from migration_assets.stages.golden_copy.changes import TableChanges
+from migration_assets.stages.golden_copy.delta import Delta, Earlier, earlier_copy, first_look, take_delta
+from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
+from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id, verify_golden_copy
+
+BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
+TABLES = {
+    "accounts": {"read_from": "accounts", "key": ["id"], "updated_at": "changed", "secret": ["card"]},
+    "seats": {"read_from": "seats", "key": ["account", "no"], "may_be_empty": True},
+    # Nothing says that these keys are unique, and a view has no transactions of its own.
+    "notes": {"read_from": "notes", "key": ["id"], "may_be_empty": True},
+    "shown": {"read_from": "shown", "key": ["id"]},
+    "tags": {"read_from": "accounts", "split": {"column": "tags", "separator": ";"}, "key": ["id", "position"]},
+}
+DDL = """
+DROP VIEW IF EXISTS shown; DROP TABLE IF EXISTS accounts, seats, notes;
+CREATE TABLE accounts (id text PRIMARY KEY, name text, amount numeric(12,2), score float8, card text,
+  tags text, changed timestamptz);
+CREATE TABLE seats (account text NOT NULL, no int NOT NULL, held bool, PRIMARY KEY (account, no));
+CREATE TABLE notes (id int, said text);
+CREATE VIEW shown AS SELECT id, upper(name) AS name FROM accounts;
+INSERT INTO accounts SELECT 'a' || n, 'Ann ' || n, n, n / 3.0, 'hush', 'x;y', '2026-01-01Z'
+  FROM generate_series(1, 9) n;
+INSERT INTO seats SELECT 'a' || n, n, true FROM generate_series(1, 5) n;
+INSERT INTO notes VALUES (1, 'one'), (1, 'one'), (2, NULL), (NULL, 'none');
+"""
+
+
+def plan(url: str) -> Plan:
+    file = PlanFile.model_validate(
+        {
+            "name": "tiny",
+            "uuid": UUID(int=1),
+            "title": "Tiny",
+            "owner": "me",
+            "sources": {"crm": {"kind": "sql", "url": url, "tables": TABLES}},
+            "target": {"database": "target"},
+        }
+    )
+    return Plan.model_construct(folder=Path("plans/tiny"), digest="d" * 64, file=file)
+
+
+@dataclass
+class History:
+    """A source and the copies taken of it, each from the one before."""
+
+    url: str
+    folder: Path
+    thorough: bool = False
+    plan: Plan = field(init=False)
+    taken: int = 0
+    manifest: Manifest = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.plan = plan(self.url)
+        self.manifest = take_golden_copy(
+            self.plan, self.sources(), self.folder, *self.next(), marks=self.marks(self.last())
+        )
+
+    def sources(self) -> Any:
+        return open_sources(self.plan, lambda _, system: str(system.url))
+
+    def next(self) -> tuple[str, datetime]:
+        self.taken += 1
+        at = BEGIN + timedelta(minutes=self.taken)
+        return self.last(), at
+
+    def last(self) -> str:
+        return snapshot_id(BEGIN + timedelta(minutes=self.taken), f"{self.taken:06x}")
+
+    def marks(self, snapshot: str) -> Path:
+        return self.folder.parent / "marks" / f"{snapshot}.json"
+
+    def earlier(self) -> Earlier:
+        name = self.manifest.snapshot
+        return earlier_copy(self.folder / name, self.manifest, self.marks(name), self.plan, thorough=self.thorough)
+
+    def look(self) -> dict[str, int | None]:
+        return {s.table: s.changed for s in first_look(self.plan, self.sources(), self.earlier())}
+
+    def tick(self) -> Delta | None:
+        delta = take_delta(self.plan, self.sources(), self.earlier(), *self.next(), self.marks)
+        if delta is not None:
+            self.manifest = delta.manifest
+            verify_golden_copy(self.folder / delta.manifest.snapshot, digest=delta.manifest.digest)
+        return delta
+
+    def whole(self) -> Manifest:
+        """A whole new copy of the source as it is."""
+        return take_golden_copy(self.plan, self.sources(), self.folder.parent / "whole", *self.next())
+
+    def run(self, statement: str, *values: object) -> None:
+        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(statement, values)
+
+
+def digests(manifest: Manifest) -> dict[str, str]:
+    return {name: entry.sha256 for name, entry in manifest.tables.items()}
+
+
+@contextmanager
+def history(database: str, **more: Any) -> Iterator[History]:
+    with TemporaryDirectory() as folder, psycopg.connect(database.replace("+psycopg", "")) as connection:
+        connection.execute(DDL)
+        connection.commit()
+        yield History(database, Path(folder) / "golden_copy", **more)
+
+
+def changes(delta: Delta | None) -> dict[str, tuple[int, int, int, int]]:
+    """inserted, updated, deleted, late of every table that changed."""
+    assert delta is not None
+    return {c.table.partition(".")[2]: (c.inserted, c.updated, c.deleted, c.late) for c in delta.changes if c.changed}
+
+
+NAME = st.sampled_from(["a1", "a2", "a5", "a9", "a10", "b", "é", "", "z z"])
+STAMP = st.sampled_from(["2025-12-31Z", "2026-01-01Z", "2026-01-02Z", None])
+STATEMENT = st.one_of(
+    st.tuples(
+        st.just(
+            "INSERT INTO accounts VALUES (%s, %s, 1.5, 0.1, 'c', %s, %s) ON CONFLICT (id) DO UPDATE "
+            "SET name = EXCLUDED.name, changed = EXCLUDED.changed, tags = EXCLUDED.tags"
+        ),
+        st.tuples(NAME, NAME, st.sampled_from(["", "p", "p;q"]), STAMP),
+    ),
+    st.tuples(st.just("UPDATE accounts SET name = %s WHERE id = %s"), st.tuples(NAME, NAME)),
+    st.tuples(st.just("UPDATE accounts SET score = %s WHERE id = %s"), st.tuples(st.sampled_from([0.0, -0.0]), NAME)),
+    st.tuples(st.just("UPDATE accounts SET card = 'other' WHERE id = %s"), st.tuples(NAME)),
+    st.tuples(st.just("UPDATE accounts SET id = id || 'x' WHERE id = %s AND id <> 'b'"), st.tuples(NAME)),
+    st.tuples(st.just("DELETE FROM accounts WHERE id = %s AND id <> 'a3'"), st.tuples(NAME)),
+    st.tuples(st.just("DELETE FROM seats WHERE no = %s"), st.tuples(st.integers(1, 6))),
+    st.tuples(
+        st.just("INSERT INTO seats VALUES (%s, %s, false) ON CONFLICT DO NOTHING"),
+        st.tuples(NAME, st.integers(1, 6)),
+    ),
+    st.tuples(st.just("TRUNCATE seats"), st.just(())),
+    st.tuples(st.just("INSERT INTO notes VALUES (%s, %s)"), st.tuples(st.integers(1, 3), NAME)),
+    st.tuples(st.just("DELETE FROM notes WHERE said = %s"), st.tuples(NAME)),
+    st.tuples(st.just("VACUUM (FREEZE) accounts"), st.just(())),
+)
+# A step: a statement, done at once or by a transaction that is begun now and committed after the next copy; or a copy.
+STEP = st.one_of(st.none(), st.tuples(STATEMENT, st.booleans()))
+
+
+def live(told: History, steps: list[Any]) -> None:
+    """Live through a history; after each copy, compare it with a whole one of the same state."""
+    url = told.url.replace("+psycopg", "")
+    open_: list[psycopg.Connection[Any]] = []
+    try:
+        for step in [*steps, None, None]:
+            if step is not None:
+                (statement, values), late = step
+                if late and not statement.startswith(("VACUUM", "TRUNCATE")):
+                    connection = psycopg.connect(url)
+                    connection.execute("SET lock_timeout = '50ms'")
+                    open_.append(connection)
+                    with suppress(psycopg.errors.LockNotAvailable, psycopg.errors.UniqueViolation):
+                        connection.execute(statement, values)
+                    continue
+                with psycopg.connect(url, autocommit=True) as connection:
+                    connection.execute("SET lock_timeout = '50ms'")
+                    with suppress(psycopg.errors.LockNotAvailable, psycopg.errors.UniqueViolation):
+                        connection.execute(statement, values)
+                continue
+            before = digests(told.manifest)
+            delta = told.tick()
+            whole = told.whole()
+            assert digests(told.manifest) == digests(whole)
+            assert (delta is None) == (before == digests(whole))
+            while open_:
+                connection = open_.pop()
+                with suppress(psycopg.errors.InFailedSqlTransaction):
+                    connection.commit()
+                connection.close()
+    finally:
+        for connection in open_:
+            connection.close()
+
+
+COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture], "print_blob": True}
+
+
+@settings(max_examples=50, **COMMON)
+@given(steps=st.lists(STEP, min_size=1, max_size=10))
+def test_a_delta_is_what_a_whole_copy_would_be(database: str, steps: list[Any]) -> None:
+    with history(database) as told:
+        live(told, steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, **COMMON)
+@given(steps=st.lists(STEP, min_size=1, max_size=16))
+def test_five_hundred_histories(database: str, steps: list[Any]) -> None:
+    with history(database) as told:
+        live(told, steps)
+
+
+def test_each_kind_of_change_is_counted_once(database: str) -> None:
+    with history(database) as told:
+        told.run("UPDATE accounts SET name = 'Bo', changed = '2026-02-01Z' WHERE id = 'a1'")
+        told.run("UPDATE accounts SET name = 'Cy' WHERE id = 'a2'")
+        told.run("DELETE FROM accounts WHERE id = 'a3'")
+        told.run("INSERT INTO accounts (id, changed) VALUES ('n1', '2026-02-01Z'), ('n2', '2026-01-01Z'), ('n3', NULL)")
+        told.run("DELETE FROM notes WHERE id = 1")
+        assert told.look() == {"crm.accounts": 5, "crm.notes": 2, "crm.shown": None}
+        # Of the accounts: one new on time, one changed on time, one gone; two new and one changed that no stamp tells.
+        assert changes(told.tick()) == {
+            "accounts": (1, 1, 1, 3),
+            "notes": (0, 0, 2, 0),
+            "shown": (3, 2, 1, 0),
+            "tags": (0, 0, 2, 0),
+        }
+        assert (told.tick(), told.look()) == (None, {"crm.shown": None})
+
+
+def test_a_table_with_few_changes_is_not_read_whole(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with history(database) as told:
+        told.run("UPDATE accounts SET name = 'Bo' WHERE id = 'a1'")
+        told.run("DELETE FROM accounts WHERE id = 'a3'")
+        told.run("DELETE FROM seats WHERE no = 1")
+        whole, read = PostgresSnapshot.export, list[str]()
+
+        def export(self: PostgresSnapshot, read_from: str, *rest: Any, **more: Any) -> int:
+            read.append(read_from)
+            return whole(self, read_from, *rest, **more)
+
+        monkeypatch.setattr(PostgresSnapshot, "export", export)
+        assert set(changes(told.tick())) == {"accounts", "seats", "shown", "tags"}
+        assert read == ["shown"], "a view cannot tell which of its rows are new"
+
+
+def test_what_was_committed_late_is_found(database: str) -> None:
+    """Its stamp, and its transaction, are older than what the copy before has seen."""
+    with history(database) as told, psycopg.connect(database.replace("+psycopg", "")) as slow:
+        slow.execute("INSERT INTO accounts (id, changed) VALUES ('late', '2026-01-01 10:00Z')")
+        told.run("INSERT INTO accounts (id, changed) VALUES ('soon', '2026-01-01 11:00Z')")
+        assert changes(told.tick())["accounts"] == (1, 0, 0, 0)
+        slow.commit()
+        assert changes(told.tick())["accounts"] == (0, 0, 0, 1)
+        assert digests(told.manifest) == digests(told.whole())
+
+
+def test_files_that_did_not_change_are_shared(database: str) -> None:
+    with history(database) as told:
+        first = told.folder / told.manifest.snapshot
+        told.run("DELETE FROM seats WHERE no = 1")
+        assert told.tick() is not None
+        second = told.folder / told.manifest.snapshot
+        same = {p.name for p in second.iterdir() if (first / p.name).stat().st_ino == p.stat().st_ino}
+        assert same == {f"crm.{name}.parquet" for name in ("accounts", "notes", "shown", "tags")}
+        assert all(p.stat().st_mode & 0o377 == 0 for p in second.glob("*.parquet"))
+        assert sorted(p.name for p in told.folder.iterdir()) == [first.name, second.name]
+
+
+def test_rows_that_are_not_secret_alone_count(database: str) -> None:
+    """A secret column is never read, so that its change is none."""
+    with history(database) as told:
+        told.run("UPDATE accounts SET card = 'new' WHERE id = 'a1'")
+        assert told.look()["crm.accounts"] == 1
+        assert told.tick() is None
+        assert "crm.accounts" not in told.look(), "the mark is of now, so that the next look is quiet"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE accounts ADD COLUMN extra int DEFAULT 7",
+        "ALTER TABLE accounts DROP COLUMN name CASCADE; ALTER TABLE accounts ADD COLUMN name text DEFAULT 'same';"
+        "CREATE VIEW shown AS SELECT id, upper(name) AS name FROM accounts",
+        "ALTER TABLE seats RENAME TO old; CREATE TABLE seats (LIKE old INCLUDING ALL); INSERT INTO seats TABLE old",
+        "ALTER TABLE accounts ALTER COLUMN amount TYPE numeric(14,4)",
+    ],
+)
+def test_a_table_that_was_made_anew_is_read_whole(database: str, statement: str) -> None:
+    """A default that is given to rows that are there writes none of them."""
+    with history(database) as told:
+        told.run(statement)
+        told.tick()
+        assert digests(told.manifest) == digests(told.whole())
+
+
+def test_without_marks_everything_is_read_and_compared(database: str) -> None:
+    with history(database) as told:
+        told.marks(told.manifest.snapshot).write_text("{", encoding="utf-8")
+        assert set(told.look().values()) == {None}
+        assert told.tick() is None
+        assert told.look() == {"crm.shown": None}, "there are marks again"
+
+
+def test_a_look_that_is_thorough_believes_no_mark(database: str) -> None:
+    with history(database, thorough=True) as told:
+        assert set(told.look().values()) == {None}
+        told.run("DELETE FROM seats WHERE no = 1")
+        assert changes(told.tick()) == {"seats": (0, 0, 1, 0)}
+
+
+def test_changes_that_do_not_add_up_are_refused() -> None:
+    with pytest.raises(DeltaUnbalanced, match="make 10, and the source has 11"):
+        TableChanges("crm.a", 9, 11, inserted=1, updated=5, deleted=1, late_inserted=1, late_updated=0).balanced()
+
+
+def test_nothing_is_left_behind_when_a_tick_fails(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with history(database) as told:
+        told.run("DELETE FROM accounts WHERE id = 'a1'")
+        told.run("DELETE FROM seats WHERE no = 1")
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "link", full)
+        monkeypatch.setattr("shutil.copyfile", full)
+        with pytest.raises(OSError, match="No space left"):
+            told.tick()
+        assert [p.name for p in told.folder.iterdir()] == [told.manifest.snapshot]
+        monkeypatch.undo()
+        assert told.tick() is not None
+        assert digests(told.manifest) == digests(told.whole())
