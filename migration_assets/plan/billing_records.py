@@ -115,13 +115,13 @@ _PAYER = (
     "who pays, where it is not whose it is: the key of a customer, in a column that plan.yaml lists in `references`"
 )
 _MODEL = (
-    "how a price is made: `flat` and `per_seat` are quantity times unit price; `tiered` charges the units of each tier "
-    "at that tier's price, `volume` all units at the price of the tier that the last one is in, `package` each "
-    "package that is begun"
+    "how a price is made: flat and per_seat are quantity times unit price; tiered charges the units of each tier at "
+    "that tier's price, volume all units at the price of the tier that the last one is in, package each package that "
+    "is begun"
 )
 _TIERED = ("model", ("tiered", "volume"))
-_TIERS_OF = "of a price by tiers or by volume: what `tiers` name it by"
-_PACKAGE = "of a price by packages: units in one of them, and `unit_price` is what one package costs"
+_TIERS_OF = "of a price by tiers or by volume: what tiers name it by"
+_PACKAGE = "of a price by packages: units in one of them; the unit price is what one package costs"
 
 # What is read of each record, by field.
 READS: Mapping[RecordName, Mapping[str, ReadField]] = {

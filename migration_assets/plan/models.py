@@ -164,12 +164,40 @@ class PlanOffer(Model):
     retired: StrictBool = False
 
 
+PriceText = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+
+
+class PriceTier(Model):
+    """Units up to and including `up_to` cost `unit_price` each, and `fee` on top as soon as there is one; the last tier
+    has no `up_to`."""
+
+    up_to: Annotated[StrictInt, Field(ge=1)] | None = None
+    unit_price: PriceText
+    fee: PriceText | None = None
+
+
 class Price(Model):
+    """What a product costs for one interval. `code`: of a price that is not on the list and that contracts name, such
+    as an old one; a list price is named by product, interval and currency, as `basic/month/EUR`.
+
+    `unit_price`: of one unit, or of one package of `package_size` units, of which one that is begun is charged. `tiers`
+    say it instead where the model is `tiered` (each unit at the price of its own tier) or `volume` (all units at the
+    price of the tier that the last one is in).
+    """
+
+    code: str | None = None
     product: str
     interval: Literal["month", "quarter", "year"]
     currency: str
-    unit_price: Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+    unit_price: PriceText | None = None
     model: Literal["flat", "per_seat", "tiered", "volume", "package"] = "flat"
+    tiers: tuple[PriceTier, ...] = ()
+    package_size: Annotated[StrictInt, Field(ge=1)] | None = None
+
+    @property
+    def price_code(self) -> str:
+        """What the price is named by: its own code, or that of a list price."""
+        return self.code or f"{self.product}/{self.interval}/{self.currency}"
 
 
 class Feature(Model):

@@ -63,12 +63,12 @@ def _step_faults(view: PlanView, legacy: LegacyBilling) -> Iterator[Fault]:
         kinds = set() if told is None else {told.value} if told.value is not None else set((told.codes or {}).values())
         if by_tiers := sorted(kinds & {"tiered", "volume"}, key=str):
             stepped = True
-            if "price" not in fields:
+            if "tiers" not in legacy.reads:
+                problem = f"nothing says the tiers of a price that is {by_tiers[0]}"
+                yield view.fault(BILLING, (*path, "model"), problem, "say where `tiers` are, or leave the code out")
+            elif "price" not in fields:
                 problem = f"nothing says which tiers a price has that is {by_tiers[0]}"
                 yield view.fault(BILLING, path, problem, "name the raw column of `price`, which tiers name it by")
-            if "tiers" not in legacy.reads:
-                problem = f"nothing says what the tiers of a price cost that is {by_tiers[0]}"
-                yield view.fault(BILLING, (*path, "model"), problem, "say where `tiers` are, or leave the code out")
         if "package" in kinds and "package" not in fields:
             remedy = "name the raw column of `package`, or write its `value` where all are alike"
             yield view.fault(BILLING, path, "nothing says how many units a package has", remedy)

@@ -54,7 +54,9 @@ class SteppedPrices:
         recurring = engine.cached(items.filter(_.kind != "usage").semi_join(self.few, "n"))
         every = ibis.union(*self._versions(recurring, due.semi_join(self.few, "n"))).filter(_.since < _.until)
         each = self._charged(every, _.quantity, 1)
-        whole = each.group_by(_STATE).aggregate(price=_.added.sum(), at_once=_.at_once.argmax(_.over, where=_.at_once.notnull()))
+        whole = each.group_by(_STATE).aggregate(
+            price=_.added.sum(), at_once=_.at_once.argmax(_.over, where=_.at_once.notnull())
+        )
         price = self.scale.counted(whole.price + whole.at_once.fill_null(nothing))
         whole = whole.mutate(price=price, quantity=self.scale.counted(1)).drop("at_once")
         told = whole.join(recurring.drop("price", "quantity"), ["n", "item_id"])
