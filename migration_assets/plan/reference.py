@@ -60,7 +60,7 @@ _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),
-    "catalog.yaml": (m.Catalog, m.Product, m.Grant, m.PlanOffer, m.Price, m.Feature),
+    "catalog.yaml": (m.Catalog, m.Product, m.Grant, m.PlanOffer, m.Price, m.PriceTier, m.Feature),
     "geo.csv": (m.GeoRow,),
     "cohorts.yaml": (m.Cohorts, m.CohortRule),
     "enrichment.yaml": (Enrichment, EnrichmentRule),

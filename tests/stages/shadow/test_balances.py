@@ -138,6 +138,40 @@ def books() -> Books:
     )  # fmt: skip
 
 
+# 2 units past 10: 10 x 5.00 + 2 x 4.00 + 2.50 by their own tiers, 12 x 4.00 + 2.50 all together; 3 packages at 7.00.
+STEPPED = (("tiered", 6_050), ("volume", 5_050), ("package", 2_100))
+
+
+@pytest.mark.parametrize(("model", "quarter"), STEPPED)
+def test_what_recurs_by_tiers_volume_or_packages_recurs_on_both_sides(model: str, quarter: int) -> None:
+    records, whose = records_of(books())
+    rows = rows_of(books())
+    records["items"][0] |= {"model": model, "quantity": 12, "unit_price": Decimal(7), "price": "p", "package": 5}
+    records["items"][1] |= {"model": "flat"}
+    records["tiers"] = [
+        {"price": "p", "up_to": None, "unit_price": Decimal(4), "fee": Decimal("2.5")},
+        {"price": "p", "up_to": 10, "unit_price": Decimal(5)},
+    ]
+    rows["subscription_item"][0] |= {"price_model": model, "quantity": 12, "unit_price": Decimal(7), "price_code": "p"}
+    rows["price"] = [{"price_code": "p", "package_size": 5}]
+    rows["price_tier"] = [
+        {
+            "price_tier_code": "p/10",
+            "price_code": "p",
+            "over_units": 10,
+            "unit_price": Decimal(4),
+            "fee": Decimal("2.5"),
+        },
+        {"price_tier_code": "p/0", "price_code": "p", "over_units": 0, "unit_price": Decimal(5)},
+    ]
+    (yearly,) = (r for r in compare(records, whose, rows).balances if r["measure"] == "recurring_revenue")
+    assert (yearly["legacy_minor"], yearly["target_minor"], yearly["status"]) == (4 * quarter, 4 * quarter, "same")
+    # An amount out of all bounds is a mistake of the record, and recurs nowhere.
+    records["tiers"][0]["unit_price"] = Decimal(10**12)
+    told = [r for r in compare(records, whose, rows).balances if r["measure"] == "recurring_revenue"]
+    assert [r["legacy_minor"] for r in told] == [8_400 if model == "package" else 0]
+
+
 def test_what_is_the_same_is_told_with_its_amounts() -> None:
     records, whose = records_of(books())
     found = compare(records, whose, rows_of(books()))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from migration_assets.domain.legacy.terms import Rules
 from migration_assets.stages.shadow.legacy.contracts import Records, readable, record
 from migration_assets.stages.shadow.legacy.scales import WIDE, Scale, exactly
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from migration_assets.domain.legacy.terms import Rules
     from migration_assets.engine.duckdb import DuckDBEngine
 
 SWAPS = ("downgrade", "upgrade")
@@ -103,6 +103,11 @@ class Changing:
         total = price.cast(WIDE) * (self.percents.whole(percent) + hundred) * 10**kept
         raised = self.engine.whole(total, exactly(hundred * 10**places), "half_up")
         return raised.cast(WIDE) * 10 ** (places - kept)
+
+
+def unchanged(engine: DuckDBEngine) -> Changing:
+    """For prices as they stand, to ten decimals."""
+    return Changing(engine, Rules(), Scale(10, 10**10), Scale(0, 0))
 
 
 def always(items: ir.Table) -> ir.Table:

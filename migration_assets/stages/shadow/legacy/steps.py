@@ -97,6 +97,13 @@ class Steps:
         whole = whole.mutate(quantity=ibis.literal(1, "int64")).select(*_ITEM, "quantity", *_SPAN, "price")
         return engine.cached(engine.union([whole, by_unit])), SteppedUsage(self, engine.cached(stepped))
 
+    def full_prices(self, items: ir.Table) -> ir.Table:
+        """What items cost as they stand, before any change: row (key), total, not rounded."""
+        own = items.select("row", "quantity", "model", "unit_price", "package", tiers="price")
+        pieces = self._pieces(own, ("row", "quantity"))
+        cost = pieces.mutate(total=self.cost(pieces, pieces["quantity"].cast(WIDE)))
+        return cost.group_by("row").aggregate(total=cost["total"].sum().cast(WIDE))
+
     def _pieces(self, priced: ir.Table, own: tuple[str, ...]) -> ir.Table:
         """Prices in pieces. `priced`: with model, unit_price, tiers, package; columns: `own` and those of a piece."""
         scale, nothing = self.changing.scale, ibis.literal(0, "int64")

@@ -48,7 +48,11 @@ def priced_facts(
     due = engine.cached(_due(held, subs, scale))
     discounts = engine.cached(_discounts(held, subs))
     stepped = stepped_subscriptions(engine, held, subs, due)
-    few = None if stepped is None else SteppedPrices(engine, held, stepped, scale, rules)
+    few = (
+        None
+        if stepped is None
+        else SteppedPrices(engine, held.subscription_item, held.price_step, stepped, scale, rules)
+    )
     usage = engine.cached(_usage(held, items, cycles, scale, few))
     known = ordinals(
         engine,

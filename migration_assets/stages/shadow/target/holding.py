@@ -62,9 +62,9 @@ def held_rows(engine: DuckDBEngine, plan: Plan, rows: Rows) -> TargetRows:
     )
     told = {e: _exactly(found[e], columns) for e, columns in _READ.items()}
     return TargetRows(
-        **{**told, "subscription_item": _packed(told["subscription_item"], found["price"])},
+        **{**told, "subscription_item": packed(told["subscription_item"], found["price"])},
         plan_price=_plan_prices(found["plan"], found["price"]),
-        price_step=_steps(found["price_tier"]),
+        price_step=steps_of(found["price_tier"]),
         metered=used,
         tax_rate=_tax_rates(engine, plan),
     )
@@ -95,13 +95,14 @@ def _plan_prices(plans: ir.Table, prices: ir.Table) -> ir.Table:
     )
 
 
-def _packed(items: ir.Table, prices: ir.Table) -> ir.Table:
+def packed(items: ir.Table, prices: ir.Table) -> ir.Table:
     """Items with the size of the packages that their price goes by."""
     packages = prices.filter(prices["package_size"].notnull()).select("package_size", _code="price_code")
     return items.left_join(packages, items["price_code"] == packages["_code"]).drop("_code")
 
 
-def _steps(tiers: ir.Table) -> ir.Table:
+def steps_of(tiers: ir.Table) -> ir.Table:
+    """Tiers as `TargetRows.price_step` has them."""
     nothing = ibis.literal(0).cast(_NUMBER)
     return tiers.select(
         "price_code",

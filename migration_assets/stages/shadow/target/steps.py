@@ -39,10 +39,12 @@ def stepped_subscriptions(engine: DuckDBEngine, held: TargetRows, subs: ir.Table
 
 @dataclass(frozen=True)
 class SteppedPrices:
-    """`few`: n of the subscriptions that are told here. `rules`: how prices are raised."""
+    """`items`, `steps`: as `TargetRows.subscription_item` and `price_step`. `few`: n of the subscriptions that are told
+    here. `rules`: how prices are raised."""
 
     engine: DuckDBEngine
-    held: TargetRows
+    items: ir.Table
+    steps: ir.Table
     few: ir.Table
     scale: Scale
     rules: Rules
@@ -50,34 +52,38 @@ class SteppedPrices:
     def states(self, items: ir.Table, due: ir.Table) -> ir.Table:
         """Items that recur, as `item_states` tells others: each is one of what all of it costs. `items`, `due`: as
         there, of all subscriptions. Kept in the engine."""
-        engine, nothing = self.engine, self.scale.counted(0)
+        engine = self.engine
         recurring = engine.cached(items.filter(_.kind != "usage").semi_join(self.few, "n"))
         every = ibis.union(*self._versions(recurring, due.semi_join(self.few, "n"))).filter(_.since < _.until)
         each = self._charged(every, _.quantity, 1)
-        whole = each.group_by(_STATE).aggregate(
-            price=_.added.sum(), at_once=_.at_once.argmax(_.over, where=_.at_once.notnull())
-        )
-        price = self.scale.counted(whole.price + whole.at_once.fill_null(nothing))
-        whole = whole.mutate(price=price, quantity=self.scale.counted(1)).drop("at_once")
+        whole = self._whole(each, _STATE).mutate(quantity=self.scale.counted(1))
         told = whole.join(recurring.drop("price", "quantity"), ["n", "item_id"])
         return engine.cached(told.select(*items.columns, "since", "until"))
 
     def usage(self, rows: ir.Table) -> ir.Table:
         """Usage that is charged, with items by steps as one of what all of it costs. `rows`: n, item_id, price,
         period_starts_at, units; as they are told here too."""
-        key, nothing = ("n", "item_id", "period_starts_at"), self.scale.counted(0)
-        own = self.held.subscription_item.filter((_.kind == "usage") & _.price_model.isin(STEPPED_MODELS))
+        key = ("n", "item_id", "period_starts_at")
+        own = self.items.filter((_.kind == "usage") & _.price_model.isin(STEPPED_MODELS))
         priced = self._told(own, ("item_id",), "price_model").drop("price_code")
         mine = rows.semi_join(own, "item_id").drop("price").join(priced, "item_id")
         each = self._charged(mine.rename(since="period_starts_at"), _.units, 10**self.scale.units)
-        whole = (
-            each.rename(period_starts_at="since")
-            .group_by(key)
-            .aggregate(price=_.added.sum(), at_once=_.at_once.argmax(_.over, where=_.at_once.notnull()))
-        )
-        price = self.scale.counted(whole.price + whole.at_once.fill_null(nothing))
-        whole = whole.mutate(price=price, units=self.scale.counted(1))
+        whole = self._whole(each.rename(period_starts_at="since"), key).mutate(units=self.scale.counted(1))
         return ibis.union(rows.anti_join(own, "item_id"), whole.select(*rows.columns))
+
+    def full_prices(self, rows: ir.Table) -> ir.Table:
+        """What items cost as they stand: item_id (key), price. `rows`: some of `items`."""
+        told = self._told(rows, ("item_id", "quantity"), "price_model")
+        nought = ibis.literal(0, "int64")
+        return self._whole(self._charged(told.mutate(n=nought, since=nought), _.quantity, 1), ("item_id",))
+
+    def _whole(self, each: ir.Table, key: tuple[str, ...]) -> ir.Table:
+        """What all steps of a price come to: the key and price."""
+        whole = each.group_by(key).aggregate(
+            price=_.added.sum(), at_once=_.at_once.argmax(_.over, where=_.at_once.notnull())
+        )
+        price = self.scale.counted(whole.price + whole.at_once.fill_null(self.scale.counted(0)))
+        return whole.mutate(price=price).drop("at_once")
 
     def _told(self, priced: ir.Table, own: tuple[str, ...], model: str) -> ir.Table:
         """Prices step by step; a price without steps has one. `priced`: with unit_price, price_code, package_size and
@@ -85,7 +91,7 @@ class SteppedPrices:
         scale, zero = self.scale, ibis.literal(0, "int64")
         priced = priced.mutate(model=priced[model].fill_null("flat"))
         plain = priced.filter(priced["model"].notin(BY_STEPS))
-        steps = self.held.price_step.rename(_over="over", _price="unit_price", _code="price_code")
+        steps = self.steps.rename(_over="over", _price="unit_price", _code="price_code")
         by_step = priced.filter(priced["model"].isin(BY_STEPS))
         by_step = by_step.join(steps, by_step.price_code == steps["_code"])
         whole = (
@@ -112,7 +118,7 @@ class SteppedPrices:
     def _versions(self, recurring: ir.Table, due: ir.Table) -> list[ir.Table]:
         """Steps of items from one change to the next."""
         engine = self.engine
-        held = self.held.subscription_item.semi_join(recurring, "item_id")
+        held = self.items.semi_join(recurring, "item_id")
         told = self._told(held, ("item_id",), "price_model").drop("price_code")
         state = recurring.select("n", "item_id", "kind", "quantity").join(told, "item_id")
         state = engine.cached(state.mutate(since=ibis.literal(BEFORE, "int64")))
