@@ -32,6 +32,7 @@ from random_ledgers import (
     whose_tables,
 )
 
+from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.billing_models import LegacyBilling
@@ -66,7 +67,7 @@ def test_both_sides_of_random_books_come_to_what_the_readable_rule_says(seed: in
     assert len(measures) == 6 and {key[4] for key in expected} >= {"not_due", "1_30", "31_60", "61_90", "over_90"}
     with DuckDBEngine() as engine:
         records, whose = records_of(books)
-        old = old_ledger(engine, record_tables(engine, records), whose_tables(engine, whose), T, exponent_of)
+        old = old_ledger(engine, record_tables(engine, records), whose_tables(engine, whose), T, exponent_of, Rules())
         new = new_ledger(
             engine, canonical_tables(engine, rows_of(books)), lambda rows: units_of(engine, rows, exponent_of), T
         )

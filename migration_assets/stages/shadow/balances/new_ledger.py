@@ -12,7 +12,7 @@ from ibis import _
 from migration_assets.domain.target.terms import Rules
 from migration_assets.stages.shadow.balances.ledger import Ledger, ledger_of
 from migration_assets.stages.shadow.target.holding import canonical, packed, steps_of
-from migration_assets.stages.shadow.target.rows import PLAIN_MODELS, STEPPED_MODELS
+from migration_assets.stages.shadow.target.rows import MONTHS, PLAIN_MODELS, STEPPED_MODELS
 from migration_assets.stages.shadow.target.scales import of_prices
 from migration_assets.stages.shadow.target.steps import SteppedPrices
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 READ = (
     "invoice", "invoice_line", "payment", "payment_application", "refund", "dispute", "write_off", "credit_memo",
     "credit_balance", "revenue_schedule", "subscription", "subscription_item", "price", "price_tier",
+    "discount",
 )  # fmt: skip
 _NO_INVOICE = ("draft", "void")
 _CAME_IN = ("settled", "refunded", "charged_back")
@@ -65,6 +66,7 @@ def new_ledger(
             "credits": own["credit_balance"].mutate(amount_minor=_.balance_minor),
             "deferred": deferred,
             "recurring": _recurring(engine, own, units, as_of),
+            "discounts": _standing(own["discount"], as_of),
         },
     )
 
@@ -86,7 +88,21 @@ def _recurring(
     met = _full_prices(engine, items, rows).join(own, "subscription_id")
     period = engine.whole(met["total"] * met["unit"], ibis.literal(_SCALE), "half_up")
     return met.mutate(
-        amount_minor=period * met["interval"].cases(*_A_YEAR), legal_entity=_source_id(met["legal_entity_id"])
+        amount_minor=period * met["interval"].cases(*_A_YEAR),
+        legal_entity=_source_id(met["legal_entity_id"]),
+        contract_id=met["subscription_id"],
+        months=met["interval"].cases(*MONTHS.items()),
+    )
+
+
+def _standing(discounts: ir.Table, as_of: datetime) -> ir.Table:
+    """Discounts that have begun by T and have a cycle left: contract_id, percent (none of an amount), amount_minor."""
+    at = ibis.literal(as_of).cast("timestamp('UTC', 6)")
+    left = discounts["cycles_remaining"].isnull() | (discounts["cycles_remaining"] > 0)
+    held = discounts.filter(left & (discounts["starts_at"] <= at))
+    by_percent = (held["kind"] == "percent").ifelse(held["percent"].cast("decimal(38, 10)"), None)
+    return held.select(
+        contract_id="subscription_id", percent=by_percent, amount_minor=held["amount_minor"].fill_null(0)
     )
 
 

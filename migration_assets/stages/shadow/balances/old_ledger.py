@@ -17,6 +17,7 @@ from ibis import _
 
 from migration_assets.domain.calendar import is_zone, local_day, midnight
 from migration_assets.stages.shadow.balances.ledger import Ledger, ledger_of
+from migration_assets.stages.shadow.balances.old_discounts import standing_discounts
 from migration_assets.stages.shadow.legacy.changes import unchanged
 from migration_assets.stages.shadow.legacy.contracts import readable, units_of
 from migration_assets.stages.shadow.legacy.scales import WIDE
@@ -26,6 +27,7 @@ from migration_assets.stages.shadow.reasons import UNKNOWN_CURRENCY, UNKNOWN_ZON
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from migration_assets.domain.legacy.terms import Rules
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.billing_records import RecordName
 
@@ -74,8 +76,10 @@ def old_ledger(
     whose: Mapping[RecordName, ir.Table],
     as_of: datetime,
     exponents: Exponents,
+    rules: Rules,
 ) -> OldLedger:
-    """`whose`: row (key) and customer of the raw rows of records that are somebody's (`OWNED`)."""
+    """`whose`: row (key) and customer of the raw rows of records that are somebody's (`OWNED`). `rules`: by which it is
+    counted how many periods of a discount are left."""
     money = [r for r in (*_AMOUNTS, "contracts") if r in records]
     currencies = engine.union([records[r].select("currency").distinct() for r in money])
     units = units_of(engine, currencies, exponents)
@@ -85,6 +89,8 @@ def old_ledger(
         told["credits"] = engine.cached(_lapsing(engine, told["credits"]))
     tables = _settling({r: rows.filter(_.why == "") for r, rows in told.items()}, owned.get("lines"))
     tables["recurring"] = _recurring(engine, owned, units, as_of)
+    if "discounts" in records:
+        tables["discounts"] = standing_discounts(engine, records, rules, as_of, exponents)
     issued = tables.get("invoices")
     recorded = None if issued is None else issued.mutate(open_minor=_.open_minor.fill_null(0))
     return OldLedger(ledger_of(engine, tables), recorded, engine.cached(_unread(engine, told)))
