@@ -12,8 +12,8 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
 from migration_assets.engine.rules.arguments import exact_factor
 from migration_assets.engine.rules.numbers import as_decimal
+from migration_assets.plan.catalog_models import Feature, Grant
 from migration_assets.plan.checks.view import CATALOG, PLAN, PlanView
-from migration_assets.plan.models import Feature, Grant
 from migration_assets.plan.wording import listing, nearest, shown
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")

@@ -8,10 +8,10 @@ from fractions import Fraction
 
 from migration_assets.domain.errors import Fault
 from migration_assets.engine.rules.numbers import as_decimal
+from migration_assets.plan.catalog_models import Price
 from migration_assets.plan.checks.catalog import CODE, TOO_LONG, repeats, unknown_product
 from migration_assets.plan.checks.standards import is_currency
 from migration_assets.plan.checks.view import CATALOG, PlanView
-from migration_assets.plan.models import Price
 from migration_assets.plan.wording import shown
 
 _BY_TIERS = ("tiered", "volume")

@@ -16,7 +16,8 @@ from migration_assets.engine.rules.numbers import as_decimal
 from migration_assets.engine.schema import schema_of
 
 if TYPE_CHECKING:
-    from migration_assets.plan.models import Catalog, Grant, Plan
+    from migration_assets.plan.catalog_models import Catalog, Grant
+    from migration_assets.plan.models import Plan
 
 CATALOG_ENTITIES = tuple(n for n, e in ENTITIES.items() if e.origin == "catalog")
 

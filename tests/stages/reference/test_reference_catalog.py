@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from migration_assets.plan.models import Catalog, GeoRow, Plan
+from migration_assets.plan.catalog_models import Catalog
+from migration_assets.plan.models import GeoRow, Plan
 from migration_assets.stages.reference.catalog import catalog_tables
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Catalog, Plan
+    from migration_assets.plan.catalog_models import Catalog
+    from migration_assets.plan.models import Plan
 
 Rows = Callable[[str], "ir.Table | None"]
 _NUMBER = "decimal(38, 10)"
