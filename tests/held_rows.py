@@ -41,6 +41,8 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "quantity": WHOLE,
         "unit_price": NUMBER,
         "price_model": TEXT,
+        "price_code": TEXT,
+        "package_size": WHOLE,
         "starts_at": INSTANT,
         "ends_at": INSTANT,
     },
@@ -63,7 +65,15 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "new_unit_price": NUMBER,
         "percent": NUMBER,
     },
-    "plan_price": {"plan_code": TEXT, "currency": TEXT, "unit_price": NUMBER, "price_model": TEXT},
+    "plan_price": {
+        "plan_code": TEXT,
+        "currency": TEXT,
+        "unit_price": NUMBER,
+        "price_model": TEXT,
+        "price_code": TEXT,
+        "package_size": WHOLE,
+    },
+    "price_step": {"price_code": TEXT, "over": WHOLE, "unit_price": NUMBER, "fee": NUMBER},
     "metered": {
         "item_id": TEXT,
         "subscription_id": TEXT,
@@ -99,7 +109,10 @@ def held_rows(engine: DuckDBEngine, subscriptions: Iterable[new.Subscription]) -
         for n, change in enumerate(s.scheduled_changes):
             tables["scheduled_change"].append(_change(s, change, n))
             tables["plan_price"] += list(_plan(s, change, n))
+            if change.kind in ("downgrade", "upgrade") and change.new_price is not None:
+                tables["price_step"] += _steps(f"{s.subscription_id}-p{n}", change.new_price)
         tables["metered"] += [_metered(s, u) for u in s.usage]
+        tables["price_step"] += [row for i in s.items for row in _steps(i.item_id, i.price)]
         rates.update({(r.country, r.valid_from): _rate(r) for r in s.tax_rates})
     tables["tax_rate"] = list(rates.values())
     return TargetRows(**{name: engine.table(_table(name, rows)) for name, rows in tables.items()})
@@ -120,8 +133,7 @@ def _item(s: new.Subscription, i: new.SubscriptionItem) -> Row:
         "subscription_id": s.subscription_id,
         "kind": i.kind,
         "quantity": i.quantity,
-        "unit_price": number(i.price.unit_price),
-        "price_model": i.price.model,
+        **_price(i.item_id, i.price),
         "starts_at": i.starts_at,
         "ends_at": i.ends_at,
     }
@@ -156,8 +168,23 @@ def _change(s: new.Subscription, c: new.ScheduledChange, place: int) -> Row:
 
 def _plan(s: new.Subscription, c: new.ScheduledChange, place: int) -> Iterator[Row]:
     if c.kind in ("downgrade", "upgrade") and c.new_price is not None:
-        price = {"unit_price": number(c.new_price.unit_price), "price_model": c.new_price.model}
-        yield {"plan_code": f"{s.subscription_id}-p{place}", "currency": s.currency, **price}
+        plan = f"{s.subscription_id}-p{place}"
+        yield {"plan_code": plan, "currency": s.currency, **_price(plan, c.new_price)}
+
+
+def _price(code: str, price: new.Price) -> Row:
+    return {
+        "unit_price": number(price.unit_price),
+        "price_model": price.model,
+        "price_code": code if price.steps else None,
+        "package_size": price.package_size if price.model == "package" else None,
+    }
+
+
+def _steps(code: str, price: new.Price) -> list[Row]:
+    """The last step first: their order is not that of rows."""
+    told = [{"price_code": code, "over": s.over, "unit_price": number(s.unit_price)} for s in price.steps]
+    return [{**row, "fee": number(s.fee)} for row, s in zip(told, price.steps, strict=True)][::-1]
 
 
 def _metered(s: new.Subscription, u: new.MeteredUsage) -> Row:

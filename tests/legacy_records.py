@@ -21,6 +21,7 @@ KINDS: tuple[RecordName, ...] = (
     "changes",
     "plans",
     "prices",
+    "tiers",
     "tax_rates",
     "grants",
     "overrides",
@@ -85,6 +86,10 @@ def _records(own: str, sold: Sold) -> dict[str, Rows]:
         "changes": [_change(own, n, c) for n, c in enumerate(sold.changes)],
         "plans": [{"plan": plan, "product": f"{plan}-product", "months": sold.months} for plan, _ in swaps],
         "prices": [_price(plan, sold, c) for plan, c in swaps],
+        "tiers": [
+            *(row for part in sold.parts for row in _tiers(f"{own}-{part.item_id}", part)),
+            *(row for plan, c in swaps for row in _tiers(plan, c)),
+        ],
         "metered": [_metered(own, used) for used in sold.usage],
     }
 
@@ -97,10 +102,21 @@ def _item(own: str, part: Part) -> dict[str, Any]:
         "kind": part.kind,
         "quantity": part.quantity,
         "model": part.model,
-        "unit_price": Decimal(part.price),
+        "unit_price": None if part.tiers else Decimal(part.price),
+        "price": f"{own}-{part.item_id}" if part.tiers else None,
+        "package": part.package if part.model == "package" else None,
         "first_day": part.first_day,
         "last_day": part.last_day,
     }
+
+
+def _tiers(name: str, of: Part | Agreed) -> Rows:
+    """The last tier first: their order is not that of rows."""
+    told = ((up_to, price, *(fee or [None])) for up_to, price, *fee in reversed(of.tiers))
+    return [
+        {"price": name, "up_to": up_to, "unit_price": Decimal(price), "fee": None if fee is None else Decimal(fee)}
+        for up_to, price, fee in told
+    ]
 
 
 def _discount(own: str, number: int, coupon: Coupon, exponent: int) -> dict[str, Any]:
@@ -130,9 +146,9 @@ def _change(own: str, number: int, agreed: Agreed) -> dict[str, Any]:
 
 
 def _price(plan: str, sold: Sold, agreed: Agreed) -> dict[str, Any]:
-    price = None if agreed.price is None else Decimal(agreed.price)
-    terms = {"months": sold.months, "currency": sold.currency, "model": "flat"}
-    return {"product": f"{plan}-product", "unit_price": price, **terms}
+    price = None if agreed.price is None or agreed.tiers else Decimal(agreed.price)
+    terms = {"months": sold.months, "currency": sold.currency, "model": agreed.model, "price": plan}
+    return {"product": f"{plan}-product", "unit_price": price, **terms, "package": agreed.package}
 
 
 def _metered(own: str, used: Used) -> dict[str, Any]:

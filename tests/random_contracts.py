@@ -18,7 +18,7 @@ CURRENCIES = ("EUR", "JPY", "KWD")
 T = date(2026, 6, 30)
 ROUNDINGS = ("half_up", "half_down", "half_even", "up", "down")
 MODELS = ("flat", "per_seat", "tiered", "volume", "package")
-TIERS = ((10, "5"), (20, "4.5"), (None, "3.3333"))
+TIERS = ((10, "5"), (20, "4.5", "7.25"), (None, "3.3333"))
 
 DAYS = st.integers(0, 900).map(lambda back: T - timedelta(days=back))
 LATER = st.integers(0, 400).map(lambda on: T + timedelta(days=on))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from itertools import takewhile
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from told_twice import Agreed, Coupon, Part, Sold, Used, contract
 
@@ -71,6 +71,24 @@ def _near(rng: Random, before: int, after: int) -> date:
 def _price(rng: Random) -> str:
     decimals = rng.choice(("", ".5", ".25", ".3333", ".0001"))
     return f"{rng.randint(0, 900)}{decimals}"
+
+
+def with_steps(rng: Random, facts: Sold) -> Sold:
+    """The same contract, some of whose prices have tiers, go by volume or by packages; new plans' prices too."""
+    parts = tuple(replace(p, **_steps(rng)) if rng.randint(0, 1) else p for p in facts.parts)
+    swaps = ("upgrade", "downgrade")
+    changes = tuple(replace(c, **_steps(rng)) if c.kind in swaps and rng.randint(0, 1) else c for c in facts.changes)
+    return replace(facts, parts=parts, changes=changes)
+
+
+def _steps(rng: Random) -> dict[str, Any]:
+    """Boundaries that quantities and usage often meet exactly; tiers with and without a fee, cheap ones and dear."""
+    model = rng.choice(("tiered", "volume", "package"))
+    if model == "package":
+        return {"model": model, "package": rng.choice((1, 7, 100))}
+    bounds = sorted(rng.sample((1, 2, 5, 9, 20, 60, 250), rng.randint(0, 3)))
+    tiers = [(up_to, _price(rng), rng.choice(("0", _price(rng)))) for up_to in (*bounds, None)]
+    return {"model": model, "tiers": tuple(tiers)}
 
 
 def _parts(rng: Random, anchor: date) -> tuple[Part, ...]:

@@ -94,6 +94,32 @@ def _price(rng: random.Random) -> new.Price:
     return new.Price(rng.choice(("flat", "per_seat")), Fraction(amount))
 
 
+def with_steps(rng: random.Random, s: new.Subscription) -> new.Subscription:
+    """The same subscription, some of whose prices have steps or packages; those that changes lead to as well."""
+    items = tuple(replace(i, price=_steps(rng, i.price)) if rng.random() < 0.6 else i for i in s.items)
+    by_plan = ("downgrade", "upgrade")
+    changes = tuple(
+        replace(c, new_price=_steps(rng, c.new_price))
+        if c.new_price and c.kind in by_plan and rng.random() < 0.6
+        else c
+        for c in s.scheduled_changes
+    )
+    return replace(s, items=items, scheduled_changes=changes)
+
+
+def _steps(rng: random.Random, price: new.Price) -> new.Price:
+    """Boundaries that quantities and usage often meet exactly; steps with and without a fee, cheap ones and dear."""
+    model = rng.choice(("tiered", "volume", "package"))
+    if model == "package":
+        return new.Price("package", price.unit_price, (), rng.choice((1, 7, 100)))
+    bounds = [0, *sorted(rng.sample((1, 3, 7, 99, 250, 1000), rng.randrange(4)))]
+    steps = [
+        new.PriceStep(over, _price(rng).unit_price, rng.choice((Fraction(0), _price(rng).unit_price)))
+        for over in bounds
+    ]
+    return new.Price(model, price.unit_price, tuple(steps))  # type: ignore[arg-type]
+
+
 def _items(rng: random.Random, near: list[Period]) -> list[new.SubscriptionItem]:
     kinds = ["base", *rng.choices(("add_on", "usage"), k=rng.randrange(4))]
     return [_item(rng, f"i{n}", kind, near) for n, kind in enumerate(kinds)]

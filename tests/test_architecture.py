@@ -210,5 +210,6 @@ def test_a_ledger_knows_nothing_of_how_the_other_side_is_told(side: str, other: 
     assert not own
     assert not {m for m in known if m.startswith(f"{shadow}.balances.")} - {
         f"{shadow}.balances.{side}_ledger",
+        f"{shadow}.balances.{side}_discounts",
         f"{shadow}.balances.ledger",
     }

@@ -19,18 +19,19 @@ from migration_assets.domain.target import invoices as target_invoices
 from migration_assets.domain.target import terms as new
 
 DAY = timedelta(days=1)
+Tiers = tuple[tuple[int | None, str] | tuple[int | None, str, str], ...]
 
 
 @dataclass(frozen=True)
 class Part:
-    """An item. `tiers`: (up to, price), the last up to None."""
+    """An item. `tiers`: (up to, price) or (up to, price, fee), the last up to None."""
 
     item_id: str
     price: str
     quantity: int = 1
     kind: str = "base"
     model: str = "flat"
-    tiers: tuple[tuple[int | None, str], ...] = ()
+    tiers: Tiers = ()
     package: int = 1
     first_day: date | None = None
     last_day: date | None = None
@@ -49,7 +50,8 @@ class Coupon:
 
 @dataclass(frozen=True)
 class Agreed:
-    """A scheduled change. `price`: of the new plan, or of the ramp; `product`: the new plan's."""
+    """A scheduled change. `price`: of the new plan, or of the ramp; `product`: the new plan's. `model`, `tiers`,
+    `package`: of the new plan's price, as of a part."""
 
     kind: str
     first_day: date
@@ -57,6 +59,9 @@ class Agreed:
     quantity: int | None = None
     percent: str | None = None
     product: str | None = "other"
+    model: str = "flat"
+    tiers: Tiers = ()
+    package: int = 1
 
 
 @dataclass(frozen=True)
@@ -122,9 +127,13 @@ def contract(sold: Sold) -> old.Contract:
 
 
 def _item(part: Part) -> old.Item:
-    tiers = tuple(old.Tier(up_to, Fraction(price)) for up_to, price in part.tiers)
-    price = old.Price(part.model, Fraction(part.price), tiers, part.package)  # type: ignore[arg-type]
+    price = _old_price(part.price, part)
     return old.Item(part.item_id, part.item_id, part.kind, part.quantity, price, part.first_day, part.last_day)  # type: ignore[arg-type]
+
+
+def _old_price(unit_price: str, of: Part | Agreed) -> old.Price:
+    tiers = tuple(old.Tier(up_to, Fraction(price), Fraction(*fee)) for up_to, price, *fee in of.tiers)
+    return old.Price(of.model, Fraction(unit_price), tiers, of.package)  # type: ignore[arg-type]
 
 
 def _discount(coupon: Coupon) -> old.Discount:
@@ -137,7 +146,7 @@ def _change(agreed: Agreed) -> old.Change:
         agreed.kind,  # type: ignore[arg-type]
         agreed.first_day,
         new_product=agreed.product,
-        new_price=None if agreed.price is None else old.Price("flat", Fraction(agreed.price)),
+        new_price=None if agreed.price is None else _old_price(agreed.price, agreed),
         new_quantity=agreed.quantity,
         percent=None if agreed.percent is None else Fraction(agreed.percent),
     )
@@ -179,7 +188,7 @@ def subscription(sold: Sold) -> new.Subscription:
         paused_at=at(sold.paused_on),
         resumes_at=at(sold.resumes_on),
         items=tuple(
-            new.SubscriptionItem(p.item_id, p.kind, p.quantity, _price(p), at(p.first_day), after(p.last_day))  # type: ignore[arg-type]
+            new.SubscriptionItem(p.item_id, p.kind, p.quantity, _price(p.price, p), at(p.first_day), after(p.last_day))  # type: ignore[arg-type]
             for p in sold.parts
         ),
         discounts=tuple(
@@ -195,7 +204,7 @@ def subscription(sold: Sold) -> new.Subscription:
             new.ScheduledChange(
                 c.kind,  # type: ignore[arg-type]
                 midnight(c.first_day, sold.zone),
-                None if c.price is None else new.Price("flat", Fraction(c.price)),
+                None if c.price is None else _price(c.price, c),
                 c.quantity,
                 None if c.percent is None else Fraction(c.percent),
             )
@@ -215,10 +224,11 @@ def subscription(sold: Sold) -> new.Subscription:
     )
 
 
-def _price(part: Part) -> new.Price:
-    bounds = [0, *(up_to for up_to, _ in part.tiers if up_to is not None)]
-    steps = tuple(new.PriceStep(b, Fraction(price)) for b, (_, price) in zip(bounds, part.tiers, strict=False))
-    return new.Price(part.model, Fraction(part.price), steps, part.package)  # type: ignore[arg-type]
+def _price(unit_price: str, of: Part | Agreed) -> new.Price:
+    bounds = [0, *(tier[0] for tier in of.tiers if tier[0] is not None)]
+    told = zip(bounds, of.tiers, strict=False)
+    steps = tuple(new.PriceStep(b, Fraction(price), Fraction(*fee)) for b, (_, price, *fee) in told)
+    return new.Price(of.model, Fraction(unit_price), steps, of.package)  # type: ignore[arg-type]
 
 
 def legacy_bills(sold: Sold, as_of: datetime, count: int, rules: old.Rules | None = None) -> list[Bill]:

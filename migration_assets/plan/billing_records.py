@@ -20,6 +20,7 @@ RecordName = Literal[
     "changes",
     "plans",
     "prices",
+    "tiers",
     "tax_rates",
     "usage",
     "grants",
@@ -44,7 +45,8 @@ class ReadField(NamedTuple):
     comes to mean one of a few words, those words.
 
     What a plan itself writes as its value is also from `least` to `most`, where they are said, and on the list of its
-    `standard`: ISO 3166-1, ISO 4217 (or the plan's own), IANA. Raw values are judged when they are read.
+    `standard`: ISO 3166-1, ISO 4217 (or the plan's own), IANA. Raw values are judged when they are read. `unless`: an
+    earlier field and those of its words with which a record does without this one.
     """
 
     type: ReadType
@@ -54,6 +56,7 @@ class ReadField(NamedTuple):
     least: int | None = None
     most: int | None = None
     standard: Standard | None = None
+    unless: tuple[str, tuple[str, ...]] | None = None
 
 
 # How a raw value becomes a field of each type; a column that has the type already is taken as it is.
@@ -81,6 +84,7 @@ RECORDS: Mapping[RecordName, str] = {
     "changes": "One for each change that was agreed for a later period of a contract.",
     "plans": "One for each plan that a change may lead to: its base product, and how often it is billed.",
     "prices": "The price list: what a product costs for one period, for changes to another plan.",
+    "tiers": "One for each tier of a price by tiers or by volume, of items and of the price list alike.",
     "tax_rates": "One for each country and day from which a rate holds, until the country's next one.",
     "usage": "What was counted of a feature within one period of a contract.",
     "grants": "What owning a product grants of a feature.",
@@ -100,8 +104,6 @@ RECORDS: Mapping[RecordName, str] = {
     "seats": "One for each seat that somebody holds or held.",
 }
 
-# A price by tiers or packages has no field that says them, so no raw value can mean one yet.
-READ_MODELS: tuple[PriceModel, ...] = ("flat", "per_seat")
 _T: ReadType = "text"
 _D: ReadType = "day"
 _AT: ReadType = "instant"
@@ -112,7 +114,14 @@ _ONE_CURRENCY = "as EUR; in another one than its invoice's it settles nothing, a
 _PAYER = (
     "who pays, where it is not whose it is: the key of a customer, in a column that plan.yaml lists in `references`"
 )
-_FLAT = "how a price is made: quantity times unit price in both; tiers and packages cannot be read yet"
+_MODEL = (
+    "how a price is made: flat and per_seat are quantity times unit price; tiered charges the units of each tier at "
+    "that tier's price, volume all units at the price of the tier that the last one is in, package each package that "
+    "is begun"
+)
+_TIERED = ("model", ("tiered", "volume"))
+_TIERS_OF = "of a price by tiers or by volume: what tiers name it by"
+_PACKAGE = "of a price by packages: units in one of them; the unit price is what one package costs"
 
 # What is read of each record, by field.
 READS: Mapping[RecordName, Mapping[str, ReadField]] = {
@@ -149,10 +158,16 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
             _T, True, "the plan itself, something on top of it, or what is billed as it is used", get_args(ItemKind)
         ),
         "quantity": ReadField(_I, True, "units bought", least=0),
-        "model": ReadField(_T, True, _FLAT, READ_MODELS),
+        "model": ReadField(_T, True, _MODEL, get_args(PriceModel)),
         "unit_price": ReadField(
-            _N, True, "of one unit for one period, of usage for each unit used; as agreed, not as listed; as 12.50"
+            _N,
+            True,
+            "of one unit for one period, of usage for each unit used; as agreed, not as listed; as 12.50; not asked "
+            "where tiers say it",
+            unless=_TIERED,
         ),
+        "price": ReadField(_T, False, _TIERS_OF),
+        "package": ReadField(_I, False, _PACKAGE, least=1),
         "first_day": ReadField(_D, False, "its first day; none where it comes with the contract"),
         "last_day": ReadField(_D, False, "its last day; none where it goes with the contract"),
     },
@@ -192,8 +207,23 @@ READS: Mapping[RecordName, Mapping[str, ReadField]] = {
         "product": ReadField(_T, True, "as items and plans name it"),
         "months": ReadField(_I, True, "length of the period that the price is for", least=1, most=1200),
         "currency": ReadField(_T, True, "as EUR", standard="currency"),
-        "model": ReadField(_T, True, _FLAT, READ_MODELS),
-        "unit_price": ReadField(_N, True, "of one unit for that period, as 12.50"),
+        "model": ReadField(_T, True, _MODEL, get_args(PriceModel)),
+        "unit_price": ReadField(
+            _N, True, "of one unit for that period, as 12.50; not asked where tiers say it", unless=_TIERED
+        ),
+        "price": ReadField(_T, False, _TIERS_OF),
+        "package": ReadField(_I, False, _PACKAGE, least=1),
+    },
+    "tiers": {
+        "price": ReadField(_T, True, "as items and prices name it"),
+        "up_to": ReadField(
+            _I,
+            False,
+            "the last unit that is in the tier, counted from 1; none: all the rest, as the last tier",
+            least=1,
+        ),
+        "unit_price": ReadField(_N, True, "of one unit for one period, as 12.50"),
+        "fee": ReadField(_N, False, "on top, once, as soon as a unit is in the tier, as 12.50; none: nothing"),
     },
     "tax_rates": {
         "country": ReadField(_T, True, "as contracts name it", standard="country"),

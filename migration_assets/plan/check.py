@@ -28,6 +28,7 @@ from migration_assets.plan.checks.identity import identity_faults
 from migration_assets.plan.checks.left_behind import left_behind_faults
 from migration_assets.plan.checks.left_empty import left_empty_faults
 from migration_assets.plan.checks.owned_by import owned_by_faults
+from migration_assets.plan.checks.prices import price_faults
 from migration_assets.plan.checks.references import reference_faults
 from migration_assets.plan.checks.rows import row_faults
 from migration_assets.plan.checks.sources import source_faults
@@ -50,6 +51,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     reference_faults,
     code_faults,
     catalog_faults,
+    price_faults,
     geo_faults,
     cohort_faults,
     control_faults,

@@ -17,6 +17,7 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault, Misconfigured, PlanFaults
 from migration_assets.plan import models as m
 from migration_assets.plan.billing_models import Billing, TaxRow
+from migration_assets.plan.catalog_models import Catalog
 from migration_assets.plan.csv_file import CsvRow, json_cell, read_csv
 from migration_assets.plan.digest import plan_digest, plan_files
 from migration_assets.plan.enrichment_models import Enrichment, EnrichmentRule
@@ -52,7 +53,7 @@ def load_plan(folder: Path) -> m.Plan:
     reader = _Reader(folder)
     parts = {
         "file": reader.yaml("plan.yaml", m.PlanFile),
-        "catalog": reader.yaml("catalog.yaml", m.Catalog),
+        "catalog": reader.yaml("catalog.yaml", Catalog),
         "cohorts": reader.yaml("cohorts.yaml", m.Cohorts),
         "target": reader.yaml("target.yaml", m.TargetSchema),
         "feeds": reader.feeds(),

@@ -19,6 +19,7 @@ from migration_assets.domain.canonical.model import Sensitivity, Stage
 from migration_assets.domain.ownership import Owner
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.billing_models import Billing, TaxRow
+from migration_assets.plan.catalog_models import Catalog
 from migration_assets.plan.enrichment_models import EnrichmentRule
 from migration_assets.plan.frozen import CellFlag, Column, Instant, Model, Name, OwnDatabase, Sentence, Why
 from migration_assets.plan.identity_models import Identity, SurvivorDecision
@@ -136,66 +137,7 @@ class CodeRow(Model):
     row: int = 0
 
 
-# --- catalog.yaml, geo.csv ---------------------------------------------------------------------------------------
-
-
-class Grant(Model):
-    """What a product grants of one feature; see the canonical entity product_feature."""
-
-    feature: str
-    limit_kind: Literal["unlimited", "limited", "zero", "none"] = "none"
-    limit: str | None = None
-    unit: str | None = None
-    per: Literal["item", "unit"] = "item"
-    overage: Literal["block", "bill", "grace", "none"] = "none"
-
-
-class Product(Model):
-    """Something that is sold. `meters`: the feature whose use it bills, of a product of kind `usage`; where it is not
-    said, nothing counts towards the product."""
-
-    code: str
-    name: str
-    kind: Literal["base", "add_on", "usage", "one_off"]
-    description: str = ""
-    meters: str | None = None
-    grants: tuple[Grant, ...] = ()
-
-
-class PlanOffer(Model):
-    code: str
-    product: str
-    name: str
-    interval: Literal["month", "quarter", "year"]
-    retired: StrictBool = False
-
-
-class Price(Model):
-    product: str
-    interval: Literal["month", "quarter", "year"]
-    currency: str
-    unit_price: Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
-    model: Literal["flat", "per_seat", "tiered", "volume", "package"] = "flat"
-
-
-class Feature(Model):
-    """`units`: other units in which sources state this feature's limits, each as a factor to `unit` (text, exact)."""
-
-    code: str
-    name: str
-    kind: Literal["switch", "quota"]
-    unit: str | None = None
-    units: dict[str, str] = Field(default_factory=dict)
-
-
-class Catalog(Model):
-    """catalog.yaml: what the target sells, at which list price, and what owning it grants. Products may come from a
-    feed instead; a target without a list of them has none."""
-
-    products: tuple[Product, ...] = ()
-    plans: tuple[PlanOffer, ...] = ()
-    prices: tuple[Price, ...] = ()
-    features: tuple[Feature, ...] = ()
+# --- geo.csv -----------------------------------------------------------------------------------------------------
 
 
 class GeoRow(Model):

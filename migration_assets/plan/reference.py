@@ -19,6 +19,7 @@ from migration_assets.engine.enrichers import ENRICHERS
 from migration_assets.engine.rules import REGISTRY, Rule
 from migration_assets.engine.rules.arguments import Arguments
 from migration_assets.engine.rules.errors import ERRORS, OF_RULE, OF_TYPE, REMARKS
+from migration_assets.plan import catalog_models as c
 from migration_assets.plan import models as m
 from migration_assets.plan.billing_models import (
     AcceptedDifference,
@@ -61,7 +62,7 @@ _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),
-    "catalog.yaml": (m.Catalog, m.Product, m.Grant, m.PlanOffer, m.Price, m.Feature),
+    "catalog.yaml": (c.Catalog, c.Product, c.Grant, c.PlanOffer, c.Price, c.PriceTier, c.Feature),
     "geo.csv": (m.GeoRow,),
     "cohorts.yaml": (m.Cohorts, m.CohortRule),
     "enrichment.yaml": (Enrichment, EnrichmentRule),

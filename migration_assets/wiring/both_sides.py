@@ -29,6 +29,7 @@ from migration_assets.stages.shadow.balances.old_ledger import OWNED
 from migration_assets.stages.shadow.churn import Guarded, excused, guarded, nobody
 from migration_assets.stages.shadow.churn_listing import churn_csv
 from migration_assets.stages.shadow.comparison import Comparison, Sides, nothing_compared
+from migration_assets.stages.shadow.dues import Holders, credit_holders, dues, no_dues
 from migration_assets.stages.shadow.in_parts import compared_in_parts
 from migration_assets.stages.shadow.legacy.reading import read_records
 from migration_assets.stages.shadow.listing import differences_csv
@@ -48,6 +49,7 @@ from migration_assets.wiring.balance_views import balances_shown
 from migration_assets.wiring.bill_views import bills_shown
 from migration_assets.wiring.budgets import borne
 from migration_assets.wiring.churn_views import churn_shown
+from migration_assets.wiring.due_views import dues_shown
 from migration_assets.wiring.stage_names import TRANSFORMED
 from migration_assets.wiring.term_views import terms_shown
 
@@ -73,8 +75,10 @@ _ORDERS = {
     "balances": ["customer_id", "currency", "measure"],
     "balance_differences": ["customer_id", "currency", "measure", "legal_entity", "age", "item"],
     "tie_out": ["legal_entity", "currency", "measure", "age"],
+    "dues": ["contract_id", "cycle"],
     "credits": ["customer_id", "currency", "turn", "expires_at"],
     "unread_records": ["record", "row"],
+    "recurring": ["currency"],
     "contract_terms": ["key"],
     "invoice_terms": ["key"],
     "seat_terms": ["key"],
@@ -87,6 +91,7 @@ _MAY_BE_EMPTY = {
     "access_differences",
     "balance_differences",
     "unread_records",
+    "recurring",
     "term_differences",
     "churn",
 }
@@ -112,6 +117,7 @@ class Compared:
     balances: BalanceComparison
     terms: TermComparison
     guard: Guarded
+    dues: ir.Table
 
 
 def old_records(call: StageCall, billing: Billing) -> Records:
@@ -128,6 +134,7 @@ def nothing(call: StageCall) -> Compared:
         no_balances_compared(engine),
         no_terms_compared(engine),
         nobody(engine),
+        no_dues(engine),
     )
     return _marked(call, nothing)
 
@@ -163,16 +170,18 @@ def both_sides(
     """`asset`: which of the stages asks. `proved`: contracts, and whether their issued invoices were made again."""
     identities = call.global_rows("customer_identities", "identities")
     asked = _Asked(call, billing, records, held, _rejected(call), identities)
-    bills = _bills(asked, proved)
+    owners = [r for r in OWNED if r in records]
+    whose = customers_of(call.engine, call.plan, billing.legacy, asked.raw, owners, identities)
+    holders = credit_holders(call.engine, records, whose, held.rows, held.origins.contracts)
+    bills = _bills(asked, proved, holders)
     owned = by_customer(call.engine, call.plan, billing.legacy, asked.raw, records, identities)
     worth = yearly(call.engine, bills.forecast, owned["contracts"])
     access = _access(asked, owned, worth)
     may = partial(borne, call, billing, asset)
     guard = guarded(call.engine, bills.differences, access.differences, owned["contracts"], worth, may)
-    owners = [r for r in OWNED if r in records]
-    whose = customers_of(call.engine, call.plan, billing.legacy, asked.raw, owners, identities)
     balances, terms = _balances(asked, whose), _terms(asked, whose, bills.forecast)
-    return _marked(call, Compared(bills, access, balances, terms, guard))
+    due = _dues(asked, holders, bills)
+    return _marked(call, Compared(bills, access, balances, terms, guard, due))
 
 
 def _marked(call: StageCall, found: Compared) -> Compared:
@@ -196,7 +205,9 @@ def write_both(call: StageCall, asset: str, found: Compared) -> tuple[dict[str, 
         "balance_differences": found.balances.differences,
         "tie_out": found.balances.tie_out,
         "credits": found.balances.credits,
+        "dues": found.dues,
         "unread_records": found.balances.unread,
+        "recurring": found.balances.recurring,
         **found.terms.terms,
         "term_differences": found.terms.differences,
         "churn": found.guard.churn,
@@ -222,21 +233,31 @@ def shown(call: StageCall, found: Compared, prefix: str = "") -> dict[str, Any]:
         **access_shown(call.engine, found.access, exponents),
         "access that differs": dg.MetadataValue.path(str(call.report(f"{prefix}access_differences.csv", access))),
         **balances_shown(call.engine, found.balances, exponents),
+        **dues_shown(call.engine, found.dues, exponents),
         "balances that differ": dg.MetadataValue.path(str(call.report(f"{prefix}balance_differences.csv", balances))),
         **terms_shown(call.engine, found.terms),
         "terms that differ": dg.MetadataValue.path(str(call.report(f"{prefix}term_differences.csv", terms))),
     }
 
 
-def _bills(asked: _Asked, proved: Mapping[str, bool]) -> Comparison:
+def _bills(asked: _Asked, proved: Mapping[str, bool], holders: Holders | None) -> Comparison:
     """The next bills of both sides; nothing where the plan does not say how the target bills."""
     call, target = asked.call, asked.billing.target
     if target is None:
         return nothing_compared(call.engine)
     call.say("making the next bills of both sides")
     rows = held_rows(call.engine, call.plan, asked.held.rows.get)
-    sides = Sides(asked.records, rows, asked.held.origins, asked.rejected)
+    credited = None if holders is None else call.engine.cached(holders.owners.select("contract_id").distinct())
+    sides = Sides(asked.records, rows, asked.held.origins, asked.rejected, credited)
     return compared_in_parts(call.engine, asked.billing, target, sides, call.as_of, asked.exponents, proved)
+
+
+def _dues(asked: _Asked, holders: Holders | None, bills: Comparison) -> ir.Table:
+    """What is due of the next bills after credit; nothing where nobody has any."""
+    if holders is None:
+        return no_dues(asked.engine)
+    asked.call.say("comparing what credit pays of the next bills")
+    return dues(asked.engine, asked.billing.legacy, holders, bills.totals, asked.rejected, asked.exponents)
 
 
 def _access(asked: _Asked, owned: Records, worth: ir.Table) -> AccessComparison:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ibis import _
-
 from migration_assets.domain.shown_money import in_major, named_amount
 from migration_assets.wiring.bill_totals import compared_cohorts
 from migration_assets.wiring.charts import bars, picture
@@ -18,43 +16,56 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.wiring.call import StageCall
 
-# Old system and target, in minor units, by currency.
-Sides = Mapping[str, tuple[int, int]]
-_MEASURE = "recurring_revenue"
+# Old system and target before discounts, then both after them, in minor units; and so by currency.
+Amounts = tuple[int, int, int, int]
+Sides = Mapping[str, Amounts]
+HEADS = (
+    "currency", "old system, a year, before discounts", "target, a year, before discounts", "difference",
+    "old system, after discounts", "target, after discounts", "difference after discounts",
+)  # fmt: skip
 
 
 def recurring_of_all(call: StageCall, stage: str) -> dict[str, Any]:
     """Metadata over all cohorts whose balances this stage compared on this basis."""
     cohorts, _missing = compared_cohorts(call.workspace, call.basis, stage)
-    files = {c: call.workspace.store.file(stage, c, "balances") for c in cohorts}
+    files = {c: call.workspace.store.file(stage, c, "recurring") for c in cohorts}
     each = {c: _sides(call.engine, file) for c, file in files.items() if file.exists()}
     return recurring_shown(each, call.plan.file.currency_exponents)
 
 
-def _sides(engine: DuckDBEngine, balances: Path) -> Sides:
-    own = engine.read(balances).filter(_.measure == _MEASURE)
-    each = own.group_by("currency").aggregate(old=_.legacy_minor.sum(), new=_.target_minor.sum())
-    return {r["currency"]: (int(r["old"]), int(r["new"])) for r in engine.arrow(each.order_by("currency")).to_pylist()}
+def _sides(engine: DuckDBEngine, recurring: Path) -> Sides:
+    rows = engine.arrow(engine.read(recurring).order_by("currency")).to_pylist()
+    return {
+        r["currency"]: (
+            r["legacy_minor"],
+            r["target_minor"],
+            r["legacy_minor"] - r["legacy_off_minor"],
+            r["target_minor"] - r["target_off_minor"],
+        )
+        for r in rows
+    }
 
 
 def recurring_shown(each: Mapping[str, Sides], exponents: Mapping[str, int]) -> dict[str, Any]:
-    """Sums of all cohorts by currency, and a picture, cohort by cohort, of the currency that most of them have:
-    currencies are never added, nor drawn on one axis. Nothing where no cohort has recurring revenue."""
-    rows = [(c, currency, old, new) for c, sides in each.items() for currency, (old, new) in sides.items()]
+    """Sums of all cohorts by currency, before and after discounts that hold at T, and a picture of those before, cohort
+    by cohort, of the currency that most of them have: currencies are never added, nor drawn on one axis. Nothing where
+    no cohort has recurring revenue."""
+    rows = [(c, currency, amounts) for c, sides in each.items() for currency, amounts in sides.items()]
     if not rows:
         return {}
-    heads = ("currency", "old system, a year", "target, a year", "difference")
-    table = markdown_table(heads, [_summed(rows, currency, exponents) for currency in sorted({r[1] for r in rows})])
+    table = markdown_table(HEADS, [_summed(rows, currency, exponents) for currency in sorted({r[1] for r in rows})])
     currency = _most_seen([r[1] for r in rows])
-    drawn = [(f"{c}: {_beside(old, new, currency, exponents)}", old, "") for c, of, old, new in rows if of == currency]
-    words = f"recurring revenue of a year by cohort, in whole {currency}"
+    own = [(cohort, amounts) for cohort, of, amounts in rows if of == currency]
+    drawn = [(f"{c}: {_beside(a[0], a[1], currency, exponents)}", a[0], "") for c, a in own]
+    words = f"recurring revenue of a year by cohort before discounts, in whole {currency}"
     return {"recurring revenue of all cohorts": table, words: picture(bars(drawn), words)}
 
 
-def _summed(rows: Sequence[tuple[str, str, int, int]], currency: str, exponents: Mapping[str, int]) -> tuple[str, ...]:
-    own = [r for r in rows if r[1] == currency]
-    old, new = sum(r[2] for r in own), sum(r[3] for r in own)
-    return (currency, *(named_amount(minor, currency, exponents) for minor in (old, new, new - old)))
+def _summed(rows: Sequence[tuple[str, str, Amounts]], currency: str, exponents: Mapping[str, int]) -> tuple[str, ...]:
+    own = [amounts for _cohort, of, amounts in rows if of == currency]
+    old, new, old_after, new_after = (sum(amounts[n] for amounts in own) for n in range(4))
+    told = (old, new, new - old, old_after, new_after, new_after - old_after)
+    return (currency, *(named_amount(minor, currency, exponents) for minor in told))
 
 
 def _beside(old: int, new: int, currency: str, exponents: Mapping[str, int]) -> str:

@@ -34,6 +34,17 @@ SIGNED = {
 }
 
 
+TIERS = {"table": "erp.subscription_items", "fields": {"price": "item_no", "unit_price": "unit_price"}}
+
+
+def with_tiers(told: dict[str, Any], **more: str) -> None:
+    """Reads items of which some have prices by tiers, and the tiers; `more`: other fields of items."""
+    told["legacy"]["reads"]["tiers"] = TIERS
+    fields = told["legacy"]["reads"]["items"]["fields"]
+    fields["model"]["codes"]["TIE"] = "tiered"
+    fields.update(more)
+
+
 def prices(model: str) -> dict[str, Any]:
     fields = {"product": "item_no", "currency": "currency", "unit_price": "list_price"}
     return {"table": "erp.price_list", "fields": {**fields, "months": {"value": "1"}, "model": {"value": model}}}
@@ -59,10 +70,16 @@ def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -
         (lambda t: t["legacy"]["reads"]["items"]["fields"].update(quantity=BOTH), "quantity", "both"),
         (lambda t: t["legacy"]["reads"]["items"]["fields"].update(kind="item_kind"), "kind", "base or add_on or usage"),
         (lambda t: t["legacy"]["reads"]["items"]["fields"].update(kind={"value": "basic"}), "kind", "basic"),
-        (lambda t: t["legacy"]["reads"]["items"]["fields"]["model"]["codes"].update(TIE="tiered"), "model", "by tiers"),
-        (lambda t: t["legacy"]["reads"].update(prices=prices("package")), "model", "leave the code out"),
-        (lambda t: t["legacy"]["reads"].update(prices=prices("per_item")), "model", "flat, per_seat"),
-        (lambda t: t["legacy"]["reads"]["items"]["fields"].update(model={"value": "volume"}), "model", "by tiers"),
+        (
+            lambda t: t["legacy"]["reads"]["items"]["fields"]["model"]["codes"].update(TIE="tiered"),
+            "model",
+            "where `tiers` are",
+        ),
+        (lambda t: t["legacy"]["reads"].update(tiers=TIERS), "reads.tiers", "leave them out"),
+        (with_tiers, "items.fields", "`price`, which tiers name it by"),
+        (lambda t: t["legacy"]["reads"].update(prices=prices("package")), "prices.fields", "how many units"),
+        (lambda t: t["legacy"]["reads"].update(prices=prices("per_item")), "model", "flat"),
+        (lambda t: t["legacy"]["reads"]["items"]["fields"].update(model={"value": "volume"}), "model", "tiers"),
         (lambda t: t["legacy"]["features"]["API"].update(feature="api-call"), "features.API.feature", "api-calls"),
         (lambda t: t["legacy"]["features"]["STORAGE"]["units"].update(GB="1e9"), "units.GB", "no number"),
         (lambda t: t["legacy"]["reads"]["usage"]["fields"].update(used=NONE), "usage.fields.used.none", "where"),
@@ -130,6 +147,10 @@ def test_a_mistyped_kind_of_record_or_word_is_told_with_the_one_that_is_meant(tm
 
     remedies = [f.remedy for f in faults(tmp_path, edit)]
     assert "did you mean 'discounts'?" in remedies and "did you mean 'half_up'?" in remedies
+
+
+def test_prices_by_tiers_are_read_where_something_says_the_tiers(tmp_path: Path) -> None:
+    assert faults(tmp_path, lambda t: with_tiers(t, price="item_no")) == []
 
 
 def test_a_fixed_value_that_is_one_of_the_words_needs_no_codes(tmp_path: Path) -> None:

@@ -97,6 +97,14 @@ def catalog_add(part: str, **entry: Any) -> Bend:
     return lambda f: f["catalog.yaml"][part].append(entry)
 
 
+FIRST, LAST = {"up_to": 10, "unit_price": "5"}, {"unit_price": "4"}
+
+
+def price(unit_price: str | None = None, **changes: Any) -> Bend:
+    """The first price, told in another way."""
+    return catalog("prices", 0, unit_price=unit_price, **changes)
+
+
 def geo(product: str, region: str) -> dict[str, str]:
     return {"product": product, "region": region, "allowed": "false", "reason": "No."}
 
@@ -586,6 +594,35 @@ FAULTS: list[tuple[str, Bend, str, str, str]] = [
         catalog("prices", 0, unit_price="0.123456789"),
         "catalog.yaml",
         "prices.0.unit_price",
+        "no number that fits",
+    ),
+    ("price_code", catalog("prices", 0, code="of 2019"), "catalog.yaml", "prices.0.code", "is not a code"),
+    ("no_tiers", price(model="volume"), "catalog.yaml", "prices.0", "nothing says its tiers"),
+    ("tiers_unasked", catalog("prices", 0, tiers=[LAST]), "catalog.yaml", "prices.0.tiers", "never asked"),
+    (
+        "tiers_and_price",
+        price("1", model="tiered", tiers=[LAST]),
+        "catalog.yaml",
+        "prices.0.unit_price",
+        "said by tiers",
+    ),
+    ("no_unit_price", price(model="flat"), "catalog.yaml", "prices.0", "what a unit costs"),
+    ("no_package", catalog("prices", 0, model="package"), "catalog.yaml", "prices.0", "how many units"),
+    ("package_unasked", catalog("prices", 0, package_size=3), "catalog.yaml", "prices.0.package_size", "never asked"),
+    ("closed", price(model="tiered", tiers=[FIRST]), "catalog.yaml", "prices.0.tiers.0", "nothing says what unit 11"),
+    ("open", price(model="tiered", tiers=[LAST, LAST]), "catalog.yaml", "prices.0.tiers.0", "another tier follows"),
+    (
+        "tiers_cross",
+        price(model="tiered", tiers=[FIRST, FIRST, LAST]),
+        "catalog.yaml",
+        "prices.0.tiers.1.up_to",
+        "unit 10 is in a tier before",
+    ),
+    (
+        "fee_too_long",
+        price(model="tiered", tiers=[{**LAST, "fee": "0.123456789"}]),
+        "catalog.yaml",
+        "prices.0.tiers.0.fee",
         "no number that fits",
     ),
     (

@@ -14,9 +14,10 @@ from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.enrichers.registry import ENRICHERS
 from migration_assets.engine.rules.registry import REGISTRY
 from migration_assets.plan.billing_models import Billing, TaxRow
+from migration_assets.plan.catalog_models import Catalog
 from migration_assets.plan.enrichment_models import Enrichment
 from migration_assets.plan.identity_models import SurvivorDecision
-from migration_assets.plan.models import Catalog, Cohorts, GeoRow, PlanFile, TargetSchema
+from migration_assets.plan.models import Cohorts, GeoRow, PlanFile, TargetSchema
 from migration_assets.quality.rules import RULE_TYPES
 from migration_assets.quality.suite import Suite
 

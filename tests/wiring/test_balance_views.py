@@ -11,6 +11,7 @@ from migration_assets.stages.shadow.balances.comparison import (
     BALANCES,
     CREDITS,
     DIFFERENCES,
+    RECURRING,
     TIE_OUT,
     BalanceComparison,
     no_balances_compared,
@@ -49,6 +50,7 @@ def test_what_differs_is_told_with_its_money_and_whose_it_is() -> None:
             ),
             credits=table(engine, CREDITS, {"customer_id": "crm.accounts:A-2", "currency": "EUR", "status": "same"}),
             unread=table(engine, UNREAD, {"record": "payments", "row": 7, "why": "amount"}),
+            recurring=table(engine, RECURRING, {"currency": "EUR", "legacy_minor": 7_996}),
         )
         shown = balances_shown(engine, found, {})
     assert text(shown, "balances") == (

@@ -140,7 +140,7 @@ def ref(name: str, entity: str, description: str) -> Field:
 
 
 def listed(name: str, catalog_list: str, description: str) -> Field:
-    """A code that must stand in the catalog list of that name (plan, product, feature)."""
+    """A code that must stand in the catalog list of that name (plan, product, price, feature)."""
     return Field(name, "code", description, references=f"catalog.{catalog_list}")
 
 

@@ -10,6 +10,7 @@ from migration_assets.domain.canonical.model import (
     decimal,
     email,
     instant,
+    integer,
     key,
     listed,
     personal,
@@ -49,14 +50,30 @@ PLAN = Entity(
 PRICE = Entity(
     "price",
     "reference_data",
-    "List price of a product or plan in one currency. What a customer pays is on the subscription item.",
+    "Price of a product or plan in one currency: of the list, or one that contracts name. What a customer pays is on "
+    "the subscription item.",
     (
         key("price_code"),
         required(listed("product_code", "product", "What is priced.")),
         required(code("interval", "Interval the price is for.", "month", "quarter", "year")),
         required(currency("ISO 4217 code of the price.")),
-        required(decimal("unit_price", "Price of one unit in major units, with its own scale.")),
+        required(decimal("unit_price", "Price of one unit in major units, with its own scale; of the first tier.")),
         required(code("model", "How quantity becomes an amount.", "flat", "per_seat", "tiered", "volume", "package")),
+        integer("package_size", "Units in one package, which `unit_price` is the price of."),
+    ),
+    origin="catalog",
+)
+
+PRICE_TIER = Entity(
+    "price_tier",
+    "reference_data",
+    "One tier of a price that is tiered or goes by volume, from its first unit on.",
+    (
+        key("price_tier_code"),
+        required(listed("price_code", "price", "Price it is a tier of.")),
+        required(integer("over_units", "Units below the tier: from the next one on it counts.")),
+        required(decimal("unit_price", "Price of one unit in the tier, in major units, with its own scale.")),
+        decimal("fee", "Charged on top, once, as soon as a unit is in the tier."),
     ),
     origin="catalog",
 )
@@ -171,6 +188,7 @@ REFERENCE = (
     PRODUCT,
     PLAN,
     PRICE,
+    PRICE_TIER,
     FEATURE,
     PRODUCT_FEATURE,
     GEO_RULE,

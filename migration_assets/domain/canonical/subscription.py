@@ -64,6 +64,7 @@ SUBSCRIPTION_ITEM = Entity(
         required(currency()),
         decimal("unit_price", "Contracted price of one unit for one interval, in major units, own scale."),
         code("price_model", "How quantity becomes an amount.", "flat", "per_seat", "tiered", "volume", "package"),
+        listed("price_code", "price", "Price whose tiers or packages count, where the model has any."),
         money("recurring_minor", "Recurring amount of one interval before discounts."),
         instant("starts_at", "Start; absent means with the subscription."),
         instant("ends_at", "End; absent means with the subscription."),

@@ -103,7 +103,7 @@ def _used(contract: Contract, rules: Rules, before: BillingPeriod) -> Iterator[_
     for counted in contract.usage:
         units = usage.billable_units(counted)
         if counted.period_first_day == before.first_day and counted.item_id in price_of and units:
-            amount = units * price_of[counted.item_id].unit_price * 10**contract.exponent
+            amount = prices.full_price(price_of[counted.item_id], units, contract.exponent)
             yield _Charge("usage", counted.item_id, before.first_day, before.until, amount)
 
 

@@ -18,13 +18,14 @@ from migration_assets.domain.legacy.terms import Change, Contract, Item, Price, 
 from migration_assets.domain.money import whole
 
 
-def full_price(price: Price, quantity: int, exponent: int) -> Fraction:
-    """Minor units that `quantity` units cost for one interval, not yet rounded (I12: tier mode and boundaries)."""
+def full_price(price: Price, quantity: int | Fraction, exponent: int) -> Fraction:
+    """Minor units that `quantity` units cost for one interval, not yet rounded (I12: tier mode and boundaries). Nothing
+    bought costs nothing, whatever fee its tier has."""
     major = {
         "flat": lambda: quantity * price.unit_price,
         "per_seat": lambda: quantity * price.unit_price,
         "tiered": lambda: _graduated(price.tiers, quantity),
-        "volume": lambda: quantity * _tier_of(price.tiers, quantity).unit_price,
+        "volume": lambda: _by_volume(price.tiers, quantity),
         "package": lambda: -(-quantity // price.package) * price.unit_price,
     }[price.model]()
     return major * 10**exponent
@@ -63,17 +64,22 @@ def _raised(price: Price, percent: Fraction, decimals: int) -> Price:
     def more(old: Fraction) -> Fraction:
         return Fraction(whole(old * (100 + percent) / 100 * 10**decimals, "half_up"), 10**decimals)
 
-    tiers = tuple(replace(tier, unit_price=more(tier.unit_price)) for tier in price.tiers)
+    tiers = tuple(replace(tier, unit_price=more(tier.unit_price), fee=more(tier.fee)) for tier in price.tiers)
     return replace(price, unit_price=more(price.unit_price), tiers=tiers)
 
 
-def _graduated(tiers: Iterable[Tier], quantity: int) -> Fraction:
-    """Each tier's own units at its own price; a quantity that exactly meets a boundary is still in the lower tier."""
+def _graduated(tiers: Iterable[Tier], quantity: int | Fraction) -> Fraction:
+    """Each tier's own units at its own price, and its fee where it has any; a quantity that exactly meets a boundary is
+    still in the lower tier."""
     tiers = tuple(tiers)
     bounds = [0, *(quantity if t.up_to is None else min(t.up_to, quantity) for t in tiers)]
-    parts = (max(high - low, 0) * t.unit_price for (low, high), t in zip(pairwise(bounds), tiers, strict=True))
-    return sum(parts, Fraction(0))
+    own = ((high - low, t) for (low, high), t in zip(pairwise(bounds), tiers, strict=True))
+    return sum((units * t.unit_price + t.fee for units, t in own if units > 0), Fraction(0))
 
 
-def _tier_of(tiers: Iterable[Tier], quantity: int) -> Tier:
-    return next(t for t in tiers if t.up_to is None or quantity <= t.up_to)
+def _by_volume(tiers: Iterable[Tier], quantity: int | Fraction) -> Fraction:
+    """All units at the price of the tier that the last of them is in, and its fee."""
+    if not quantity:
+        return Fraction(0)
+    tier = next(t for t in tiers if t.up_to is None or quantity <= t.up_to)
+    return quantity * tier.unit_price + tier.fee

@@ -38,10 +38,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Tier:
-    """Units up to and including `up_to` (None: all the rest) cost `unit_price` each."""
+    """Units up to and including `up_to` (None: all the rest) cost `unit_price` each, and all of them together `fee` on
+    top."""
 
     up_to: int | None
     unit_price: Fraction
+    fee: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def _metered(subscription: Subscription, rules: Rules, before: Cycle) -> Iterato
     for counted in subscription.usage:
         units = charged_units(counted)
         if counted.period_starts_at == before.period.starts_at and counted.item_id in meters and units:
-            price = units * meters[counted.item_id].price.unit_price * 10**subscription.exponent
+            price = charge(meters[counted.item_id].price, units, subscription.exponent)
             yield _Priced("usage", counted.item_id, before.period, price)
 
 

@@ -15,8 +15,8 @@ from migration_assets.domain.money import whole
 from migration_assets.domain.target.terms import Price, Rules, ScheduledChange, Subscription, SubscriptionItem
 
 
-def charge(price: Price, quantity: int, exponent: int) -> Fraction:
-    """Minor units of `quantity` units for one cycle (I12)."""
+def charge(price: Price, quantity: int | Fraction, exponent: int) -> Fraction:
+    """Minor units of `quantity` units for one cycle (I12). A step's fee is charged once a unit is past its `over`."""
     if price.model in ("flat", "per_seat"):
         major = price.unit_price * quantity
     elif price.model == "tiered":
@@ -24,9 +24,10 @@ def charge(price: Price, quantity: int, exponent: int) -> Fraction:
         prices = [step.unit_price for step in price.steps]
         more = [now - then for now, then in zip(prices, [Fraction(0), *prices], strict=False)]
         major = sum((max(quantity - s.over, 0) * d for s, d in zip(price.steps, more, strict=True)), Fraction(0))
+        major += sum(step.fee for step in price.steps if quantity > step.over)
     elif price.model == "volume":
-        reached = [step.unit_price for step in price.steps if quantity > step.over] or [price.steps[0].unit_price]
-        major = reached[-1] * quantity
+        reached = [step for step in price.steps if quantity > step.over]
+        major = reached[-1].unit_price * quantity + reached[-1].fee if reached else Fraction(0)
     else:
         full, begun = divmod(quantity, price.package_size)
         major = price.unit_price * (full + (begun > 0))
@@ -67,5 +68,5 @@ def _uplifted(price: Price, percent: Fraction, decimals: int) -> Price:
         unit = 10**decimals
         return Fraction(whole(unit_price * unit * (1 + percent / 100), "half_up"), unit)
 
-    steps = tuple(replace(step, unit_price=rounded(step.unit_price)) for step in price.steps)
+    steps = tuple(replace(s, unit_price=rounded(s.unit_price), fee=rounded(s.fee)) for s in price.steps)
     return replace(price, unit_price=rounded(price.unit_price), steps=steps)

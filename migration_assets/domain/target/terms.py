@@ -35,10 +35,11 @@ class Rules:
 
 @dataclass(frozen=True)
 class PriceStep:
-    """From the unit after `over` on, a unit costs `unit_price`."""
+    """From the unit after `over` on, a unit costs `unit_price`; the first of them costs `fee` on top, once."""
 
     over: int
     unit_price: Fraction
+    fee: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ _CHANGES: Mapping[str, tuple[str, tuple[RecordName, ...]]] = {
     "ramp": ("new_quantity", ()),
     "uplift": ("percent", ()),
 }
+# Records with a price.
+_PRICED: tuple[RecordName, ...] = ("items", "prices")
 _PAIRS: tuple[tuple[RecordName, RecordName, str], ...] = (
     ("invoices", "lines", "an invoice is compared line by line"),
     ("lines", "invoices", "nothing says which invoice a line stands on"),
@@ -41,6 +43,7 @@ def need_faults(view: PlanView, legacy: LegacyBilling) -> Iterator[Fault]:
         problem = "revenue names a line, and nothing says what lines are named by"
         path = ("legacy", "reads", "lines", "fields")
         yield view.fault(BILLING, path, problem, "name the raw column of `line_id`")
+    yield from _step_faults(view, legacy)
     yield from _contract_faults(view, reads["contracts"])
     if "discounts" in reads and not {"percent", "amount"} & set(reads["discounts"].fields):
         remedy = "name the raw column of percent, of amount or of both"
@@ -49,6 +52,30 @@ def need_faults(view: PlanView, legacy: LegacyBilling) -> Iterator[Fault]:
     if view.plan.billing is not None and view.plan.billing.target is not None:
         yield from _change_faults(view, legacy)
         yield from _meter_faults(view, legacy)
+
+
+def _step_faults(view: PlanView, legacy: LegacyBilling) -> Iterator[Fault]:
+    """Prices by tiers, volume or packages of which nothing says the tiers or the package, and tiers of no price."""
+    stepped = False
+    for record in (r for r in _PRICED if r in legacy.reads):
+        fields = legacy.reads[record].fields
+        told, path = fields.get("model"), ("legacy", "reads", record, "fields")
+        kinds = set() if told is None else {told.value} if told.value is not None else set((told.codes or {}).values())
+        if by_tiers := sorted(kinds & {"tiered", "volume"}, key=str):
+            stepped = True
+            if "tiers" not in legacy.reads:
+                problem = f"nothing says the tiers of a price that is {by_tiers[0]}"
+                yield view.fault(BILLING, (*path, "model"), problem, "say where `tiers` are, or leave the code out")
+            elif "price" not in fields:
+                problem = f"nothing says which tiers a price has that is {by_tiers[0]}"
+                yield view.fault(BILLING, path, problem, "name the raw column of `price`, which tiers name it by")
+        if "package" in kinds and "package" not in fields:
+            remedy = "name the raw column of `package`, or write its `value` where all are alike"
+            yield view.fault(BILLING, path, "nothing says how many units a package has", remedy)
+    if "tiers" in legacy.reads and not stepped:
+        problem = "no price of items or of the price list is tiered or volume, so that none has tiers"
+        remedy = "say which raw value of `model` means it, or leave them out"
+        yield view.fault(BILLING, ("legacy", "reads", "tiers"), problem, remedy)
 
 
 def _contract_faults(view: PlanView, read: Read) -> Iterator[Fault]:

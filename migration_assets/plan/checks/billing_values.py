@@ -10,11 +10,9 @@ import re
 from collections.abc import Collection, Iterator
 from datetime import date
 from decimal import Decimal
-from typing import get_args
 
 from migration_assets.domain.calendar import is_zone, zone_names
 from migration_assets.domain.errors import Fault
-from migration_assets.domain.legacy.terms import PriceModel
 from migration_assets.domain.money import EXPONENTS
 from migration_assets.plan.billing_models import LegacyBilling, ReadColumn
 from migration_assets.plan.billing_records import (
@@ -22,7 +20,6 @@ from migration_assets.plan.billing_records import (
     INSTANT,
     NO,
     NUMBER,
-    READ_MODELS,
     READS,
     WHOLE,
     YES,
@@ -37,8 +34,6 @@ Path = tuple[str | int, ...]
 # Problem and remedy.
 Wrong = tuple[str, str]
 
-# Words of the old rules that no field can be read as: nothing says what a tier or a package costs.
-_UNREAD = frozenset(get_args(PriceModel)) - frozenset(READ_MODELS)
 # What names one contract, item or the like, so that no two records can have it in common.
 _OF_ONE = frozenset({"contract_id", "item_id", "discount_id", "change_id", "override_id", "credit_id", "invoice_id",
                      "payment_id", "line_id", "number", "customer", "seat_id"})  # fmt: skip
@@ -120,9 +115,6 @@ def _meaning_problem(view: PlanView, field: str, known: ReadField, text: str) ->
 
 def _unknown_word(field: str, meaning: str, known: tuple[str, ...]) -> Wrong:
     """Problem and remedy of a word that a field cannot mean."""
-    if field == "model" and meaning in _UNREAD:
-        remedy = "leave the code out: contracts with such a price are not billed again"
-        return f"prices by tiers or packages cannot be read yet, so none is {shown(meaning)}", remedy
     problem = f"{shown(meaning)} is no {field} the old system's rules know"
     return problem, nearest(meaning, known, f"use {listing(known)}")
 

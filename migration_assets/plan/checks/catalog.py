@@ -1,4 +1,5 @@
-"""The catalog: codes once each, grants of known features with limits that mean something. The geo table: `geo`."""
+"""The catalog: codes once each, grants of known features with limits that mean something. Prices: `prices`; the geo
+table: `geo`."""
 
 from __future__ import annotations
 
@@ -11,15 +12,14 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import Fault
 from migration_assets.engine.rules.arguments import exact_factor
 from migration_assets.engine.rules.numbers import as_decimal
-from migration_assets.plan.checks.standards import is_currency
+from migration_assets.plan.catalog_models import Feature, Grant
 from migration_assets.plan.checks.view import CATALOG, PLAN, PlanView
-from migration_assets.plan.models import Feature, Grant
 from migration_assets.plan.wording import listing, nearest, shown
 
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _POSITIVE = re.compile(r"[0-9]+(\.[0-9]+)?(/[1-9][0-9]*)?")
 _LIMIT = re.compile(r"[0-9]+(\.[0-9]+)?")
-_TOO_LONG = (
+TOO_LONG = (
     "is no number that fits: at most 20 digits before the point and 8 after it, in the unit it is kept in",
     "write a shorter number, or state it in another unit",
 )
@@ -30,7 +30,6 @@ def catalog_faults(view: PlanView) -> Iterator[Fault]:
     yield from _product_faults(view)
     yield from _code_faults(view)
     yield from _plan_faults(view)
-    yield from _price_faults(view)
     yield from _feature_faults(view)
     yield from _grant_faults(view)
     yield from _meter_faults(view)
@@ -47,17 +46,15 @@ def _code_faults(view: PlanView) -> Iterator[Fault]:
     catalog = view.plan.catalog
     for part, entries in (("products", catalog.products), ("plans", catalog.plans), ("features", catalog.features)):
         codes = [e.code for e in entries]
-        yield from _repeats(view, part, codes)
+        yield from repeats(view, part, codes)
         for i, code in enumerate(codes):
-            if not _CODE.fullmatch(code):
+            if not CODE.fullmatch(code):
                 remedy = "use letters, digits and _ . + -, at most 64"
                 yield view.fault(CATALOG, (part, i, "code"), f"{shown(code)} is not a code", remedy)
-    # Without the model: it says how the one list price becomes an amount, and is no part of what is priced.
-    keys = [f"{p.product} {p.interval} {p.currency}" for p in catalog.prices]
-    yield from _repeats(view, "prices", keys)
 
 
-def _repeats(view: PlanView, part: str, keys: Iterable[str]) -> Iterator[Fault]:
+def repeats(view: PlanView, part: str, keys: Iterable[str]) -> Iterator[Fault]:
+    """Entries of a part that are named as one before them."""
     seen: dict[str, int] = {}
     for i, key in enumerate(keys):
         if seen.setdefault(key, i) != i:
@@ -82,17 +79,6 @@ def _plan_faults(view: PlanView) -> Iterator[Fault]:
         elif kinds.get(offer.product, "base") != "base":
             problem = f"{shown(offer.product)} is sold as {kinds[offer.product]}, not as a base product"
             yield view.fault(CATALOG, path, problem, "name a product of kind base")
-
-
-def _price_faults(view: PlanView) -> Iterator[Fault]:
-    for i, price in enumerate(view.plan.catalog.prices):
-        if wrong := unknown_product(view, price.product):
-            yield view.fault(CATALOG, ("prices", i, "product"), *wrong)
-        if not is_currency(price.currency, view.plan.file.currency_exponents):
-            remedy = "write an ISO 4217 code, or add it to currency_exponents in plan.yaml"
-            yield view.fault(CATALOG, ("prices", i, "currency"), f"{shown(price.currency)} is not a currency", remedy)
-        if as_decimal(Fraction(Decimal(price.unit_price))).error:
-            yield view.fault(CATALOG, ("prices", i, "unit_price"), *_TOO_LONG)
 
 
 def _feature_faults(view: PlanView) -> Iterator[Fault]:
@@ -155,7 +141,7 @@ def _limit_problems(grant: Grant, feature: Feature) -> Iterator[tuple[str, str, 
         if grant.limit is None or not _LIMIT.fullmatch(grant.limit):
             yield "limit", "is missing or no plain number", 'write the limit as text, such as "100"'
         elif not _limit_fits(grant, feature):
-            yield "limit", *_TOO_LONG
+            yield "limit", *TOO_LONG
         if feature.kind == "quota" and grant.unit is None:
             yield "unit", "is missing", f"say the unit of the limit, such as {feature.unit}"
     elif grant.limit is not None:

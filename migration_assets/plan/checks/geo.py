@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migration_assets.domain.errors import Fault
+from migration_assets.plan.catalog_models import Product
 from migration_assets.plan.checks.catalog import unknown_product
 from migration_assets.plan.checks.standards import is_country
 from migration_assets.plan.checks.view import GEO, PlanView
-from migration_assets.plan.models import GeoRow, Product
+from migration_assets.plan.models import GeoRow
 from migration_assets.plan.wording import listing, shown
 
 ANY = "*"

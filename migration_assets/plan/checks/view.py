@@ -68,6 +68,7 @@ class PlanView:
         return {
             "catalog.product": None if self.plan.feeds_of("product") else frozenset(p.code for p in catalog.products),
             "catalog.plan": frozenset(p.code for p in catalog.plans),
+            "catalog.price": frozenset(p.price_code for p in catalog.prices),
             "catalog.feature": frozenset(f.code for f in catalog.features),
         }
 

@@ -17,8 +17,8 @@ from migration_assets.domain.calendar import is_zone
 from migration_assets.stages.certificate.bills import as_bills, bill_pairs, both_sides
 from migration_assets.stages.certificate.cohort_rows import left_out_parts
 from migration_assets.stages.certificate.content import Known, content_of
-from migration_assets.stages.certificate.credits import credits_of
 from migration_assets.stages.certificate.grants import access_of, grants_of
+from migration_assets.stages.shadow.credits import told_credits
 from migration_assets.stages.shadow.parity import of
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from migration_assets.plan.models import Plan
     from migration_assets.stages.certificate.bills import BillPair
     from migration_assets.stages.certificate.cohort_rows import CohortRows
-    from migration_assets.stages.certificate.credits import Credits
     from migration_assets.stages.certificate.grants import Access
+    from migration_assets.stages.shadow.credits import Credits
     from migration_assets.stages.shadow.runs import Bills
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -153,7 +153,7 @@ def accounts(
         as_of,
         bills,
         access_of(engine, billing, rows, as_of),
-        credits_of(engine, billing, rows, exponents),
+        told_credits(engine, billing.legacy, rows.records.get("credits"), rows.made.get("credit_balance"), exponents),
         left_out_parts(engine, billing, rows),
     )
 

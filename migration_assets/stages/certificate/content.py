@@ -14,7 +14,7 @@ from migration_assets.domain.bill_parity import REJECTED
 from migration_assets.domain.calendar import zone_of
 from migration_assets.domain.money import written
 from migration_assets.stages.certificate.causes import worst
-from migration_assets.stages.certificate.credits import Credits, Drawn, drawn
+from migration_assets.stages.shadow.credits import Credits, Drawn, drawn
 from migration_assets.stages.shadow.signed import SIGNED, UNSIGNED
 
 if TYPE_CHECKING:

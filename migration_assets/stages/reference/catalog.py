@@ -16,17 +16,19 @@ from migration_assets.engine.rules.numbers import as_decimal
 from migration_assets.engine.schema import schema_of
 
 if TYPE_CHECKING:
-    from migration_assets.plan.models import Catalog, Grant, Plan
+    from migration_assets.plan.catalog_models import Catalog, Grant
+    from migration_assets.plan.models import Plan
 
 CATALOG_ENTITIES = tuple(n for n, e in ENTITIES.items() if e.origin == "catalog")
 
 
 def catalog_tables(plan: Plan) -> dict[str, pa.Table]:
-    """Canonical rows of product, plan, price, feature, product_feature and geo_rule; key: the entity's code."""
+    """Canonical rows of all that the catalog and the geo table say, by entity; key: the entity's code."""
     rows = {
         "product": list(_products(plan.catalog)),
         "plan": list(_plans(plan.catalog)),
         "price": list(_prices(plan.catalog)),
+        "price_tier": list(_tiers(plan.catalog)),
         "feature": list(_features(plan.catalog)),
         "product_feature": list(_grants(plan.catalog)),
         "geo_rule": list(_geo_rules(plan)),
@@ -53,13 +55,28 @@ def _plans(catalog: Catalog) -> Iterator[dict[str, Any]]:
 def _prices(catalog: Catalog) -> Iterator[dict[str, Any]]:
     for p in catalog.prices:
         yield {
-            "price_code": f"{p.product}/{p.interval}/{p.currency}",
+            "price_code": p.price_code,
             "product_code": p.product,
             "interval": p.interval,
             "currency": p.currency,
-            "unit_price": Decimal(p.unit_price),
+            "unit_price": Decimal(p.tiers[0].unit_price if p.unit_price is None else p.unit_price),
             "model": p.model,
+            "package_size": p.package_size,
         }
+
+
+def _tiers(catalog: Catalog) -> Iterator[dict[str, Any]]:
+    """Tiers by the units that are below them; catalog.yaml says where each ends."""
+    for p in catalog.prices:
+        below = [0, *(t.up_to for t in p.tiers if t.up_to is not None)]
+        for over, tier in zip(below, p.tiers, strict=False):
+            yield {
+                "price_tier_code": f"{p.price_code}/{over}",
+                "price_code": p.price_code,
+                "over_units": over,
+                "unit_price": Decimal(tier.unit_price),
+                "fee": None if tier.fee is None else Decimal(tier.fee),
+            }
 
 
 def _features(catalog: Catalog) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import ibis
 import pyarrow as pa
 from ibis import _
 
@@ -20,7 +21,7 @@ from migration_assets.stages.shadow.exchange import exchanged
 from migration_assets.stages.shadow.forecast import Origins, new_bills, old_bills
 from migration_assets.stages.shadow.kept import rejected_rows, without
 from migration_assets.stages.shadow.parity import bill_differences, differing, of
-from migration_assets.stages.shadow.runs import Bills, tables_of, totals
+from migration_assets.stages.shadow.runs import Bills, bill_by_bill, tables_of, totals
 from migration_assets.stages.shadow.signed import STATUSES, judged
 
 if TYPE_CHECKING:
@@ -39,22 +40,26 @@ Records = Mapping["RecordName", "ir.Table"]
 class Sides:
     """What both sides bill from: raw records, and rows that the target holds or would hold with where they came from.
 
-    `rejected`: system.table and row of raw rows that were rejected or left out.
+    `rejected`: system.table and row of raw rows that were rejected or left out. `credited`: contract_id (key) of those
+    whose customers have credit; None where nobody has.
     """
 
     records: Records
     held: TargetRows
     origins: Origins
     rejected: ir.Table
+    credited: ir.Table | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
     """`forecast`: one row for each contract that either side bills or cannot bill; key contract_id. `differences`: one
-    row for each bill and cause; key contract_id, cycle and cause."""
+    row for each bill and cause; key contract_id, cycle and cause. `totals`: what each bill of contracts whose customers
+    have credit comes to; key side, contract_id and cycle."""
 
     forecast: ir.Table
     differences: ir.Table
+    totals: ir.Table
 
 
 _FORECAST = pa.schema(
@@ -85,9 +90,21 @@ _DIFFERENCES = pa.schema(
 )
 
 
+TOTALS = pa.schema(
+    [
+        ("side", pa.string()),
+        ("contract_id", pa.string()),
+        ("cycle", pa.int64()),
+        ("starts_at", pa.timestamp("us", tz="UTC")),
+        ("currency", pa.string()),
+        ("total_minor", pa.int64()),
+    ]
+)
+
+
 def nothing_compared(engine: DuckDBEngine) -> Comparison:
     """Both tables without rows."""
-    return Comparison(engine.table(_FORECAST.empty_table()), engine.table(_DIFFERENCES.empty_table()))
+    return Comparison(*(engine.table(s.empty_table()) for s in (_FORECAST, _DIFFERENCES, TOTALS)))
 
 
 def compared(
@@ -113,7 +130,8 @@ def compared(
         rest = _without_rejected(engine, billing, sides, few, as_of, exponents)
     found = bill_differences(engine, of(legacy, few), of(made, few), steps, rest)
     signed = judged(engine, found, billing.accepted, as_of.date())
-    return Comparison(_forecast(engine, legacy, made, signed, proved), _told(signed))
+    totals = _totals(engine, {"legacy": legacy, "target": made}, sides.credited)
+    return Comparison(_forecast(engine, legacy, made, signed, proved), _told(signed), totals)
 
 
 def _those(engine: DuckDBEngine, sides: Sides, few: ir.Table) -> Sides:
@@ -181,6 +199,18 @@ def _forecast(
 
 def _prefixed(sums: ir.Table, prefix: str) -> ir.Table:
     return sums.rename({f"{prefix}_{c}": c for c in sums.columns if c != "subscription_id"})
+
+
+def _totals(engine: DuckDBEngine, bills: Mapping[str, Bills], credited: ir.Table | None) -> ir.Table:
+    """What each bill of some contracts comes to with tax, as `TOTALS`; nothing where there is no credit."""
+    if credited is None:
+        return engine.table(TOTALS.empty_table())
+    few = credited.rename(subscription_id="contract_id")
+    told = [
+        bill_by_bill(of(each, few)).mutate(side=ibis.literal(side)).rename(contract_id="subscription_id")
+        for side, each in bills.items()
+    ]
+    return engine.cached(engine.union([t.select(*TOTALS.names) for t in told]))
 
 
 def _proofs(engine: DuckDBEngine, proved: Mapping[str, bool]) -> ir.Table:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # What bills and access are made from; prices and plans are everybody's.
 READ = (
-    "plan", "price", "subscription", "subscription_item", "discount", "scheduled_change", "usage_balance",
+    "plan", "price", "price_tier", "subscription", "subscription_item", "discount", "scheduled_change", "usage_balance",
     "entitlement", "credit_balance",
 )  # fmt: skip
 _CROSSWALK = {"entity": "text", "source_system": "text", "source_table": "text", "source_id": "text", "id": "uuid"}

@@ -26,6 +26,6 @@ MEANS: Mapping[Reason, str] = {
     UNKNOWN_CURRENCY: "its currency is not one of ISO 4217 or of the plan",
     INVERTED_DAYS: "an item or a pause ends before it starts",
     NO_PRICE: "nothing says what it costs from an agreed change on",
-    PRICE_MODEL: "a price by tiers or packages",
+    PRICE_MODEL: "a price by tiers or packages of which a part is not told",
     NO_TAX_RATE: "no tax rate is known for its country on that day",
 }

@@ -68,3 +68,14 @@ def expanded(schedules: ir.Table, runs: ir.Table, lines: ir.Table) -> ir.Table:
         amount_minor=told.amount_minor,
         tax_minor=told.tax_minor,
     )
+
+
+def bill_by_bill(bills: Bills) -> ir.Table:
+    """subscription_id, cycle (key: both), starts_at, currency and total_minor, what the bill comes to with tax."""
+    own = ("subscription_id", "from_cycle")
+    sums = bills.lines.group_by(own).aggregate(one=(bills.lines.amount_minor + bills.lines.tax_minor).sum())
+    cycles = bills.runs.join(bills.schedules, "schedule_id")
+    billed = cycles.filter((cycles.from_cycle <= cycles.cycle) & (cycles.cycle < cycles.until_cycle))
+    told = billed.left_join(sums, own)
+    total = told.one.fill_null(0).cast("int64")
+    return told.select("subscription_id", "cycle", "starts_at", "currency", total_minor=total)

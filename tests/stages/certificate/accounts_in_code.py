@@ -14,9 +14,9 @@ from migration_assets.domain.target.credits import CreditBalance
 from migration_assets.plan.billing_models import AcceptedDifference
 from migration_assets.stages.certificate.bills import BillPair, bill_pairs
 from migration_assets.stages.certificate.content import Known, content_of
-from migration_assets.stages.certificate.credits import Credits
 from migration_assets.stages.certificate.grants import Grants
 from migration_assets.stages.certificate.sealed import FORMAT, file_name, sealed
+from migration_assets.stages.shadow.credits import Credits
 
 AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)
 UNTIL = datetime(2027, 7, 30, 12, tzinfo=UTC)

@@ -32,6 +32,7 @@ from random_ledgers import (
     whose_tables,
 )
 
+from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.billing_models import LegacyBilling
@@ -66,7 +67,7 @@ def test_both_sides_of_random_books_come_to_what_the_readable_rule_says(seed: in
     assert len(measures) == 6 and {key[4] for key in expected} >= {"not_due", "1_30", "31_60", "61_90", "over_90"}
     with DuckDBEngine() as engine:
         records, whose = records_of(books)
-        old = old_ledger(engine, record_tables(engine, records), whose_tables(engine, whose), T, exponent_of)
+        old = old_ledger(engine, record_tables(engine, records), whose_tables(engine, whose), T, exponent_of, Rules())
         new = new_ledger(
             engine, canonical_tables(engine, rows_of(books)), lambda rows: units_of(engine, rows, exponent_of), T
         )
@@ -136,6 +137,40 @@ def books() -> Books:
             }
         ],
     )  # fmt: skip
+
+
+# 2 units past 10: 10 x 5.00 + 2 x 4.00 + 2.50 by their own tiers, 12 x 4.00 + 2.50 all together; 3 packages at 7.00.
+STEPPED = (("tiered", 6_050), ("volume", 5_050), ("package", 2_100))
+
+
+@pytest.mark.parametrize(("model", "quarter"), STEPPED)
+def test_what_recurs_by_tiers_volume_or_packages_recurs_on_both_sides(model: str, quarter: int) -> None:
+    records, whose = records_of(books())
+    rows = rows_of(books())
+    records["items"][0] |= {"model": model, "quantity": 12, "unit_price": Decimal(7), "price": "p", "package": 5}
+    records["items"][1] |= {"model": "flat"}
+    records["tiers"] = [
+        {"price": "p", "up_to": None, "unit_price": Decimal(4), "fee": Decimal("2.5")},
+        {"price": "p", "up_to": 10, "unit_price": Decimal(5)},
+    ]
+    rows["subscription_item"][0] |= {"price_model": model, "quantity": 12, "unit_price": Decimal(7), "price_code": "p"}
+    rows["price"] = [{"price_code": "p", "package_size": 5}]
+    rows["price_tier"] = [
+        {
+            "price_tier_code": "p/10",
+            "price_code": "p",
+            "over_units": 10,
+            "unit_price": Decimal(4),
+            "fee": Decimal("2.5"),
+        },
+        {"price_tier_code": "p/0", "price_code": "p", "over_units": 0, "unit_price": Decimal(5)},
+    ]
+    (yearly,) = (r for r in compare(records, whose, rows).balances if r["measure"] == "recurring_revenue")
+    assert (yearly["legacy_minor"], yearly["target_minor"], yearly["status"]) == (4 * quarter, 4 * quarter, "same")
+    # An amount out of all bounds is a mistake of the record, and recurs nowhere.
+    records["tiers"][0]["unit_price"] = Decimal(10**12)
+    told = [r for r in compare(records, whose, rows).balances if r["measure"] == "recurring_revenue"]
+    assert [r["legacy_minor"] for r in told] == [8_400 if model == "package" else 0]
 
 
 def test_what_is_the_same_is_told_with_its_amounts() -> None:

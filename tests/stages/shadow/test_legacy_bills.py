@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from legacy_records import METERED, Rows, name_of, records_of, tables
-from random_sold import T, random_sold
+from random_sold import T, random_sold, with_steps
 from spread_runs import bills_of
 from told_twice import Agreed, Coupon, Part, Sold, Used, contract
 
@@ -97,6 +97,15 @@ def test_bills_of_random_contracts_are_those_of_the_readable_rules(
     agree(ending(facts), rules, cycles)
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(RANDOMS, st.integers(1, 12), RANDOMS.map(random_rules))
+def test_prices_by_tiers_volume_and_packages_are_those_of_the_readable_rules(
+    rng: Random, count: int, rules: Rules
+) -> None:
+    facts = [random_sold(rng) for _ in range(count)]
+    agree(ending(with_steps(rng, s) if rng.randint(0, 2) else s for s in facts), rules)
+
+
 @pytest.mark.slow
 def test_twenty_thousand_random_contracts_are_billed_as_the_readable_rules_do() -> None:
     seed = int(os.environ.get("CUTOVER_TEST_SEED", "20261126"))
@@ -105,7 +114,8 @@ def test_twenty_thousand_random_contracts_are_billed_as_the_readable_rules_do() 
     for _ in range(10):
         rules = random_rules(rng)
         print(rules)
-        lines += agree(ending(random_sold(rng) for _ in range(2_000)), rules)
+        sold = (random_sold(rng) for _ in range(2_000))
+        lines += agree(ending(with_steps(rng, s) if n % 4 == 0 else s for n, s in enumerate(sold)), rules)
     print(lines)
     # Every kind of line was among them, many times.
     assert min(lines[kind] for kind in LINE_KINDS) > 5_000

@@ -7,13 +7,23 @@ named with the reason and never guessed at; it stops no other contract.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, get_args
 
 from migration_assets.domain.calendar import is_zone
-from migration_assets.domain.legacy.terms import Contract, Discount, Item, ItemKind, Price, TaxRate, Usage
+from migration_assets.domain.legacy.terms import (
+    Contract,
+    Discount,
+    Item,
+    ItemKind,
+    Price,
+    PriceModel,
+    TaxRate,
+    Tier,
+    Usage,
+)
 from migration_assets.domain.money import MoneyError, scaled
 
 if TYPE_CHECKING:
@@ -24,8 +34,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 Exponents = Callable[[str], int]
-# Prices of other models need tiers or a package size, which billing.yaml cannot name yet.
-_MODELS = ("flat", "per_seat")
+Tiers = Mapping[str, tuple[Tier, ...]]
+_BY_TIERS = ("tiered", "volume")
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ def contracts_of(engine: DuckDBEngine, records: Mapping[RecordName, ir.Table], e
     """Every contract, with what the old system has counted of its usage so far."""
     items, discounts = (_by_contract(engine, records.get(r)) for r in ("items", "discounts"))
     usage, rates = _counted(engine, records), _rates(engine, records.get("tax_rates"))
+    tiers = _tiers(engine, records.get("tiers"))
     contracts: dict[str, Contract] = {}
     unreadable: dict[str, str] = {}
     zones: dict[str, str] = {}
@@ -49,10 +60,11 @@ def contracts_of(engine: DuckDBEngine, records: Mapping[RecordName, ir.Table], e
         own = row["contract_id"] or ""
         if is_zone(row["zone"] or ""):
             zones[own] = row["zone"]
-        if wrong := ", ".join(dict.fromkeys(_wrong(row, items[own], discounts[own], exponents))):
+        if wrong := ", ".join(dict.fromkeys(_wrong(row, items[own], discounts[own], tiers, exponents))):
             unreadable[own] = wrong
         else:
-            contracts[own] = _contract(row, items[own], discounts[own], usage[own], rates, exponents)
+            made = tuple(_item(i, tiers) for i in sorted(items[own], key=lambda i: i["item_id"]))
+            contracts[own] = _contract(row, made, discounts[own], usage[own], rates, exponents)
     return Told(contracts, unreadable, zones)
 
 
@@ -87,7 +99,29 @@ def _counted(engine: DuckDBEngine, records: Mapping[RecordName, ir.Table]) -> de
     return counted
 
 
-def _wrong(row: Row, items: Iterable[Row], discounts: Iterable[Row], exponents: Exponents) -> Iterator[str]:
+def _tiers(engine: DuckDBEngine, table: ir.Table | None) -> Tiers:
+    """Tiers of each price that says all of them, in their order: every one can be read, no two end alike, and the last
+    has no end."""
+    told: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in _rows(engine, table):
+        told[row["price"] or ""].append(row)
+    return {price: _in_order(rows) for price, rows in told.items() if _is_whole(rows)}
+
+
+def _is_whole(rows: Sequence[Row]) -> bool:
+    ends = [r["up_to"] for r in rows]
+    readable = not any(r["unreadable"] for r in rows)
+    return readable and None in ends and len(set(ends)) == len(ends) and all(e is None or e > 0 for e in ends)
+
+
+def _in_order(rows: Iterable[Row]) -> tuple[Tier, ...]:
+    tiers = (Tier(r["up_to"], Fraction(r["unit_price"]), Fraction(r["fee"] or 0)) for r in rows)
+    return tuple(sorted(tiers, key=lambda t: (t.up_to is None, t.up_to)))
+
+
+def _wrong(
+    row: Row, items: Sequence[Row], discounts: Iterable[Row], tiers: Tiers, exponents: Exponents
+) -> Iterator[str]:
     """What keeps a contract from being billed again; names of fields, no values."""
     for name, part in [("", row), *(("item ", i) for i in items), *(("discount ", d) for d in discounts)]:
         yield from (f"{name}{field}" for field in part["unreadable"].split())
@@ -102,12 +136,14 @@ def _wrong(row: Row, items: Iterable[Row], discounts: Iterable[Row], exponents: 
     except MoneyError:
         yield "currency"
     yield from ("item kind" for i in items if i["kind"] not in get_args(ItemKind))
-    yield from ("item model" for i in items if i["model"] not in _MODELS)
+    yield from ("item model" for i in items if i["model"] not in get_args(PriceModel))
+    yield from ("item tiers" for i in items if i["model"] in _BY_TIERS and (i["price"] or "") not in tiers)
+    yield from ("item package" for i in items if i["model"] == "package" and (i["package"] or 0) < 1)
 
 
 def _contract(
     row: Row,
-    items: list[Row],
+    items: tuple[Item, ...],
     discounts: list[Row],
     usage: list[Usage],
     rates: tuple[TaxRate, ...],
@@ -127,20 +163,26 @@ def _contract(
         tax_exempt=bool(row["tax_exempt"]),
         paused_on=row["paused_on"],
         resumes_on=row["resumes_on"],
-        items=tuple(_item(i) for i in sorted(items, key=lambda i: i["item_id"])),
+        items=items,
         discounts=tuple(_discount(d, row["currency"], exponents) for d in discounts),
         usage=tuple(usage),
         tax_rates=rates,
     )
 
 
-def _item(row: Row) -> Item:
+def _item(row: Row, tiers: Tiers) -> Item:
+    by_tiers = row["model"] in _BY_TIERS
     return Item(
         item_id=row["item_id"],
         product=row["product"],
         kind=row["kind"],
         quantity=row["quantity"],
-        price=Price(row["model"], Fraction(row["unit_price"])),
+        price=Price(
+            row["model"],
+            Fraction(row["unit_price"] or 0),
+            tiers[row["price"]] if by_tiers else (),
+            row["package"] or 1,
+        ),
         first_day=row["first_day"],
         last_day=row["last_day"],
     )

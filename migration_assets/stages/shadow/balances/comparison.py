@@ -18,6 +18,7 @@ import pyarrow as pa
 from ibis import _
 
 from migration_assets.domain.bill_parity import REJECTED
+from migration_assets.domain.legacy.terms import Rules
 from migration_assets.stages.shadow.balances.ledger import (
     MEASURES,
     NOBODY,
@@ -26,6 +27,7 @@ from migration_assets.stages.shadow.balances.ledger import (
     Ledger,
     positions,
     recorded_positions,
+    recurring_sums,
 )
 from migration_assets.stages.shadow.balances.new_ledger import new_ledger
 from migration_assets.stages.shadow.balances.old_ledger import MOVED, UNREAD, old_ledger
@@ -105,6 +107,10 @@ CREDITS = pa.schema(
 )
 
 
+_ON_SIDES = ("legacy_minor", "legacy_off_minor", "target_minor", "target_off_minor")
+RECURRING = pa.schema([("currency", pa.string()), *((c, pa.int64()) for c in _ON_SIDES)])
+
+
 @dataclass(frozen=True)
 class Accounts:
     """What both sides tell balances from. `records`, `whose`: as `old_ledger` takes them. `rows`: canonical rows by
@@ -121,19 +127,22 @@ class BalanceComparison:
     """`balances`: one row for each customer, currency and measure. `tie_out`: one for each legal entity, currency,
     measure and, of receivables, age. `differences`: one for each position that differs, open invoices one by one.
     `credits`: one for each customer, currency, expiry and turn in which credit is used. `unread`: records of the old
-    system that are in no sum: record, row, why."""
+    system that are in no sum: record, row, why. `recurring`: recurring revenue of a year by currency, before discounts
+    (`_minor`) and what those that hold at T take off it (`_off_minor`), on both sides. It is told and not judged: bills
+    to come are compared discount by discount."""
 
     balances: ir.Table
     tie_out: ir.Table
     differences: ir.Table
     credits: ir.Table
     unread: ir.Table
+    recurring: ir.Table
 
 
 def no_balances_compared(engine: DuckDBEngine) -> BalanceComparison:
     """All tables without rows."""
     return BalanceComparison(
-        *(engine.table(s.empty_table()) for s in (BALANCES, TIE_OUT, DIFFERENCES, CREDITS, UNREAD))
+        *(engine.table(s.empty_table()) for s in (BALANCES, TIE_OUT, DIFFERENCES, CREDITS, UNREAD, RECURRING))
     )
 
 
@@ -145,7 +154,8 @@ def balances_compared(
     What the old system's records come to is told without rows that were rejected and held against the target; and told
     with them, so that what those rows cost is told apart.
     """
-    told = partial(old_ledger, engine, whose=sides.whose, as_of=as_of, exponents=exponents)
+    rules = Rules(**legacy.rules.model_dump())
+    told = partial(old_ledger, engine, whose=sides.whose, as_of=as_of, exponents=exponents, rules=rules)
     gone = rejected_rows(engine, legacy, sides.records, sides.rejected, MOVED)
     every = told(sides.records)
     kept = told(without(sides.records, gone)) if gone else every
@@ -166,6 +176,7 @@ def balances_compared(
         differences=engine.cached(each.filter(each["status"] != SAME)),
         credits=_credits(engine, kept.ledger, held) if "credits" in measures else engine.table(CREDITS.empty_table()),
         unread=kept.unread,
+        recurring=_recurring(engine, every.ledger, held),
     )
 
 
@@ -247,6 +258,17 @@ def _credits(engine: DuckDBEngine, old: Ledger, new: Ledger) -> ir.Table:
     apart = (told["legacy_minor"] - told["target_minor"]).abs()
     same = (apart == 0) & (told["legacy_credits"] == told["target_credits"])
     return engine.cached(_as(told.mutate(at_stake_minor=apart, status=same.ifelse(SAME, UNSIGNED)), CREDITS))
+
+
+def _recurring(engine: DuckDBEngine, old: Ledger, new: Ledger) -> ir.Table:
+    sides = [(side, recurring_sums(engine, ledger)) for side, ledger in (("legacy", old), ("target", new))]
+    met = engine.union([rows.mutate(side=ibis.literal(side)) for side, rows in sides])
+    sums = {
+        f"{s}_{c}": met[c].sum(where=met["side"] == s).fill_null(0)
+        for s, _rows in sides
+        for c in ("minor", "off_minor")
+    }
+    return engine.cached(_as(met.group_by("currency").aggregate(**sums), RECURRING))
 
 
 def _in_turn(credits: ir.Table) -> ir.Table:

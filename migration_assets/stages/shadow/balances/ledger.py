@@ -47,20 +47,22 @@ _COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
     "memos": {"customer_id": _T, **_AMOUNT},
     "credits": {"customer_id": _T, **_AMOUNT, "burn_order": _I, "expires_at": _AT},
     "deferred": {"invoice_id": _T, **_AMOUNT},
-    "recurring": {"customer_id": _T, "legal_entity": _T, **_AMOUNT},
+    "recurring": {"contract_id": _T, "months": _I, "customer_id": _T, "legal_entity": _T, **_AMOUNT},
+    "discounts": {"contract_id": _T, "percent": pa.decimal128(38, 10), "amount_minor": _I},
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What one side says. Every table has `currency` and whole minor units.
+    """What one side says. Every table has `currency` (but `discounts`) and whole minor units.
 
     `invoices`: issued ones; invoice_id (key), customer_id, legal_entity, number, total_minor, issued_on, due_on.
     `payments`: those that came in; payment_id (key), customer_id. `applications`: payment_id, invoice_id; none of a
     payment that did not come in. `given_back`: payment_id; settled refunds and lost disputes. `credited`,
     `written_off`: invoice_id. `memos`: customer_id; what of credit notes is applied to nothing. `credits`: customer_id,
-    burn_order, expires_at. `deferred`: invoice_id; revenue that is not earned yet. `recurring`: customer_id,
-    legal_entity; of a year. Legal entities by the key that they have in the old system.
+    burn_order, expires_at. `deferred`: invoice_id; revenue that is not earned yet. `recurring`: contract_id,
+    months (of its period), customer_id, legal_entity; of a year, before discounts. `discounts`: those that hold at T;
+    contract_id, percent or amount_minor (of one period). Legal entities by the key that they have in the old system.
     """
 
     invoices: ir.Table
@@ -73,6 +75,7 @@ class Ledger:
     credits: ir.Table
     deferred: ir.Table
     recurring: ir.Table
+    discounts: ir.Table
 
 
 def ledger_of(engine: DuckDBEngine, told: Mapping[str, ir.Table]) -> Ledger:
@@ -107,6 +110,24 @@ def positions(engine: DuckDBEngine, ledger: Ledger, today: date) -> ir.Table:
         _measure(ledger.recurring, "recurring_revenue"),
     ]
     return engine.cached(_added_up(engine.union(parts)))
+
+
+def recurring_sums(engine: DuckDBEngine, ledger: Ledger) -> ir.Table:
+    """Recurring revenue of a year by currency (key): minor, before discounts, and off_minor, what discounts that hold
+    at T take off it. No amount takes more off a contract than recurs; percentages are rounded half up, once a year."""
+    each = ledger.recurring.group_by("contract_id", "currency", "months").aggregate(base=_.amount_minor.sum())
+    met = ledger.discounts.join(each, "contract_id")
+    hundred = ibis.literal(100 * 10**10).cast("decimal(38, 0)")
+    part = (met["percent"].fill_null(0).cast("decimal(38, 10)") * 10**10).cast("decimal(38, 0)")
+    share = engine.whole(met["base"].cast("decimal(38, 0)") * part, hundred, "half_up")
+    amount = (met["amount_minor"] * 12).cast("int64") // met["months"]
+    off = met.mutate(off=met["percent"].isnull().ifelse(ibis.least(amount, met["base"]), share).cast("int64"))
+    taken = off.group_by("currency").aggregate(off_minor=_.off.sum())
+    whole = each.group_by("currency").aggregate(minor=_.base.sum())
+    told = whole.left_join(taken, "currency")
+    return told.select(
+        "currency", minor=told["minor"].cast("int64"), off_minor=told["off_minor"].fill_null(0).cast("int64")
+    )
 
 
 def recorded_positions(engine: DuckDBEngine, invoices: ir.Table, today: date) -> ir.Table:

@@ -17,12 +17,17 @@ from ibis import _
 
 from migration_assets.domain.calendar import is_zone, local_day, midnight
 from migration_assets.stages.shadow.balances.ledger import Ledger, ledger_of
+from migration_assets.stages.shadow.balances.old_discounts import standing_discounts
+from migration_assets.stages.shadow.legacy.changes import unchanged
 from migration_assets.stages.shadow.legacy.contracts import readable, units_of
+from migration_assets.stages.shadow.legacy.scales import WIDE
+from migration_assets.stages.shadow.legacy.steps import BY_UNIT, Steps, tiers_told
 from migration_assets.stages.shadow.reasons import UNKNOWN_CURRENCY, UNKNOWN_ZONE
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from migration_assets.domain.legacy.terms import Rules
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.billing_records import RecordName
 
@@ -71,8 +76,10 @@ def old_ledger(
     whose: Mapping[RecordName, ir.Table],
     as_of: datetime,
     exponents: Exponents,
+    rules: Rules,
 ) -> OldLedger:
-    """`whose`: row (key) and customer of the raw rows of records that are somebody's (`OWNED`)."""
+    """`whose`: row (key) and customer of the raw rows of records that are somebody's (`OWNED`). `rules`: by which it is
+    counted how many periods of a discount are left."""
     money = [r for r in (*_AMOUNTS, "contracts") if r in records]
     currencies = engine.union([records[r].select("currency").distinct() for r in money])
     units = units_of(engine, currencies, exponents)
@@ -82,6 +89,8 @@ def old_ledger(
         told["credits"] = engine.cached(_lapsing(engine, told["credits"]))
     tables = _settling({r: rows.filter(_.why == "") for r, rows in told.items()}, owned.get("lines"))
     tables["recurring"] = _recurring(engine, owned, units, as_of)
+    if "discounts" in records:
+        tables["discounts"] = standing_discounts(engine, records, rules, as_of, exponents)
     issued = tables.get("invoices")
     recorded = None if issued is None else issued.mutate(open_minor=_.open_minor.fill_null(0))
     return OldLedger(ledger_of(engine, tables), recorded, engine.cached(_unread(engine, told)))
@@ -107,6 +116,10 @@ def _in_minor(rows: ir.Table, units: ir.Table, amounts: tuple[str, ...]) -> ir.T
         else_="",
     )
     return told.mutate(**{f"{a}_minor": minor for a, minor in whole.items()}, why=why)
+
+
+def _small(value: ir.Value, most: int) -> ir.BooleanValue:
+    return value.between(-most, most).fill_null(True)
 
 
 def _within(value: ir.Value, most: int) -> ir.Value:
@@ -167,11 +180,30 @@ def _recurring(engine: DuckDBEngine, records: Records, units: ir.Table, as_of: d
     running = running.filter(_runs(running["first_day"], running["last_day"], running["today"]))
     own = running.select("contract_id", "customer_id", "legal_entity", "currency", "months", "unit", "today")
     items = readable(records["items"]).filter(_.kind != "usage")
-    met = items.select("contract_id", "quantity", "unit_price", "first_day", "last_day").join(own, "contract_id")
+    met = _full_prices(engine, items, records).join(own, "contract_id")
     met = met.filter(_runs(met["first_day"], met["last_day"], met["today"]))
-    price = (_within(met["unit_price"], _MOST_PRICE) * _SCALE).cast("decimal(38, 0)")
-    period = engine.whole(price * _within(met["quantity"], _MOST_UNITS) * met["unit"], ibis.literal(_SCALE), "half_up")
+    period = engine.whole(met["total"] * met["unit"], ibis.literal(_SCALE), "half_up")
     return met.mutate(amount_minor=(period * 12).cast("int64") // met["months"])
+
+
+def _full_prices(engine: DuckDBEngine, items: ir.Table, records: Records) -> ir.Table:
+    """Items with what all of it costs for a period: contract_id, first_day, last_day, total (in 10**-10 major ones)."""
+    own = ("contract_id", "first_day", "last_day")
+    price = (_within(items["unit_price"], _MOST_PRICE) * _SCALE).cast(WIDE)
+    by_unit = items.mutate(total=(price * _within(items["quantity"], _MOST_UNITS)).cast(WIDE))
+    stepped = items.filter(items["model"].notin(BY_UNIT))
+    if not engine.count(stepped.limit(1)):
+        return by_unit.select(*own, "total")
+    stepped = stepped.filter(_small(stepped["unit_price"], _MOST_PRICE) & _small(stepped["quantity"], _MOST_UNITS))
+    tiers = tiers_told(engine, records)
+    large = tiers.filter(~(_small(tiers["unit_price"], _MOST_PRICE) & _small(tiers["fee"], _MOST_PRICE)))
+    known = Steps(unchanged(engine), tiers.anti_join(large, "price")).full_prices(stepped)
+    return engine.union(
+        [
+            by_unit.filter(items["model"].isin(BY_UNIT)).select(*own, "total"),
+            stepped.join(known, "row").select(*own, "total"),
+        ]
+    )
 
 
 def _today(engine: DuckDBEngine, contracts: ir.Table, as_of: datetime) -> ir.Table:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Charges: amount = total / (10**places of prices * factor * share), in minor units.
 CHARGE = ("rank", "sorted_by", "starts_at", "ends_at", "total", "factor", "share")
 PRORATION, USAGE = 1, 2
+_COST = ("contract_id", "item_id", "day", "from_day", "until_day", "amount")
 # No month has more days.
 _MONTH = 31
 
@@ -54,16 +55,22 @@ def used(
         return [], 0
     counted = metered.mutate(units=_billable(metered)).filter(lambda t: t["units"] != 0)
     scale = scale_of(engine, [counted["units"]])
-    largest = scale.largest_whole * prices.largest_price * most(engine, segments, "unit")
     states = prices.states
     priced = states.filter(states["kind"] == "usage").select("contract_id", "item_id", "price", "from_day", "until_day")
-    met = counted.select("contract_id", "item_id", "units", day="period_first_day").join(
-        priced, ["contract_id", "item_id"]
-    )
-    met = _before(engine, met.join(segments, "contract_id"), "day")
+    counted = counted.select("contract_id", "item_id", "units", day="period_first_day")
+    met = counted.join(priced, ["contract_id", "item_id"])
+    largest = scale.largest_whole * prices.largest_price * most(engine, segments, "unit")
+    amount = scale.whole(met["units"]).cast(integer(largest)) * met["price"]
+    costs = [met.mutate(amount=amount).select(*_COST)]
+    if prices.stepped_usage is not None:
+        by_steps = engine.cached(prices.stepped_usage.costs(counted, scale))
+        largest = max(largest, most(engine, by_steps, "amount") * most(engine, segments, "unit"))
+        costs.append(by_steps)
+    cost = engine.union([part.mutate(amount=part["amount"].cast(integer(largest))).select(*_COST) for part in costs])
+    met = _before(engine, cost.join(segments, "contract_id"), "day")
     within = met.filter((met["begins"] == met["day"]) & _holds(met))
-    total = scale.whole(within["units"]).cast(integer(largest)) * within["price"] * within["unit"]
     within = within.mutate(starts_on=within["begins"], until_on=within["ends"])
+    total = within["amount"] * within["unit"]
     return [_charged(within, USAGE, total, 10**scale.places, ibis.literal(1))], scale.places
 
 

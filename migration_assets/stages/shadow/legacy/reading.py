@@ -52,7 +52,7 @@ def _read(record: RecordName, read: Read, rows: ir.Table) -> ir.Table:
         told = read.fields.get(field)
         value = ibis.null(_TYPES[known.type]) if told is None else _value(chosen, told, known.type)
         if told is not None:
-            lost.append(_if_lost(chosen, told, value, field, known))
+            lost.append(_if_lost(chosen, told, value, field, known, values))
         # How many systems write that there is no end.
         open_end = known.type == "day" and not known.needed
         values[field] = (value.year() == 9999).ifelse(ibis.null("date"), value) if open_end else value
@@ -137,10 +137,17 @@ def _matching(raw: ir.Value, pattern: str) -> ir.StringValue:
     return text.re_search(pattern).ifelse(text, ibis.null("string"))
 
 
-def _if_lost(rows: ir.Table, told: ReadColumn, value: ir.Value, field: str, known: ReadField) -> ir.Value:
-    """The field's name and a space where its value was lost or is missing though needed, else nothing."""
+def _if_lost(
+    rows: ir.Table, told: ReadColumn, value: ir.Value, field: str, known: ReadField, others: Mapping[str, ir.Value]
+) -> ir.Value:
+    """The field's name and a space where its value was lost or is missing though needed, else nothing. `others`: the
+    values of earlier fields."""
     there = ibis.literal(True) if told.column is None else _text(rows[told.column]).fill_null("") != ""
     if told.none and told.column is not None:
         there = there & ~_says_none(rows[told.column], told, known.type)
-    lost = value.isnull() & (ibis.literal(known.needed) | there)
+    needed = ibis.literal(known.needed)
+    if known.unless is not None:
+        spared, words = known.unless
+        needed = needed & ~others[spared].isin(words).fill_null(False)
+    lost = value.isnull() & (needed | there)
     return lost.ifelse(ibis.literal(f"{field} "), ibis.literal(""))

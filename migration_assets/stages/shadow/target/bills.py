@@ -123,8 +123,9 @@ def _scaled(
     """The scale of everything that is priced, and subscriptions with `minor`: price units in one minor unit."""
     codes = engine.arrow(held.subscription.select("currency").distinct())["currency"].to_pylist()
     known = {code: exponents(code) for code in sorted(codes)}
-    item, plan, change = held.subscription_item, held.plan_price, held.scheduled_change
-    prices = distinct_values(engine, item.unit_price, plan.unit_price, change.new_unit_price)
+    item, plan, change, step = held.subscription_item, held.plan_price, held.scheduled_change, held.price_step
+    written = (item.unit_price, plan.unit_price, change.new_unit_price, step.unit_price, step.fee)
+    prices = distinct_values(engine, *written)
     off = distinct_values(engine, held.discount.percent)
     percent = max(places(engine, 0, off), places(engine, 0, distinct_values(engine, change.percent)))
     scale = Scale(

@@ -16,6 +16,7 @@ from migration_assets.stages.shadow.target.items import changes, item_states
 from migration_assets.stages.shadow.target.moments import BEFORE, NEVER, at_once, ordinals, placed, unplaced
 from migration_assets.stages.shadow.target.runs import bit
 from migration_assets.stages.shadow.target.scales import Scale
+from migration_assets.stages.shadow.target.steps import SteppedPrices, stepped_subscriptions
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -46,7 +47,13 @@ def priced_facts(
     items = engine.cached(_items(held, subs, scale))
     due = engine.cached(_due(held, subs, scale))
     discounts = engine.cached(_discounts(held, subs))
-    usage = engine.cached(_usage(held, items, cycles, scale))
+    stepped = stepped_subscriptions(engine, held, subs, due)
+    few = (
+        None
+        if stepped is None
+        else SteppedPrices(engine, held.subscription_item, held.price_step, stepped, scale, rules)
+    )
+    usage = engine.cached(_usage(held, items, cycles, scale, few))
     known = ordinals(
         engine,
         billed,
@@ -60,7 +67,11 @@ def priced_facts(
     )
     items = placed(placed(items, known, "starts_at", "starts"), known, "ends_at", "ends")
     due = engine.cached(placed(due, known, "effective_at", "ordinal"))
-    states = item_states(engine, items, due, scale, rules)
+    if few is None:
+        states = item_states(engine, items, due, scale, rules)
+    else:
+        others = item_states(engine, items.anti_join(few.few, "n"), due, scale, rules)
+        states = ibis.union(others, few.states(items, due))
     return Facts(
         states,
         engine.cached(extra.prorated(engine, states, cycles, billed, rules)),
@@ -102,9 +113,10 @@ def _discounts(held: TargetRows, subs: ir.Table) -> ir.Table:
     return rows.mutate(starts=at_once(rows, "starts_at", BEFORE)).drop("subscription_id", "first_at", "last_at")
 
 
-def _usage(held: TargetRows, items: ir.Table, cycles: ir.Table, scale: Scale) -> ir.Table:
+def _usage(held: TargetRows, items: ir.Table, cycles: ir.Table, scale: Scale, few: SteppedPrices | None) -> ir.Table:
     meters = items.filter(items.kind == "usage").select("n", "item_id", "price")
-    rows = extra.charged_usage(held.metered, meters, scale).join(cycles, "n")
+    charged = extra.charged_usage(held.metered, meters, scale)
+    rows = (charged if few is None else few.usage(charged)).join(cycles, "n")
     return rows.mutate(begun=at_once(rows, "period_starts_at", NEVER))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import ibis
 import pyarrow as pa
 
 from migration_assets.domain.canonical import ENTITIES
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.models import Catalog, Plan
+    from migration_assets.plan.catalog_models import Catalog
+    from migration_assets.plan.models import Plan
 
 Rows = Callable[[str], "ir.Table | None"]
 _NUMBER = "decimal(38, 10)"
@@ -32,7 +34,8 @@ _READ = {
         "tax_exempt",
     ),
     "subscription_item": (
-        "item_id", "subscription_id", "kind", "quantity", "unit_price", "price_model", "starts_at", "ends_at",
+        "item_id", "subscription_id", "kind", "quantity", "unit_price", "price_model", "price_code", "starts_at",
+        "ends_at",
     ),
     "discount": (
         "discount_id", "subscription_id", "kind", "percent", "amount_minor", "cycles_remaining", "starts_at",
@@ -42,13 +45,14 @@ _READ = {
         "new_unit_price", "percent",
     ),
 }  # fmt: skip
+_BESIDE = ("usage_balance", "entitlement", "plan", "price", "price_tier")
 _EXACT = frozenset({"unit_price", "percent", "new_unit_price"})
 
 
 def held_rows(engine: DuckDBEngine, plan: Plan, rows: Rows) -> TargetRows:
     """`rows`: canonical rows by entity, or None where there is none of it. What is metered is catalog.yaml's, and tax
     rates are tax.csv's: no row of the target says them."""
-    found = {e: canonical(engine, e, rows(e)) for e in (*_READ, "usage_balance", "entitlement", "plan", "price")}
+    found = {e: canonical(engine, e, rows(e)) for e in (*_READ, *_BESIDE)}
     used = metered(
         engine,
         found["subscription"],
@@ -57,9 +61,11 @@ def held_rows(engine: DuckDBEngine, plan: Plan, rows: Rows) -> TargetRows:
         found["entitlement"],
         _meters(engine, plan.catalog),
     )
+    told = {e: _exactly(found[e], columns) for e, columns in _READ.items()}
     return TargetRows(
-        **{e: _exactly(found[e], columns) for e, columns in _READ.items()},
+        **{**told, "subscription_item": packed(told["subscription_item"], found["price"])},
         plan_price=_plan_prices(found["plan"], found["price"]),
+        price_step=steps_of(found["price_tier"]),
         metered=used,
         tax_rate=_tax_rates(engine, plan),
     )
@@ -75,10 +81,35 @@ def _exactly(rows: ir.Table, columns: Iterable[str]) -> ir.Table:
 
 
 def _plan_prices(plans: ir.Table, prices: ir.Table) -> ir.Table:
-    """What a plan's base product costs for one interval of the plan, by currency."""
-    priced = plans.select("plan_code", "product_code", "interval").join(prices, ["product_code", "interval"])
+    """What a plan's base product costs for one interval of the plan, by currency: at the list price, which has no code
+    of its own."""
+    named = prices["product_code"] + "/" + prices["interval"] + "/" + prices["currency"]
+    listed = prices.filter(prices["price_code"] == named)
+    priced = plans.select("plan_code", "product_code", "interval").join(listed, ["product_code", "interval"])
     return priced.select(
-        "plan_code", "currency", unit_price=priced["unit_price"].cast(_NUMBER), price_model=priced["model"]
+        "plan_code",
+        "currency",
+        unit_price=priced["unit_price"].cast(_NUMBER),
+        price_model=priced["model"],
+        price_code=priced["price_code"],
+        package_size=priced["package_size"],
+    )
+
+
+def packed(items: ir.Table, prices: ir.Table) -> ir.Table:
+    """Items with the size of the packages that their price goes by."""
+    packages = prices.filter(prices["package_size"].notnull()).select("package_size", _code="price_code")
+    return items.left_join(packages, items["price_code"] == packages["_code"]).drop("_code")
+
+
+def steps_of(tiers: ir.Table) -> ir.Table:
+    """Tiers as `TargetRows.price_step` has them."""
+    nothing = ibis.literal(0).cast(_NUMBER)
+    return tiers.select(
+        "price_code",
+        over="over_units",
+        unit_price=tiers["unit_price"].cast(_NUMBER),
+        fee=tiers["fee"].cast(_NUMBER).fill_null(nothing),
     )
 
 

@@ -26,16 +26,19 @@ def changes(held: TargetRows, subs: ir.Table, scale: Scale) -> ir.Table:
     """Scheduled changes of billed subscriptions in the order in which they act. `subs`: with n and what `placed` needs.
 
     Columns: n, rank (key: both), effective_at, kind, percent, price (whole numbers, absent where nothing is said),
-    quantity, and those of `subs`.
+    quantity, those of `subs`, and of the new price: new_price (as it is written), model, price_code, package_size.
     """
     agreed = held.scheduled_change.filter(_.kind != "cancel").join(subs, "subscription_id")
-    plans = held.plan_price.select(new_plan_code="plan_code", currency="currency", plan_price="unit_price")
+    plans = held.plan_price.rename(new_plan_code="plan_code", plan_price="unit_price")
     priced = agreed.left_join(plans, ["new_plan_code", "currency"])
     order = ibis.window(group_by="n", order_by=["effective_at", "scheduled_change_id"])
     by_plan = priced.kind.isin(["downgrade", "upgrade"])
     price = by_plan.ifelse(priced.plan_price.cast("decimal(38, 10)"), priced.new_unit_price.cast("decimal(38, 10)"))
+    own = price.notnull().ifelse("flat", ibis.null("string"))
     return priced.mutate(
         rank=ibis.row_number().over(order),
+        new_price=price,
+        model=by_plan.ifelse(priced.price_model, own),
         price=scale.whole_number(price, scale.price),
         percent=scale.whole_number(priced.percent, scale.percent),
         quantity=scale.counted(priced.new_quantity),

@@ -64,6 +64,11 @@ class Scale:
         return rows.left_join(known, rows[column].cast("decimal(38, 10)") == known["_value"]).drop("_value")
 
 
+def of_prices(prices: ir.Table) -> Scale:
+    """For prices of ten decimals as they stand, in long numbers. `prices`: column `value`."""
+    return Scale(_MOST_PLACES, 0, 0, 0, 1, prices, "decimal(38, 0)")
+
+
 def narrow_or_wide(scale: Scale, made: Callable[[Scale], _Made]) -> _Made:
     """What is made of whole numbers of 64 bits, or of longer ones where those overflow."""
     try:

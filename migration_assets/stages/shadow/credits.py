@@ -1,4 +1,4 @@
-"""Credit that one customer still has on both sides, and what each of their next bills takes of it (I16).
+"""Credit that customers still have on both sides, and what each of their next bills takes of it (I16).
 
 By the readable rules of either side, which are few lines. That a bill takes another part of a credit because it comes
 to another amount is no difference of the credit: the old system's bills are paid with the target's credits too, and
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.billing_models import Billing
-    from migration_assets.stages.certificate.cohort_rows import CohortRows
+    from migration_assets.plan.billing_models import LegacyBilling
 
 Exponents = Callable[[str], int]
 Key = tuple[str, int]
@@ -51,19 +50,26 @@ class Drawn:
     apart: Mapping[Key, int]
 
 
-def credits_of(engine: DuckDBEngine, billing: Billing, rows: CohortRows, exponents: Exponents) -> Credits:
-    """All credits of the customers at hand."""
+def told_credits(
+    engine: DuckDBEngine,
+    legacy: LegacyBilling,
+    credits: ir.Table | None,
+    balances: ir.Table | None,
+    exponents: Exponents,
+) -> Credits:
+    """`credits`: records of the old system, with whose they are as `customer`. `balances`: canonical credit_balance
+    rows."""
     before: defaultdict[str, list[Credit]] = defaultdict(list)
     lost: defaultdict[str, list[str]] = defaultdict(list)
-    for row in _rows(engine, rows.records.get("credits"), "credit_id"):
+    for row in _rows(engine, credits, "credit_id"):
         credit = _credit(row, exponents)
         if credit is None:
             lost[row["customer"] or ""].append(row["credit_id"] or "")
         else:
             before[row["customer"] or ""].append(credit)
     after: defaultdict[str, list[CreditBalance]] = defaultdict(list)
-    prefix = f"{billing.legacy.reads['credits'].table}:" if "credits" in billing.legacy.reads else ""
-    for row in _rows(engine, rows.made.get("credit_balance"), "credit_balance_id"):
+    prefix = f"{legacy.reads['credits'].table}:" if "credits" in legacy.reads else ""
+    for row in _rows(engine, balances, "credit_balance_id"):
         own = row["credit_balance_id"].removeprefix(prefix)
         balance = CreditBalance(own, row["currency"], row["balance_minor"], row["burn_order"], row["expires_at"])
         after[row["customer_id"]].append(balance)
