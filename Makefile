@@ -4,18 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all ui check bench bench-identity bench-billing clean-state
+.PHONY: demo test test-all faults ui check bench bench-identity bench-billing clean-state
 
 demo: $(READY)
 	@$(BIN)/cutover demo $(ARGS)
 
 # Whole migrations share one plan's databases, so they run one after the other. The slow ones are test-all's.
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --ignore=tests/pipeline -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --ignore=tests/pipeline -m "not slow and not faults" $(ARGS)
 	@$(BIN)/python -m pytest tests/pipeline -m "not slow" $(ARGS)
 
 test-all: test
 	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+# Kills, lost connections, bad networks and disks, damaged copies, two at once: all cases, half an hour on two cores.
+# The files are shared out by two; each worker has databases of its own.
+faults: $(READY)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/faults $(ARGS)
 
 ui: $(READY)
 	@$(BIN)/cutover ui $(ARGS)

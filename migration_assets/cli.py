@@ -9,20 +9,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from migration_assets.delta_command import delta
-from migration_assets.domain.errors import CutoverError
 from migration_assets.drill_commands import drill
 from migration_assets.explain_commands import certificate, explain
+from migration_assets.freeze_commands import freeze
 from migration_assets.preview_command import preview
 from migration_assets.report_commands import rejected
 from migration_assets.review_commands import review
+from migration_assets.rollback_command import rollback
 from migration_assets.session import (
     Place,
     actor,
@@ -33,6 +32,7 @@ from migration_assets.session import (
     progress,
     side_by_side,
 )
+from migration_assets.terminal import Commands, err, out, plain
 from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, NEW_SNAPSHOT
 
 if TYPE_CHECKING:
@@ -40,74 +40,6 @@ if TYPE_CHECKING:
 
 # Not resolved: a root whose package is a link is a root of its own.
 ROOT = Path(__file__).absolute().parent.parent
-# A pipe has no width of its own; 80 columns would cut tables that a terminal shows whole.
-PIPE_WIDTH = 150
-
-
-def _console(*, stderr: bool) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
-    # Values are shown as they are: `:smile:` is not a picture here.
-    return Console(stderr=stderr, highlight=False, emoji=False, width=None if stream.isatty() else PIPE_WIDTH)
-
-
-out, err = _console(stderr=False), _console(stderr=True)
-
-
-class Commands(click.Group):
-    """Turns an error of ours into its message and exit code; with `--json`, into one JSON object on stdout."""
-
-    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
-        """Also where the command line itself is wrong."""
-        if not standalone_mode or "--json" not in (sys.argv if args is None else args):
-            return super().main(args, standalone_mode=standalone_mode, **extra)
-        try:
-            sys.exit(super().main(args, standalone_mode=False, **extra))
-        except click.ClickException as e:
-            command = getattr(getattr(e, "ctx", None), "command_path", "cutover")
-            click.echo(json.dumps({"ok": False, "error": e.format_message(), "remedy": f"See `{command} --help`."}))
-            sys.exit(e.exit_code)
-        except click.Abort:
-            sys.exit(1)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            err.print("interrupted; what was not finished has been undone. `cutover run --resume` goes on from here.")
-            ctx.exit(130)
-        except CutoverError as e:
-            if "--json" in sys.argv:
-                click.echo(json.dumps({"ok": False} | e.to_json(), indent=2))
-            else:
-                err.print(f"[bold red]error:[/] {_plain(e.message)}")
-                if e.remedy:
-                    err.print(f"[bold]remedy:[/] {_plain(e.remedy)}")
-            ctx.exit(e.exit_code)
-        except Exception as e:
-            if not _server_went_away(e):
-                raise
-            err.print(
-                f"[bold red]error:[/] the database server went away ({type(e).__name__}); nothing half-done is visible"
-            )
-            err.print("[bold]remedy:[/] run again with `cutover run --resume`: it starts the server and goes on")
-            ctx.exit(1)
-
-
-def _server_went_away(error: Exception) -> bool:
-    """Whether a driver lost its connection; its text, which may quote rows, is for nobody."""
-    driver = type(error).__module__.partition(".")[0]
-    return driver in ("psycopg", "psycopg2", "sqlalchemy") and type(error).__name__ in (
-        "OperationalError",
-        "InterfaceError",
-        "AdminShutdown",
-        "CrashShutdown",
-    )
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -123,16 +55,17 @@ def main(ctx: click.Context) -> None:
 @click.option(
     "--without-variables",
     is_flag=True,
-    help="Do not ask whether what the plan names as ${NAME} is set here, as where plans are only reviewed.",
+    help="Do not ask whether what the plan names as ${NAME} is set here, nor look into its files, as where plans are "
+    "only reviewed.",
 )
 @json_option
 def check(plan: str | None, without_variables: bool, as_json: bool) -> None:
-    """Validate plan, mapping, catalog, expectations and the variables they name, without touching data."""
+    """Validate plan, mapping, catalog, expectations, named variables and headers of files, without touching data."""
     from migration_assets.wiring.checked import checked
     from migration_assets.wiring.environment import known_plan
 
     name = known_plan(ROOT, plan or "acme")
-    loaded, known, rules = checked(ROOT, name, os.environ, ask_variables=not without_variables)
+    loaded, known, rules = checked(ROOT, name, os.environ, here=not without_variables)
     summary = {
         "ok": True,
         "plan": loaded.name,
@@ -149,7 +82,7 @@ def check(plan: str | None, without_variables: bool, as_json: bool) -> None:
         f"[green]plan {loaded.name} holds[/]: {len(loaded.source_tables)} source tables, {len(loaded.mapping)} mapping "
         f"rows, {rules} rules. Digest {loaded.digest[:16]}."
     )
-    out.print(_plain(known.sentence()))
+    out.print(plain(known.sentence()))
 
 
 @main.command()
@@ -205,7 +138,7 @@ def run(
             views.print_summary(out, summary)
             views.print_kpis(out, ending["kpis"])
             views.print_back_test(out, ending["back_test"])
-            views.print_failed_hint(out, ending["kpis"]["overall"])
+            views.print_failed_hint(out, ending["kpis"]["overall"], stopped=not summary.ok)
             views.print_silent(out, ending["controls_silent"])
     sys.exit(summary.exit_code or (0 if ending["ok"] else 1))
 
@@ -301,7 +234,7 @@ def demo(customers: int, seed: int, clean: bool, replace: bool, at_once: int) ->
             ending = views.ending_of(workspace, runner.instance, summary)
             views.print_kpis(out, ending["kpis"])
             views.print_back_test(out, ending["back_test"])
-            views.print_failed_hint(out, ending["kpis"]["overall"])
+            views.print_failed_hint(out, ending["kpis"]["overall"], stopped=not summary.ok)
             report = views.reconciliation_of(workspace, summary.cohorts)
             views.print_reconciliation(out, report)
             ok = ok and report["ok"]
@@ -334,7 +267,7 @@ def document(plan: str | None, folder: Path | None, reference: bool) -> None:
     pages = {f"{name}-{page}": text for page, text in documents(loaded, known).items()}
     _write_pages(folder or reports_folder(ROOT, name, os.environ), pages)
     if known.unknown:
-        err.print(_plain(f"{len(known.unknown)} tables have no known columns yet: {known.remedy}."))
+        err.print(plain(f"{len(known.unknown)} tables have no known columns yet: {known.remedy}."))
 
 
 def _write_pages(folder: Path, pages: dict[str, str]) -> None:
@@ -342,7 +275,7 @@ def _write_pages(folder: Path, pages: dict[str, str]) -> None:
     for name, text in pages.items():
         path = folder / f"{name}.md"
         path.write_text(text, encoding="utf-8")
-        out.print(_plain(f"wrote {path}"))
+        out.print(plain(f"wrote {path}"))
 
 
 @main.command()
@@ -395,6 +328,8 @@ main.add_command(rejected)
 main.add_command(explain)
 main.add_command(certificate)
 main.add_command(drill)
+main.add_command(rollback)
+main.add_command(freeze)
 
 
 def _migrate(

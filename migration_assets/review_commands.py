@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from migration_assets.domain.errors import BadInput
 from migration_assets.session import Place, actor, json_option, limit_option, opened, plan_option
 
 if TYPE_CHECKING:
@@ -89,10 +90,10 @@ def review_show(place: Place, plan: str | None, case: str, as_json: bool) -> Non
 @plan_option
 @click.argument("case")
 @click.argument("answer", type=click.Choice(["same", "apart", "open"]))
-@click.option("--reason", required=True, help="Why; it is kept in the audit log.")
+@click.option("--reason", default=None, help="Why; it is kept in the audit log. An answer needs one.")
 @json_option
 @click.pass_obj
-def review_decide(place: Place, plan: str | None, case: str, answer: Any, reason: str, as_json: bool) -> None:
+def review_decide(place: Place, plan: str | None, case: str, answer: Any, reason: str | None, as_json: bool) -> None:
     """Decide a case: one customer (`same`), two (`apart`), or take an answer back (`open`). The next run goes by it,
     where the plan asks for four eyes once a second person has given the same answer. CASE is its number, or a customer
     who has one case only."""
@@ -100,6 +101,11 @@ def review_decide(place: Place, plan: str | None, case: str, answer: Any, reason
     from migration_assets.wiring.review_views import print_decided
     from migration_assets.wiring.row_names import case_named
 
+    if reason is None:
+        raise BadInput(
+            "an answer needs a reason: who comes after you will ask why",
+            f"Say why: cutover review decide {case} {answer} --reason 'The customer says so, ticket 4711.'",
+        )
     with opened(place.root, plan) as (workspace, _):
         found = decide(workspace, case_named(workspace, case), answer, by=actor(), reason=reason)
     _answer(place, as_json, found, print_decided)
@@ -162,7 +168,10 @@ def review_unmerge(
     from migration_assets.wiring.unmerge import unmerge
 
     if reason is None and not dry_run:
-        raise click.UsageError("Say with --reason why they are not one customer, or look first with --dry-run.")
+        raise BadInput(
+            "what takes a merge apart needs a reason: who comes after you will ask why",
+            "Say with --reason why they are not one customer, or look first with --dry-run.",
+        )
     with opened(place.root, plan) as (workspace, _):
         found = unmerge(workspace, customer, member=member, reason=None if dry_run else reason, by=actor())
     _answer(place, as_json, found, print_unmerge)

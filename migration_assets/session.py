@@ -79,14 +79,22 @@ def actor() -> str:
 def opened(root: Path, plan: str | None, *, load: bool = True) -> Iterator[tuple[Workspace, Runner]]:
     """A prepared environment, the plan's workspace and a runner for it."""
     from migration_assets.control import migrate
-    from migration_assets.wiring.environment import known_plan, prepare
+    from migration_assets.wiring.environment import known_plan, prepare, variables
 
     name = known_plan(root, plan or "acme")
     if load:
         # Faults of the plan come first: there is no point in starting a server for a plan that does not hold.
+        from migration_assets.domain.errors import PlanFaults
+        from migration_assets.plan.check import variable_faults
         from migration_assets.wiring.own_plan import load_own_plan
 
-        load_own_plan(root / "plans" / name)
+        folder = root / "plans" / name
+        try:
+            load_own_plan(folder)
+        except PlanFaults as found:
+            # All at once: what is not set would be the next to be told.
+            unset = variable_faults(folder, variables(root, os.environ))
+            raise PlanFaults((*found.faults, *unset), found.remedy) from None
     environment = prepare(root, name, dict(os.environ))
     os.environ.update(environment.exports)
     migrate(environment.control_url)

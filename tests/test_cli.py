@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from migration_assets import cli
+from migration_assets import cli, preview_command
 from migration_assets.cli import main, run_tags
 from migration_assets.domain.errors import BadInput
 
@@ -24,7 +24,6 @@ from migration_assets.domain.errors import BadInput
         (["run", "--json", "--nope"], "No such option"),
         (["reconcile", "extra", "--json"], "unexpected extra argument"),
         (["nothing", "--json"], "No such command"),
-        (["review", "unmerge", "crm.a:1", "--json"], "--reason"),
         (["review", "merges", "--json", "--limit", "0"], "0 is not in the range"),
         (["rejected", "--json", "--limit", str(10**30)], "is not in the range"),
     ],
@@ -34,6 +33,17 @@ def test_a_wrong_command_line_is_json_where_json_was_asked_for(arguments: list[s
     assert done.exit_code == 2
     answer = json.loads(done.stdout)
     assert answer["ok"] is False and said in answer["error"] and "--help" in answer["remedy"]
+
+
+@pytest.mark.parametrize("command", [["decide", "12", "same"], ["unmerge", "crm.a:1"]])
+def test_what_is_decided_without_a_reason_is_answered_with_how_to_give_one(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["review", *command, "--json"]
+    monkeypatch.setattr(sys, "argv", ["cutover", *arguments])
+    done = CliRunner().invoke(main, arguments)
+    answer = json.loads(done.stdout)
+    assert done.exit_code == 2 and "needs a reason" in answer["error"] and "--reason" in answer["remedy"]
 
 
 @pytest.mark.parametrize("command", [main.commands["rejected"], main.commands["review"].commands["merges"]])  # type: ignore[attr-defined]
@@ -96,6 +106,24 @@ def test_faults_of_the_plan_and_of_its_variables_are_told_together_each_by_itsel
     assert [f["remedy"] for f in said["faults"] if "look_up" in f["problem"]] == ["did you mean 'lookup'?"]
 
 
+def test_what_is_not_set_is_told_also_where_files_cannot_be_read_as_a_plan(
+    telco: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever mends the files must not be told of the next fault only then; of every command that opens the plan."""
+    (telco / "mapping" / "customer.csv").write_text("nonsense\n", encoding="utf-8")
+    file = telco / "plan.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("strategy: ", "strategie: "), encoding="utf-8")
+    for command in ("check", "run"):
+        arguments = [command, "--plan", "telco", "--json"]
+        monkeypatch.setattr(sys, "argv", ["cutover", *arguments])
+        done = CliRunner().invoke(main, arguments)
+        said = json.loads(done.stdout)
+        fields = {(f["file"], f["field"]) for f in said["faults"]}
+        assert done.exit_code == 2 and ("plan.yaml", "sources.telco.path") in fields, command
+        assert ("plan.yaml", "strategie") in fields and "mapping/customer.csv" in {f for f, _ in fields}
+    assert check(monkeypatch, "--without-variables")[0] == 2
+
+
 def test_faults_of_all_expectations_are_told_at_once(telco: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("loaded_target", "reconciliation"):
         file = telco.parents[1] / "expectations" / f"{name}.yaml"
@@ -109,3 +137,25 @@ def test_faults_of_all_expectations_are_told_at_once(telco: Path, monkeypatch: p
 def test_an_instant_that_utc_does_not_have_is_refused(instant: str) -> None:
     with pytest.raises(BadInput, match="outside the years"):
         run_tags(instant, new_snapshot=False, dry_run=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "`cutover run --resume` goes on from here"),
+        (["run", "--dry-run", "--against", "HEAD"], "a preview leaves nothing behind"),
+        (["status"], "`cutover status` begins anew"),
+    ],
+)
+def test_after_an_interruption_only_what_can_be_resumed_says_so(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for module in (cli, preview_command):
+        monkeypatch.setattr(module, "opened", interrupted)
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 130
+    told = " ".join(done.stderr.split())
+    assert said in told and ("--resume" in told) == (arguments == ["run"])

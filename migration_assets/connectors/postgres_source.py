@@ -25,9 +25,11 @@ from sqlalchemy.exc import ArgumentError
 
 from migration_assets.connectors.golden_parquet import GoldenWriter
 from migration_assets.connectors.loopback import stays_here
+from migration_assets.connectors.patient import patient
 from migration_assets.connectors.postgres_trail import EVERY_ROW, PostgresTrail, mark_of, since
 from migration_assets.connectors.source import UNKNOWN, Column, Look
 from migration_assets.domain.errors import SourceUnreadable
+from migration_assets.domain.patience import PATIENCE
 
 BLOCK_BYTES = 4 * 1024 * 1024
 # Types with an order of their own that does not depend on a collation; everything else is ordered as bytes of text.
@@ -161,7 +163,7 @@ class PostgresSource:
 
     def _connect(self) -> psycopg.Connection[Any]:
         try:
-            return psycopg.connect(**self._parameters)
+            return patient(PATIENCE).connect(**self._parameters)
         except psycopg.OperationalError as refused:
             place = f"{self._parameters.get('dbname')} on {self._parameters.get('host', 'the local socket')}"
             raise SourceUnreadable(
@@ -294,7 +296,7 @@ def connection_parameters(url: str) -> dict[str, Any]:
     except (ArgumentError, ValueError):
         raise SourceUnreadable("the source's url is not a database URL", "write postgresql://user@host/name") from None
     query = {name: value if isinstance(value, str) else ",".join(value) for name, value in parsed.query.items()}
-    parameters: dict[str, Any] = {"connect_timeout": "10", "client_encoding": "UTF8", **given, **query}
+    parameters: dict[str, Any] = {**PATIENCE.arguments, "client_encoding": "UTF8", **given, **query}
     if "sslmode" not in parameters and not stays_here(parameters, os.environ):
         parameters = {"sslrootcert": "system", **parameters, "sslmode": "verify-full"}
     return parameters

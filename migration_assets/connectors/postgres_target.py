@@ -20,7 +20,9 @@ import psycopg
 from psycopg import sql
 
 from migration_assets.connectors.loopback import stays_here
+from migration_assets.connectors.patient import patient
 from migration_assets.domain.errors import Misconfigured, TargetRefused
+from migration_assets.domain.patience import PATIENCE, Patience
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -44,9 +46,11 @@ _ENGINE_TYPES = {
 
 @dataclass(frozen=True)
 class PostgresTarget:
-    """One database that takes rows. `url` is a SQLAlchemy URL; nothing is opened before it is needed."""
+    """One database that takes rows. `url` is a SQLAlchemy URL; nothing is opened before it is needed. `patience`: how
+    long it may say nothing."""
 
     url: str
+    patience: Patience = PATIENCE
 
     @contextmanager
     def transaction(self, *, role: str | None = None, read_only: bool = False) -> Iterator[Connection]:
@@ -68,7 +72,7 @@ class PostgresTarget:
 
     def _connect(self) -> Connection:
         try:
-            return psycopg.connect(**connection_arguments(self.url))
+            return patient(self.patience).connect(**connection_arguments(self.url, self.patience))
         except psycopg.OperationalError:
             # The driver's text may hold the URL's password.
             raise Misconfigured(
@@ -77,8 +81,8 @@ class PostgresTarget:
             ) from None
 
 
-def connection_arguments(url: str) -> dict[str, Any]:
-    """A SQLAlchemy URL as psycopg arguments: exact text output, and TLS verified outside this machine."""
+def connection_arguments(url: str, patience: Patience = PATIENCE) -> dict[str, Any]:
+    """A SQLAlchemy URL as psycopg arguments: exact text, TLS verified outside this machine, no endless wait."""
     from sqlalchemy.engine import make_url
 
     parsed = make_url(url)
@@ -89,7 +93,9 @@ def connection_arguments(url: str) -> dict[str, Any]:
         "password": parsed.password,
         "dbname": parsed.database,
         "application_name": "cutover",
-        "options": "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c client_min_messages=warning",
+        **patience.arguments,
+        "options": "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c client_min_messages=warning "
+        + patience.options,
         **{k: v if isinstance(v, str) else ",".join(v) for k, v in parsed.query.items()},
     }
     # libpq's default, `prefer`, is content without TLS and never looks at the certificate.
@@ -200,6 +206,11 @@ class Complaint:
     detail_key: tuple[str, str] | None = None
 
 
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection went, rather than that the server said no: its own words come with a state."""
+    return isinstance(error, psycopg.OperationalError) and not error.sqlstate
+
+
 def complaint(error: psycopg.Error) -> Complaint:
     """Take an error apart so that no value of a row is left in what may be shown."""
     diag, state = error.diag, error.sqlstate or ""
@@ -208,6 +219,8 @@ def complaint(error: psycopg.Error) -> Complaint:
     pair = _DETAIL_PAIR.search(detail) if state.startswith("23") else None
     first = _FIRST_VALUE.search(detail) if state in ("23502", "23514") else None
     shown = diag.message_primary if state[:2] in _SAFE_CLASSES else type(error).__name__
+    if is_lost(error):
+        shown = "the connection was lost"
     return Complaint(
         sqlstate=state,
         message=shown or type(error).__name__,

@@ -6,7 +6,9 @@ Only their making belongs here; what is in them is the business of whoever write
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import TextIO
@@ -28,12 +30,36 @@ def make_folder(folder: Path, *, passable: bool = False) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Replace a file, in one step, by one that only its owner can read."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with open_private(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(path)
+    _sweep(path)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with open_private(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes that were killed while they replaced this file have left of it."""
+    left = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.[0-9a-f]{{8}}")
+    for other in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        named = left.fullmatch(other.name)
+        if named and not is_running(int(named[1])):
+            other.unlink(missing_ok=True)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def made_once(path: Path, text: str) -> str:

@@ -26,6 +26,7 @@ from migration_assets.control.signature import reason_given
 from migration_assets.control.standing import covered, judged, status_of
 from migration_assets.control.tables import AUDIT_LOG, COHORT, MIGRATION_RECORD, VERDICT, WAIVER
 from migration_assets.domain.errors import Misconfigured, StageRefused
+from migration_assets.domain.patience import PATIENCE
 
 # Numbers of advisory locks; any will do, as long as they differ (`migrate` has 7_301_001).
 _PHASE = 7_301_002
@@ -35,6 +36,8 @@ _AUDIT = 7_301_004
 _VERDICTS = 7_301_005
 # First key of the two-key locks of single cohorts.
 _COHORT = 7_301_006
+# First key of the locks of single waves.
+_WAVE = 7_301_009
 # `reviews` has 7_301_007, `kin` 7_301_008.
 _DELTA = 7_301_019
 
@@ -43,7 +46,10 @@ class ControlDatabase:
     """A client of one plan's control database; keeps no connection open between calls, so threads may share it."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url, poolclass=NullPool, hide_parameters=True)
+        # A lock is held by a connection that says nothing for as long as a stage takes: its peer must not seem gone.
+        self._engine = sa.create_engine(
+            url, poolclass=NullPool, hide_parameters=True, connect_args=dict(PATIENCE.arguments)
+        )
 
     # --- the migration record --------------------------------------------------------------------------------------
 
@@ -291,6 +297,24 @@ class ControlDatabase:
                 yield
             finally:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(*key)))
+
+    def at_work(self, cohorts: Sequence[str]) -> frozenset[str]:
+        """Those of the cohorts that a run holds now."""
+        held = sa.text(
+            "SELECT name FROM unnest(CAST(:names AS text[])) name WHERE EXISTS (SELECT FROM pg_locks "
+            "WHERE locktype = 'advisory' AND classid = :kind AND objsubid = 2 AND granted "
+            "AND objid::bigint = (hashtext(name)::bigint & 4294967295) "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+        )
+        with self._begin() as connection:
+            return frozenset(connection.execute(held, {"names": list(cohorts), "kind": _COHORT}).scalars())
+
+    @contextmanager
+    def wave_lock(self, wave: int) -> Iterator[None]:
+        """Hold what the cohorts of a wave add up together; waits for another one, which is done with it at once."""
+        with self._begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WAVE, wave)))
+            yield
 
     @contextmanager
     def delta_lock(self) -> Iterator[None]:

@@ -5,7 +5,8 @@
     │   ├── PlanFaults            every fault of a plan at once, each with file, row, field and remedy
     │   ├── SourceUnreadable      a source is not what the plan says it is
     │   ├── GoldenCopyAltered     a file of the golden copy differs from its manifest
-    │   └── Misconfigured         environment, server or folder not usable
+    │   ├── Misconfigured         environment, server or folder not usable
+    │   └── DiskRefused           a file could not be written: full, failing or closed to us
     ├── StageRefused              exit 1: what is upstream of the stage has not passed for this cohort
     ├── DeltaUnbalanced           exit 1: the changes that were found are not all that changed; nothing was kept
     └── TargetRefused             exit 1: the target would not take the rows; nothing was written
@@ -87,6 +88,10 @@ class GoldenCopyAltered(BadInput):
 
 class Misconfigured(BadInput):
     """An environment variable, server or folder is missing or unusable."""
+
+
+class DiskRefused(BadInput):
+    """A file could not be written; what was there before is as it was."""
 
 
 class StageRefused(CutoverError):

@@ -8,11 +8,10 @@ of the next one.
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from migration_assets.domain.errors import BadInput, CutoverError
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.wiring.bench import Bench, Judged
 from migration_assets.wiring.environment import HOME, Environment, embedded_server, prepare, variables
+from migration_assets.wiring.scratch import scratch
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 from migration_assets.wiring.workspace import Workspace, open_workspace
 
@@ -57,11 +57,7 @@ class Clean:
         """A fresh copy to plant a fault in; the one before is gone."""
         environment, folder = self.workspace.environment, self.workspace.environment.plan_home / "case"
         shutil.rmtree(folder, ignore_errors=True)
-        own = replace(environment, root=folder / "root", home=folder / "home")
-        shutil.copytree(environment.store, own.store, copy_function=os.link)
-        for files in ("plans", "expectations"):
-            shutil.copytree(environment.root / files, own.root / files, copy_function=os.link)
-        return Case(self, Workspace(self.workspace.plan, own))
+        return Case(self, Workspace(self.workspace.plan, scratch(environment, environment.plan_folder, folder)))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 anybody: it is equivalent for this company, and told apart.
 
 Of a mutant of the plan no stage makes another table than on the clean copy, and no check says a word; of one of the
-target there is no row to be changed.
+target there is no row to be changed. A mutant of the plan whose file does not have the words is made wrongly: that is
+the drill's own fault, is no share of anything, and fails the drill.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def tried(clean: Clean, mutant: Mutant, seed: int) -> MutantOutcome:
 
     outcome = told(clean, mutant.id, mutant.place, look)
     if outcome.ending == "not_planted":
-        return MutantOutcome(outcome, _NOTHING_THERE, equivalent=True)
+        in_rows = isinstance(mutant.change, Statement)
+        return MutantOutcome(outcome, _NOTHING_THERE if in_rows else outcome.detail, equivalent=in_rows)
     if outcome.ending != "survived":
         return MutantOutcome(outcome)
     if not noticed and not outcome.detail:

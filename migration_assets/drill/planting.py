@@ -110,28 +110,36 @@ def _numbers_of_copy(change: Copy, columns: dict[str, str]) -> dict[str, str]:
 def plant_words(folder: Path, change: PlanChange) -> None:
     """Change a file of the plan in this folder."""
     file = folder / change.file
-    if isinstance(change, WholeFile):
-        text = change.text
-    elif isinstance(change, Value):
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-        text = yaml.safe_dump(_with_value(data, change.way, change.value), allow_unicode=True, sort_keys=False)
-    else:
-        before = file.read_text(encoding="utf-8")
-        if change.old not in before:
-            raise NothingToPlant(
-                f"{change.file} does not have the words that the fault replaces",
-                "The plan was changed since the trap was written: write the trap anew.",
-            )
-        text = before.replace(change.old, change.new, 1)
+    before = file.read_text(encoding="utf-8")
+    text = _changed(before, change)
+    if text == before:
+        raise NothingToPlant(
+            f"{change.file} stays as it is: it does not have the words, or the place, that the fault replaces",
+            "The plan was changed since the trap was written, or the mutant is made wrongly: write it anew.",
+        )
     file.unlink()  # it may be shared with the clean copy
     file.write_text(text, encoding="utf-8")
 
 
+def _changed(before: str, change: PlanChange) -> str:
+    """The file's text with the fault in it; the same text where there is no such place."""
+    if isinstance(change, WholeFile):
+        return change.text
+    if not isinstance(change, Value):
+        return before.replace(change.old, change.new, 1)
+    data = yaml.safe_load(before)
+    if (wrong := _with_value(data, change.way, change.value)) == data:
+        return before
+    return yaml.safe_dump(wrong, allow_unicode=True, sort_keys=False)
+
+
 def _with_value(node: Any, way: Sequence[str | int], value: object) -> Any:
-    """The same data with another value in one place."""
+    """The same data with another value in one place; the same data where that place is not there."""
     if not way:
         return value
     key, *rest = way
+    if not isinstance(node, dict | list):
+        return node
     if isinstance(node, dict):
         return {k: _with_value(v, rest, value) if k == key else v for k, v in node.items()}
     return [_with_value(v, rest, value) if i == key else v for i, v in enumerate(node)]

@@ -47,8 +47,10 @@ class Drill:
 
     @property
     def ok(self) -> bool:
-        """Every trap was caught, nothing else made noise, and enough of the mutants were caught if many were tried."""
-        return not self.alarms and all(o.ending == "caught" for _, o in self.traps) and self.mutants_ok
+        """Every trap was caught, nothing else made noise, every mutant could be planted, and enough of them were caught
+        if many were tried."""
+        traps_ok = all(o.ending == "caught" for _, o in self.traps)
+        return not self.alarms and traps_ok and not unplanted(self.mutants) and self.mutants_ok
 
     @property
     def mutants_ok(self) -> bool:
@@ -94,6 +96,11 @@ def _trap_json(trap: Trap, outcome: Outcome) -> dict[str, Any]:
 def survivors(mutants: Sequence[MutantOutcome]) -> list[MutantOutcome]:
     """Mutants that change something, and that nothing found."""
     return [m for m in mutants if not m.caught and not m.equivalent]
+
+
+def unplanted(mutants: Sequence[MutantOutcome]) -> list[MutantOutcome]:
+    """Mutants that were made for a plan which does not have their place: the drill's own fault, however few."""
+    return [m for m in mutants if m.outcome.ending == "not_planted" and not m.equivalent]
 
 
 @dataclass(frozen=True)
@@ -182,6 +189,8 @@ def _print_mutants(out: Console, drill: Drill) -> None:
         out.print(table)
     there = _Count.of(drill.mutants)
     share = f", {there.percent} %" if there.percent else ""
+    for m in unplanted(drill.mutants):
+        out.print(f"[bold red]the drill's own fault[/]: {escape(m.outcome.id)} was never planted: {escape(m.reason)}")
     enough = "" if drill.mutants_ok else f" [bold red]{ASKED_PERCENT} % are asked.[/]"
     out.print(
         f"Mutants: {there.caught} of {there.asked} were caught{share}; by {there.equivalent} more nothing of this "

@@ -6,7 +6,6 @@ the program is exactly the public methods here; tests/contract/engines run again
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -247,12 +246,16 @@ class DuckDBEngine:
     def write(self, table: ir.Table, path: Path, *, order_by: Sequence[str] = ()) -> int:
         """Write rows to one Parquet file, whole or not at all, and return how many there are."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        # One name for all, since no two write one file at once: what a killed process left goes with the next write.
+        part = path.with_name(f".{path.name}.part")
         ordered = table.order_by(list(order_by)) if order_by else table
-        rows = self.connection.execute(
-            f"COPY ({self.sql(ordered)}) TO '{_quoted(part)}' (FORMAT parquet, COMPRESSION zstd)"
-        ).fetchone()
-        part.replace(path)
+        try:
+            rows = self.connection.execute(
+                f"COPY ({self.sql(ordered)}) TO '{_quoted(part)}' (FORMAT parquet, COMPRESSION zstd)"
+            ).fetchone()
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
         return int(rows[0]) if rows else 0
 
     def write_partitions(

@@ -50,6 +50,10 @@ def _sweep(parent: Path) -> None:
         if held is not None:
             _remove(lock.parent)
             os.close(held)
+    for folder in parent.glob("held-*"):
+        # Killed before it had a lock, or when nothing but itself was left: empty, or it stays.
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _remove(folder: Path) -> None:

@@ -32,8 +32,9 @@ class AcceptedAccess(Model):
 
 
 class Budget(Model):
-    """How many customers of one cohort may lose access or be billed otherwise though nobody signed for it, before the
-    cohort stops: those that a person looks into afterwards.
+    """How many customers of one cohort, or of the cohorts of a wave together, may lose access or be billed otherwise
+    though nobody signed for it, before the cohort, or what is left of the wave, stops: those that a person looks into
+    afterwards.
 
     `at_most_customers`: none, unless the plan says otherwise. `at_most_yearly_minor`: by currency, what all of them
     together may be billed in a year, in minor units; a currency that is not named has none. Left out: whatever it is.

@@ -30,7 +30,7 @@ def _parts(plan: Plan, billing: Billing) -> Iterator[str]:
     yield f"### How each side bills\n\n{_rules(billing)}"
     yield f"### Differences of bills that were signed for\n\n{_accepted(billing.accepted)}"
     yield f"### Differences of access that were signed for\n\n{_accepted_access(billing.accepted_access)}"
-    yield f"### Differences that nobody signed for\n\n{_budget(billing.budget)}"
+    yield f"### Differences that nobody signed for\n\n{_budgets(billing)}"
     yield "### What the old system bills from\n"
     for record, read in billing.legacy.reads.items():
         rows = conditions(read.where) or "every row"
@@ -89,13 +89,17 @@ def _accepted_access(accepted: tuple[AcceptedAccess, ...]) -> str:
     return table(names, rows)
 
 
-def _budget(budget: Budget | None) -> str:
-    if budget is None:
-        return "One of them stops its cohort.\n"
+def _budgets(billing: Billing) -> str:
+    named = (("A cohort", billing.budget), ("A wave", billing.wave_budget))
+    found = [_budget(who, budget) for who, budget in named if budget is not None]
+    return "\n".join(found) or "One of them stops its cohort.\n"
+
+
+def _budget(who: str, budget: Budget) -> str:
     yearly = budget.at_most_yearly_minor
     worth = "" if yearly is None else " with " + listing([f"{n} minor units of {c}" for c, n in yearly.items()])
     signed = f"{cell(budget.signed_by)} on {budget.signed_on.isoformat()}: {cell(budget.reason)}"
-    return f"A cohort goes on with at most {budget.at_most_customers} customers{worth} a year. Signed by {signed}\n"
+    return f"{who} goes on with at most {budget.at_most_customers} customers{worth} a year. Signed by {signed}\n"
 
 
 def _signature(signed: AcceptedDifference | AcceptedAccess) -> tuple[str, str, str, str]:

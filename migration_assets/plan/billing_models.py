@@ -194,8 +194,8 @@ class Billing(Model):
 
     `signed_by`, `signed_on`: who in finance says that the old system bills so. `target`: without it the old system's
     rules are held against its invoices, and nothing is said of bills to come. `accepted`, `accepted_access`: what was
-    signed for, of bills and of what customers may do. `budget`: how many customers of a cohort may differ unsigned;
-    none: nobody may.
+    signed for, of bills and of what customers may do. `budget`: how many customers of a cohort may differ unsigned,
+    `wave_budget`: of all cohorts of a wave together; neither: nobody may.
     """
 
     signed_by: str
@@ -205,3 +205,4 @@ class Billing(Model):
     accepted: tuple[AcceptedDifference, ...] = ()
     accepted_access: tuple[AcceptedAccess, ...] = ()
     budget: Budget | None = None
+    wave_budget: Budget | None = None

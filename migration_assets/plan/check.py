@@ -77,10 +77,10 @@ def check_plan(plan: Plan, *, columns: Mapping[str, Mapping[str, str]] | None = 
     return tuple(sorted({fault for check in CHECKS for fault in check(view)}))
 
 
-def variable_faults(plan: Plan, env: Mapping[str, str]) -> tuple[Fault, ...]:
-    """Places of a plan that name variables which are not set on this machine. Not among the others, since a plan can be
-    right where none of it is set."""
-    return tuple(unset_variables(PlanView(plan), env))
+def variable_faults(folder: Path, env: Mapping[str, str]) -> tuple[Fault, ...]:
+    """Places of a plan, be it right or wrong, that name variables which are not set on this machine. Not among the
+    others, since a plan can be right where none of it is set."""
+    return tuple(unset_variables(folder, env))
 
 
 def signed_ahead_faults(plan: Plan, latest: date) -> tuple[Fault, ...]:

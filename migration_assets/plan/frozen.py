@@ -10,18 +10,27 @@ from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Column = Annotated[str, Field(min_length=1)]
 Sentence = Annotated[str, Field(min_length=1)]
-# Why somebody decided so: words, and no mere mark.
-Why = Annotated[str, Field(min_length=8, pattern=r"[^\W\d_]{2}")]
 
 
 def is_name(text: str) -> bool:
     """Whether a text can be a name: it is safe in file names, SQL identifiers and addresses as it stands."""
     return re.fullmatch(NAME_PATTERN[1:-1], text) is not None
+
+
+def _in_words(text: str) -> str:
+    if len(text) < 8 or not re.search(r"[^\W\d_]{2}", text):
+        raise PydanticCustomError("no_reason", "is no reason")
+    return text
+
+
+# Why somebody decided so: words, and no mere mark.
+Why = Annotated[str, AfterValidator(_in_words)]
 
 
 def _not_the_programs(name: str) -> str:

@@ -19,7 +19,7 @@ class IdentityKey(Model):
 
     `told_apart_at_most`: the share of a key's groups (customers that share its values) in which other evidence may tell
     somebody from the first: another verified tax number, birth date or name. Where it is more the key does not
-    identify, and `customer_identities` stops.
+    identify, and `customer_identities` stops; fewer than five such strangers never stop it, whatever their share.
     """
 
     name: Name

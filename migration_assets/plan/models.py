@@ -41,6 +41,13 @@ class Target(Model):
         return self
 
 
+class Rollback(Model):
+    """How a cohort is taken back. `changed_since`: what becomes of rows that somebody else changed since they were
+    loaded: they stop the rollback (refuse), or stay as they are now (preserve)."""
+
+    changed_since: Literal["refuse", "preserve"] = "refuse"
+
+
 class PlanFile(Model):
     """plan.yaml. `uuid`: of no other plan, since ids in the target are made from it. `as_of` absent means the
     snapshot's own time. A rehearsal may run on ASSUMED rows. `strategy`: wave by wave (`phased`); the
@@ -62,6 +69,7 @@ class PlanFile(Model):
     currency_exponents: dict[str, StrictInt] = Field(default_factory=dict)
     spot_check: Annotated[StrictInt, Field(ge=1)] = 50
     sync: Sync | None = None
+    rollback: Rollback = Rollback()
 
 
 # --- mapping -----------------------------------------------------------------------------------------------------
@@ -249,22 +257,25 @@ class Control(Model):
     """One row of controls.csv: a total finance takes on the raw source and on the target, independent of the mapping.
 
     `kind`: count (rows), sum (exact decimal sum of the column times 10**exponent of its currency when `source_unit`
-    is major), day_sum (sum of days since 1970-01-01: catches swapped or shifted dates), number_sum (exact sum of
-    numbers that are no money: pieces, attempts, calls), text_sum (sum of a number made from each text: catches one
-    that is not letter for letter the same), code_count (rows by code: `codes` says what each code of the source is in
-    the target, in finance's own words and not by the lists of the plan). Sums of money are by currency:
-    `source_currency`/`target_currency` name a column, or a fixed code as `=USD`. `source_rounding` (a column that the
-    file need not have, like `codes`): each row's amount is rounded to minor units before it is added, because finance
-    agreed that the target holds no finer ones; a control without it, beside this one, states the exact total. Of a
-    table that a rule of the plan leaves out as a whole every row counts: the control says that what replaces it (the
-    catalog, say) holds the same.
+    is major), day_sum (sum of days since 1970-01-01: catches swapped or shifted dates), midnight_sum (the same of
+    instants of the target that are midnight somewhere, in any zone from UTC-11 to UTC+12, against days of the source;
+    with `source_unit` last_day the source writes the last day that counts, and the target when it is over), number_sum
+    (exact sum of numbers that are no money: pieces, attempts, calls), text_sum (sum of a number made from each text:
+    catches one that is not letter for letter the same), code_count (rows by code: `codes` says what each code of the
+    source is in the target, in finance's own words and not by the lists of the plan), linked_count (rows whose
+    `source_column` leads, by the table's `references`, to a row that goes on, against rows that lead anywhere). Sums
+    of money are by currency: `source_currency`/`target_currency` name a column, or a fixed code as `=USD`.
+    `source_rounding` (a column that the file need not have, like `codes`): each row's amount is rounded to minor units
+    before it is added, because finance agreed that the target holds no finer ones; a control without it, beside this
+    one, states the exact total. Of a table that a rule of the plan leaves out as a whole every row counts: the control
+    says that what replaces it (the catalog, say) holds the same.
     """
 
     measure: Name
-    kind: Literal["count", "sum", "day_sum", "number_sum", "text_sum", "code_count"]
+    kind: Literal["count", "sum", "day_sum", "midnight_sum", "number_sum", "text_sum", "code_count", "linked_count"]
     source: str
     source_column: str = ""
-    source_unit: Literal["major", "minor", ""] = ""
+    source_unit: Literal["major", "minor", "last_day", ""] = ""
     source_currency: str = ""
     source_rounding: Literal["half_up", "half_even", ""] = ""
     source_where: tuple[Predicate, ...] = ()

@@ -49,7 +49,7 @@ from migration_assets.plan.sync_models import Sync, Window
 from migration_assets.quality.rule import MoneyAtStake
 from migration_assets.quality.rule import Rule as Check
 from migration_assets.quality.rules import RULE_TYPES
-from migration_assets.quality.suite import Suite
+from migration_assets.quality.suite import Again, Suite
 
 _MADE = (
     "Made by `cutover document --reference --to docs` from what the program itself reads; `tests/test_docs.py` holds "
@@ -57,7 +57,7 @@ _MADE = (
 )
 _FILES: Mapping[str, tuple[type[BaseModel], ...]] = {
     "plan.yaml": (m.PlanFile, SourceSystem, SourceTable, Split, Exclusion, Stale, Redundant, Identity,
-                  IdentityKey, IdentityLink, Matching, SurvivorRule, Review, Sync, Window, m.Target),
+                  IdentityKey, IdentityLink, Matching, SurvivorRule, Review, Sync, Window, m.Target, m.Rollback),
     "mapping/feeds.csv": (m.Feed,),
     "mapping/<entity>.csv": (m.MappingRow,),
     "codes/<list>.csv": (m.CodeRow,),
@@ -203,7 +203,7 @@ def _checks_page() -> Iterator[str]:
     yield "`expectations/<asset>.yaml`, and a file of that name in a plan's own `expectations/`, list the checks of an"
     yield "asset. Each names a type from below and its arguments (`kwargs`).\n"
     yield "## The file\n"
-    for model in (Suite, Check, MoneyAtStake):
+    for model in (Suite, Again, Check, MoneyAtStake):
         yield from _model(model)
     for name, kind in RULE_TYPES.items():
         yield f"## {name}\n\n{_doc(kind)}\n"

@@ -149,6 +149,7 @@ _FIXED = {
     "model_attributes_type": ("must be a block of `name: value` entries", "indent the entries below it"),
     "tuple_type": ("must be a list", "write it as [a, b]"),
     "list_type": ("must be a list", "write it as [a, b]"),
+    "no_reason": ("is no reason", "write the reason in words, at least 8 characters: who comes after you will ask why"),
     "string_unicode": ("holds text that is not valid Unicode", "write it as UTF-8"),
 }
 _COUNTED = {

@@ -21,10 +21,12 @@ from migration_assets.preview.side import Side
 from migration_assets.stages.shadow.access_comparison import MONTHS, reaching
 from migration_assets.stages.shadow.access_differences import access_differences
 from migration_assets.stages.shadow.parity import bill_differences, differing, of
+from migration_assets.stages.shadow.runs import totals
 from migration_assets.stages.shadow.spans import Access
 from migration_assets.stages.shadow.target.access import target_access
 from migration_assets.stages.shadow.target.bills import target_bills
 from migration_assets.stages.shadow.target.holding import canonical, held_rows
+from migration_assets.stages.shadow.target.rows import MONTHS as INTERVALS
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.stage_names import TRANSFORMED
 
@@ -140,26 +142,15 @@ def _spans(engine: DuckDBEngine, rows: Rows, since: datetime, until: datetime) -
 
 def _worth(engine: DuckDBEngine, held: _Held) -> ir.Table:
     """customer_id, currency (key: both), yearly_minor: what the bills of a year come to."""
-    months = {"month": 12, "quarter": 4, "year": 1}
     subscription = canonical(engine, "subscription", held.rows.get("subscription"))
     own = subscription.select("subscription_id", "customer_id", "interval")
     if held.bills is None:
         none = own.select("customer_id", currency=ibis.null("string"), yearly_minor=ibis.null("int64"))
         return engine.cached(none.limit(0))
-    each = _totals(held.bills).join(own, "subscription_id")
-    a_year = ibis.cases(*((each["interval"] == name, times) for name, times in months.items()), else_=0)
+    each = totals(held.bills).join(own, "subscription_id")
+    a_year = each["interval"].cases(*((name, 12 // months) for name, months in INTERVALS.items()), else_=0)
     told = each.mutate(year=(each["minor"] * a_year // ibis.greatest(each["bills"], 1)).cast("int64"))
     return engine.cached(told.group_by("customer_id", "currency").aggregate(yearly_minor=_.year.sum().cast("int64")))
-
-
-def _totals(bills: Bills) -> ir.Table:
-    """subscription_id, currency (key: both), bills, minor (with tax)."""
-    key = ["subscription_id", "from_cycle"]
-    lines = bills.lines.group_by(key).aggregate(one=(_.amount_minor + _.tax_minor).sum().cast("int64"))
-    runs = bills.runs.left_join(lines, key)
-    times = runs["until_cycle"] - runs["from_cycle"]
-    told = runs.select("subscription_id", "currency", times=times, all=runs["one"].fill_null(0) * times)
-    return told.group_by("subscription_id", "currency").aggregate(bills=_.times.sum(), minor=_.all.sum().cast("int64"))
 
 
 def _bills(engine: DuckDBEngine, old: Bills | None, now: Bills | None) -> list[Row]:
@@ -171,7 +162,7 @@ def _bills(engine: DuckDBEngine, old: Bills | None, now: Bills | None) -> list[R
     changed = apart.group_by("currency").aggregate(
         contracts=_.subscription_id.nunique(), bills=_.count(), more=more.sum(), less=-less.sum()
     )
-    sums = [_totals(b).group_by("currency").aggregate(minor=_.minor.sum()) for b in (old, now)]
+    sums = [totals(b).group_by("currency").aggregate(minor=_.minor.sum()) for b in (old, now)]
     before, after = ({r["currency"]: int(r["minor"]) for r in engine.arrow(s).to_pylist()} for s in sums)
     told = {r.pop("currency"): {c: int(n) for c, n in r.items()} for r in engine.arrow(changed).to_pylist()}
     none = dict.fromkeys(("contracts", "bills", "more", "less"), 0)

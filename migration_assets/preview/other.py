@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+import os
 import subprocess
-import tarfile
 from pathlib import Path
 
 from migration_assets.domain.errors import BadInput
 from migration_assets.plan.wording import shown
 
+# How the modes of ordinary files begin, in a tree of git's.
+_FILE = "100"
 _HOW = "Name a revision of this repository that has the plan (HEAD, a tag, a commit), or a folder with its plan.yaml."
 
 
@@ -29,7 +30,7 @@ def put_other(root: Path, name: str, against: str, into: Path) -> None:
     elif is_folder:
         raise BadInput(f"--against {shown(against)} is a folder without a plan.yaml", _HOW)
     else:
-        _extracted(_archived(root, name, against), into)
+        _taken(root, name, against, into)
 
 
 def _copied(folder: Path, into: Path) -> None:
@@ -43,35 +44,38 @@ def _copied(folder: Path, into: Path) -> None:
         ) from None
 
 
-def _archived(root: Path, name: str, revision: str) -> bytes:
-    """The plan's folder as the revision has it, as a tar archive."""
+def _taken(root: Path, name: str, revision: str, into: Path) -> None:
+    """Every file that the revision has of the plan: also what git is told to leave out of archives."""
     # A revision never begins with a dash; git would take it for an option.
     if revision.startswith("-"):
         raise BadInput(f"--against {shown(revision)} is neither a revision nor a folder", _HOW)
-    command = ["git", "-C", str(root), "archive", "--format=tar", revision, "--", f"plans/{name}"]
+    listed = _git(root, revision, "ls-tree", "-r", "-z", revision, "--", f"plans/{name}/")
+    entries = [entry.partition(b"\t") for entry in listed.split(b"\0") if entry]
+    if not entries:
+        raise BadInput(f"--against {shown(revision)} is neither a folder nor a revision that has plans/{name}", _HOW)
+    for told, _, path in entries:
+        mode, _kind, blob = told.decode("ascii").split(" ")
+        if not mode.startswith(_FILE):
+            raise BadInput(
+                "the revision that --against names has a plan of which a part is a link",
+                "Check it out into a folder, and name that.",
+            )
+        # `plans/<name>/...`: what is below the plan's folder.
+        file = into.joinpath(*Path(os.fsdecode(path)).parts[2:])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_git(root, revision, "cat-file", "blob", blob))
+
+
+def _git(root: Path, revision: str, *words: str) -> bytes:
+    """What git says; BadInput where it knows no such revision, or is not there."""
     try:
-        made = subprocess.run(command, capture_output=True, check=False)
+        made = subprocess.run(["git", "-C", str(root), *words], capture_output=True, check=False)
     except FileNotFoundError:
         raise BadInput(
             f"--against {shown(revision)} is no folder, and there is no git here to ask for a revision", _HOW
         ) from None
-    if made.returncode:
-        raise BadInput(f"--against {shown(revision)} is neither a folder nor a revision that has plans/{name}", _HOW)
+    except ValueError:
+        made = None  # no text that a command can be given, as with a zero in it
+    if made is None or made.returncode:
+        raise BadInput(f"--against {shown(revision)} is neither a folder nor a revision of this repository", _HOW)
     return made.stdout
-
-
-def _extracted(archive: bytes, into: Path) -> None:
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for member in tar.getmembers():
-            if member.isdir():
-                continue
-            if not member.isfile():
-                raise BadInput(
-                    "the revision that --against names has a plan of which a part is a link",
-                    "Check it out into a folder, and name that.",
-                )
-            # `plans/<name>/...`: what is below the plan's folder.
-            path = into.joinpath(*Path(member.name).parts[2:])
-            path.parent.mkdir(parents=True, exist_ok=True)
-            content = tar.extractfile(member)
-            path.write_bytes(content.read() if content is not None else b"")

@@ -3,11 +3,8 @@ the last run has written."""
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +17,7 @@ from migration_assets.stages.golden_copy.manifest import read_manifest
 from migration_assets.stages.owners import Owners
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.bench import Bench
+from migration_assets.wiring.scratch import scratch
 from migration_assets.wiring.tags import DRY_RUN
 from migration_assets.wiring.workspace import Workspace
 
@@ -74,26 +72,8 @@ def side_of(workspace: Workspace, record: MigrationRecord, name: str, plan_folde
     `record`: of the last run, on whose snapshot and instant T both sides stand. PlanFaults, with the side's name, when
     the plan does not hold, also against the golden copy's columns; BadInput when it is another plan.
     """
-    environment = workspace.environment
-    home = folder / "home"
-    own = replace(environment, root=folder / "root", home=home)
-    shutil.copytree(environment.root / "expectations", own.root / "expectations")
-    shutil.copytree(plan_folder, own.plan_folder)
-    # What is half written is nobody's yet.
-    shutil.copytree(environment.store, own.store, copy_function=_linked, ignore=shutil.ignore_patterns(".*.part"))
-    if environment.answers_key.exists():
-        _linked(environment.answers_key, own.answers_key)
+    own = scratch(workspace.environment, plan_folder, folder)
     return Side(name, _bench(Workspace(_held(workspace, record, name, own.plan_folder), own)))
-
-
-def _linked(source: str | Path, copy: str | Path) -> None:
-    """The same file under another name; a copy where the store lies on another disk."""
-    try:
-        os.link(source, copy)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        shutil.copy2(source, copy)
 
 
 def _held(workspace: Workspace, record: MigrationRecord, name: str, folder: Path) -> Plan:

@@ -23,18 +23,29 @@ from migration_assets.quality.rule_type import Table
 _LARGEST_FILE = 1_000_000
 
 
-class Suite(RuleModel):
-    """The checks of one asset. Check names are unique within it.
+class Again(RuleModel):
+    """Checks of another suite of the same folder that are asked of this asset too: the same words, of its tables."""
 
-    `may_be_empty` are tables whose emptiness says nothing bad (lists of notes or differences).
+    suite: CheckName
+    checks: Annotated[tuple[CheckName, ...], Field(min_length=1)]
+
+
+class Suite(RuleModel):
+    """The checks of one asset, at least one. Check names are unique within it.
+
+    `may_be_empty` are tables whose emptiness says nothing bad (lists of notes or differences). What is asked `again`
+    stands before the suite's own `rules`.
     """
 
     asset: CheckName
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    rules: tuple[Rule, ...] = ()
     may_be_empty: tuple[Table, ...] = ()
+    again: Again | None = None
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Suite:
+    def _has_rules_of_different_names(self) -> Suite:
+        if not self.rules and self.again is None:
+            raise ValueError("there is no rule")
         names = [r.check for r in self.rules]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
@@ -77,20 +88,32 @@ class Suite(RuleModel):
 
 
 def load_suite(path: Path) -> Suite:
-    """The suite in a YAML file.
+    """The suite in a YAML file, with the rules that it asks again among its own.
 
-    Keys of the file: asset, may_be_empty, rules. Raises PlanFaults with all faults of the file.
+    Keys of the file: those of Suite. Raises PlanFaults with all faults of the file, or with those of the suite that it
+    asks again.
     """
     reader = _Reader(path)
-    document = reader.document()
-    rules = [reader.rule(item, line) for item, line in reader.rules(document)]
-    reader.refuse_repeats()
+    own = reader.suite()
+    if own.again is None:
+        return own
+    taken = _taken(reader, path, own.asset, own.again)
+    return reader.valid({"asset": own.asset, "rules": (*taken, *own.rules), "may_be_empty": own.may_be_empty})
+
+
+def _taken(reader: _Reader, path: Path, asset: str, again: Again) -> tuple[Rule, ...]:
+    """The rules of the other suite, in its order."""
+    if again.suite == asset:
+        reader.add(1, "again.suite", "is this suite itself", "name the suite whose checks are to be asked here too")
+        reader.stop_on_faults()
+    other = _Reader(path.with_name(f"{again.suite}.yaml")).suite()
+    if other.again is not None:
+        reader.add(1, "again.suite", f"{again.suite} asks checks again itself", "name the suite that has them")
+    known = {r.check for r in other.rules}
+    for check in (c for c in again.checks if c not in known):
+        reader.add(1, "again.checks", f"{again.suite} has no check {check!r}", f"name checks of {again.suite}.yaml")
     reader.stop_on_faults()
-    try:
-        return Suite.model_validate({**document, "rules": tuple(r for r in rules if r)})
-    except ValidationError as error:
-        reader.add_all(error, 1)
-        raise PlanFaults(reader.faults) from error
+    return tuple(r for r in other.rules if r.check in again.checks)
 
 
 class _Reader:
@@ -101,14 +124,30 @@ class _Reader:
         self.faults: list[Fault] = []
         self._lines: dict[str, list[int]] = {}
 
+    def suite(self) -> Suite:
+        """The file's own suite; PlanFaults with all its faults."""
+        document = self.document()
+        rules = [self.rule(item, line) for item, line in self.rules(document)]
+        self.refuse_repeats()
+        self.stop_on_faults()
+        return self.valid(_without_lines({**document, "rules": tuple(r for r in rules if r)}))
+
+    def valid(self, data: dict[str, Any]) -> Suite:
+        """The suite that data says; PlanFaults where it says none."""
+        try:
+            return Suite.model_validate(data)
+        except ValidationError as error:
+            self.add_all(error, 1)
+            raise PlanFaults(self.faults) from error
+
     def document(self) -> dict[str, Any]:
         """The file as plain data; `__line__` in each rule is where it begins."""
         loaded = self._parsed()
         if not isinstance(loaded, dict):
             self.add(1, "file", "is not a mapping", "begin with `asset:` and `rules:`")
             self.stop_on_faults()
-        for key in sorted({str(k) for k in loaded} - {"asset", "rules", "may_be_empty", "__line__"}):
-            self.add(1, key, "is not a key of a suite", "use asset, may_be_empty and rules")
+        for key in sorted({str(k) for k in loaded} - {*Suite.model_fields, "__line__"}):
+            self.add(1, key, "is not a key of a suite", "use asset, may_be_empty, rules and again")
         return {k: v for k, v in loaded.items() if k != "__line__"}
 
     def _parsed(self) -> Any:
@@ -132,8 +171,8 @@ class _Reader:
 
     def rules(self, document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
         """Each rule as data, with its line."""
-        items = document.get("rules")
-        if not isinstance(items, list) or not items:
+        items = document.get("rules", [] if "again" in document else None)
+        if not isinstance(items, list) or not (items or "again" in document):
             self.add(1, "rules", "is missing or not a list", "give at least one rule")
             return
         for item in items:

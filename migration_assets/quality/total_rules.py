@@ -12,6 +12,7 @@ from migration_assets.quality import sql
 from migration_assets.quality.rule_type import Column, Columns, RuleType, Scope, Table, Where, fields_of
 
 _TABLE = ("source_system", "source_table")
+_ROW = (*_TABLE, "source_row")
 
 
 class AddsUp(RuleType):
@@ -134,8 +135,12 @@ class ShareAtMost(RuleType):
 
 
 class FieldShareAtMost(RuleType):
-    """Of no source table does one field have notes of one action in more than `percent` of the table's rows in `of`;
-    fewer than `rows` such rows show nothing."""
+    """Of no source table does one field have notes of one action in more than `percent` of the table's rows; fewer than
+    `rows` such rows show nothing.
+
+    A table's rows are those in `of`, and, since a stage accounts only for tables that are at home in it, those that any
+    other table of the suite came from.
+    """
 
     action: Literal["cleaned", "defaulted", "set_aside"]
     of: Table
@@ -143,18 +148,20 @@ class FieldShareAtMost(RuleType):
     rows: Annotated[StrictInt, Field(ge=1)] = 5
 
     def columns(self) -> tuple[str, ...]:
-        return (*_TABLE, "source_row", "field", "action")
+        return (*_ROW, "field", "action")
 
     def others(self) -> dict[str, tuple[str, ...]]:
-        return {self.of: _TABLE}
+        return {self.of: _ROW}
 
     def defects(self, scope: Scope) -> str | None:
-        table = ", ".join(_TABLE)
+        table, row = ", ".join(_TABLE), ", ".join(_ROW)
         noted = (
             f"select {table}, field, count(distinct source_row) as noted from {scope.main} "
             f"where action = {sql.literal(self.action)} group by all"
         )
-        whole = f"select {table}, count(*) as there from {scope.relation(self.of)} group by all"
+        from_source = sorted(n for n, columns in scope.types.items() if n != scope.table and {*_ROW} <= {*columns})
+        rows = " union ".join(f"select {row} from {scope.relation(name)}" for name in from_source)
+        whole = f"select {table}, count(*) as there from ({rows}) group by all"
         return (
             f"select {table}, field from ({noted}) join ({whole}) using ({table}) "
             f"where noted >= {self.rows} and noted * 100 > {self.percent} * there"

@@ -38,7 +38,7 @@ def _files(workspace: Workspace, cohorts: Sequence[str]) -> dict[str, tuple[Path
     record = control.current_record(workspace.plan.name)
     if record is None:
         return {}
-    basis = workspace.basis(record.snapshot, record.as_of)
+    basis = workspace.basis_of(record)
     stages = control.status(basis, cohorts, (_STAGE,), datetime.now(UTC))
     current = (s.cohort for s in stages if s.asset == _STAGE and s.state not in ("never", "stale"))
     files = {c: (store.file(_STAGE, c, "back_test"), store.file(_STAGE, c, "better_rules")) for c in current}

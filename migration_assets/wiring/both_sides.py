@@ -46,6 +46,7 @@ from migration_assets.stages.shadow.worth import yearly, yearly_of_contracts
 from migration_assets.wiring.access_views import access_shown
 from migration_assets.wiring.balance_views import balances_shown
 from migration_assets.wiring.bill_views import bills_shown
+from migration_assets.wiring.budgets import borne
 from migration_assets.wiring.churn_views import churn_shown
 from migration_assets.wiring.stage_names import TRANSFORMED
 from migration_assets.wiring.term_views import terms_shown
@@ -156,15 +157,18 @@ class _Asked:
         return _raw(self.call, table)
 
 
-def both_sides(call: StageCall, billing: Billing, records: Records, held: Held, proved: Mapping[str, bool]) -> Compared:
-    """`proved`: contracts, and whether their issued invoices were made again."""
+def both_sides(
+    call: StageCall, asset: str, billing: Billing, records: Records, held: Held, proved: Mapping[str, bool]
+) -> Compared:
+    """`asset`: which of the stages asks. `proved`: contracts, and whether their issued invoices were made again."""
     identities = call.global_rows("customer_identities", "identities")
     asked = _Asked(call, billing, records, held, _rejected(call), identities)
     bills = _bills(asked, proved)
     owned = by_customer(call.engine, call.plan, billing.legacy, asked.raw, records, identities)
     worth = yearly(call.engine, bills.forecast, owned["contracts"])
     access = _access(asked, owned, worth)
-    guard = guarded(call.engine, bills.differences, access.differences, owned["contracts"], worth, billing.budget)
+    may = partial(borne, call, billing, asset)
+    guard = guarded(call.engine, bills.differences, access.differences, owned["contracts"], worth, may)
     owners = [r for r in OWNED if r in records]
     whose = customers_of(call.engine, call.plan, billing.legacy, asked.raw, owners, identities)
     balances, terms = _balances(asked, whose), _terms(asked, whose, bills.forecast)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from migration_assets.domain.errors import PlanFaults
 from migration_assets.plan.check import variable_faults
 from migration_assets.plan.models import Plan
 from migration_assets.wiring.environment import variables
@@ -22,15 +23,19 @@ class Checked(NamedTuple):
     rules: int
 
 
-def checked(root: Path, name: str, env: Mapping[str, str], *, ask_variables: bool) -> Checked:
+def checked(root: Path, name: str, env: Mapping[str, str], *, here: bool) -> Checked:
     """The plan of that name, if it holds; PlanFaults with every fault otherwise, but for those of expectations: they
-    follow from the plan and come after. `ask_variables`: whether what the plan names as `${NAME}` has to be set here.
+    follow from the plan and come after.
+
+    `here`: whether this is where the plan is to run, so that what it names as `${NAME}` has to be set, and files that
+    it names are looked into for their columns.
     """
-    known = variables(root, env)
-    plan, columns = load_against_source(
-        root,
-        name,
-        env,
-        more=lambda plan: (*signed_ahead(plan), *(variable_faults(plan, known) if ask_variables else ())),
-    )
-    return Checked(plan, columns, check_suites(root, plan))
+    unset = variable_faults(root / "plans" / name, variables(root, env)) if here else ()
+    try:
+        plan, columns = load_against_source(root, name, env, more=signed_ahead, at_files=here)
+        rules = check_suites(root, plan)
+    except PlanFaults as found:
+        raise PlanFaults((*found.faults, *unset), found.remedy) from None
+    if unset:
+        raise PlanFaults(unset)
+    return Checked(plan, columns, rules)

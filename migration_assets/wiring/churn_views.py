@@ -34,10 +34,11 @@ def churn_shown(engine: DuckDBEngine, found: Guarded, exponents: Mapping[str, in
     sums = engine.arrow(each.order_by([each["status"].desc(), "currency"])).to_pylist()
     hit = sum(r["customers"] for r in sums if r["status"] == "unsigned")
     borne = "; the plan's budget bears them" if hit and found.within_budget else ""
+    told = f"; {found.told}" if found.told else ""
     unsigned = found.churn.filter(_.status == "unsigned")
     largest = engine.arrow(unsigned.order_by([_.yearly_minor.desc(), "customer_id"]).limit(_LISTED)).to_pylist()
     return {
-        "customers who would notice": f"{sum(r['customers'] for r in sums):,}, {hit:,} of them unsigned{borne}",
+        "customers who would notice": f"{sum(r['customers'] for r in sums):,}, {hit:,} of them unsigned{borne}{told}",
         "who would notice, by what was signed": markdown_table(
             ("status", "customers", "lose access", "pay more", "billed in a year"),
             [(r["status"], r["customers"], r["lose"], r["more"], money(r["yearly"], r["currency"])) for r in sums],

@@ -11,7 +11,7 @@ from migration_assets.domain.errors import GoldenCopyAltered
 from migration_assets.plan.check import check_plan
 from migration_assets.stages.golden_copy.delta import Delta, Earlier, Seen, earlier_copy, first_look, take_delta
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
-from migration_assets.stages.golden_copy.manifest import read_manifest, snapshot_id
+from migration_assets.stages.golden_copy.manifest import read_manifest, snapshot_id, verify_golden_copy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,11 @@ def recorded_digest(workspace: Workspace, snapshot: str) -> str:
             f"the audit log knows no snapshot {snapshot}", "Take a new golden copy: `cutover run --new-snapshot`."
         )
     return str(entry.detail["manifest_digest"])
+
+
+def verified_copy(workspace: Workspace, snapshot: str) -> Manifest:
+    """The manifest of a snapshot whose every file was read. GoldenCopyAltered when anything differs."""
+    return verify_golden_copy(workspace.store.golden(snapshot), digest=recorded_digest(workspace, snapshot))
 
 
 def take_whole(workspace: Workspace, actor: str, say: Say) -> Manifest:

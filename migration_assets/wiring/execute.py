@@ -14,6 +14,7 @@ from migration_assets.domain.errors import BadInput
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.plan.wording import shown
 from migration_assets.stages.cohorts.assign import planned_cohorts
+from migration_assets.wiring.copies import verified_copy
 from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.progress import Begun
 from migration_assets.wiring.stage import EXIT_CODE
@@ -225,8 +226,10 @@ class Runner:
             )
 
     def reconcile(self, cohorts: Sequence[str] = (), report: Report = lambda _: None) -> dict[str, PhaseResult]:
-        """Compare source and target again for every cohort, or those named."""
+        """Compare source and target again for every cohort, or those named. GoldenCopyAltered when the copy they stand
+        on is not what was taken: a comparison with it would prove nothing."""
         self._refuse_unknown(cohorts)
+        verified_copy(self.workspace, self.workspace.record().snapshot)
         wanted = self._wanted(cohorts, resume=False)
         # Nothing is moved, so that no cohort has to wait for another one.
         return self._in_lanes([_runs("reconcile_again", [c.name for c in wanted], {})], report)

@@ -24,6 +24,7 @@ from migration_assets.wiring.review_views import decider_in_words, tie_in_words
 Plain = Mapping[str, Any]
 _COLOURS = {"equal": "green", "signed": "green", "rejected": "yellow", "unproved": "yellow", "open": "red"}
 _SIDES = ("before", "after")
+_SUMMED = ("net_minor", "tax_minor")
 
 
 def print_explained(out: Console, found: Plain) -> None:
@@ -119,10 +120,12 @@ def _line(account: Plain, pair: Plain, currency: str) -> list[str]:
 
 def _add_totals(table: Table, account: Plain, bill: Plain) -> None:
     currency, exponents = bill["currency"], account["exponents"]
+    sums = ["-" if bill[s] is None else amount_of(bill[s][n], currency, exponents) for s in _SIDES for n in _SUMMED]
+    table.add_row("sum of the lines", "", *sums, "")
     names = ["total_minor"]
     if any(bill[side] and bill[side]["credit_minor"] for side in _SIDES):
         names += ["credit_minor", "to_pay_minor"]
-    words = {"total_minor": "total", "credit_minor": "less credit", "to_pay_minor": "to pay"}
+    words = {"total_minor": "total with tax", "credit_minor": "less credit", "to_pay_minor": "to pay"}
     for name in names:
         old, new = (bill[side][name] if bill[side] else 0 for side in _SIDES)
         shown = [amount_of(v, currency, exponents) if bill[s] else "-" for s, v in zip(_SIDES, (old, new), strict=True)]
@@ -151,17 +154,15 @@ def _print_access(out: Console, access: Plain, as_of: str) -> None:
     same = "not compared" if access["cannot_be_told_before"] else "[green]equal[/]"
     table = Table("feature", "region", "before", "after", "", title="What may be done", title_justify="left")
     for f in access["features"]:
-        sides = [
-            "\n".join(_span(s, f["unit"], as_of, access["until"]) for s in f[side]) or "nothing" for side in _SIDES
-        ]
+        sides = ["\n".join(_span(s, f, as_of, access["until"]) for s in f[side]) or "nothing" for side in _SIDES]
         apart = [f"[red]{d['kind']}[/] {escape(d['status'])}" for d in f["differences"]]
         table.add_row(escape(f["feature"]), escape(f["region"]), *sides, "\n".join(apart) or same)
     if access["features"]:
         out.print(table)
 
 
-def _span(span: Plain, unit: str | None, first: str, last: str) -> str:
-    return escape(answer_in_words(span, unit) + when_in_words(span, first, last))
+def _span(span: Plain, feature: Plain, first: str, last: str) -> str:
+    return escape(answer_in_words(span, feature) + when_in_words(span, first, last))
 
 
 def _print_credits(out: Console, account: Plain) -> None:

@@ -24,7 +24,7 @@ def kpis_of(
     """Figures of each of these cohorts and of all of them, and the plan's cohorts that are not among them:
     `{"overall": ..., "cohorts": {name: ...}, "left_out": [name]}`."""
     record = workspace.control.current_record(workspace.plan.name)
-    basis = workspace.basis(record.snapshot, record.as_of) if record else None
+    basis = workspace.basis_of(record) if record else None
     each = measured(workspace, instance, basis, cohorts, now) if basis else {}
     planned = workspace.control.cohorts(record) if record else ()
     return {
@@ -67,7 +67,7 @@ def _measured(
     # A later comparison moves nothing, so its time is none of the migration's.
     runs = {s.run_id for s in stages if s.asset not in AFTER_LOAD}
     return Measured(
-        **{f"rows_{n}": sum(s[n] for s in sources) for n in ("read", "loaded", "rejected")},
+        **{f"rows_{n}": sum(s[n] for s in sources) for n in ("read", "loaded", "rejected") if told},
         checks_run=sum(s.checks for s in stages),
         checks_passed=sum(s.checks - len(s.failing) for s in stages),
         runs=tuple(times[r] for r in sorted(runs) if r in times),

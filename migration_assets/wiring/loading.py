@@ -42,14 +42,19 @@ def load_rows(
         work_folder=call.workspace.work_folder,
     )
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}
-    result = load_cohort(call.engine, call.workspace.target, call.plan, order, canonical, redirects, membership)
+
+    def announce(found: LoadResult) -> None:
+        if found.receivers:
+            # What they were found to be was before this; `--resume` takes them, and so does the run itself. Before the
+            # commit: whoever is killed in between must find them withdrawn, and a load too many does no harm.
+            call.workspace.control.withdraw_verdicts(ARRIVAL, found.receivers)
+            call.say(f"rows are handed to {', '.join(found.receivers)}, to be loaded after this")
+
+    target = call.workspace.target
+    result = load_cohort(call.engine, target, call.plan, order, canonical, redirects, membership, announce)
     removed = f", {result.rows_removed} of them removed" if result.rows_removed else ""
     call.say(f"{result.rows_written} rows written{removed}{' and rolled back: dry run' if result.dry_run else ''}")
     if not result.dry_run:
-        if result.receivers:
-            # What they were found to be was before this; `--resume` takes them, and so does the run itself.
-            call.workspace.control.withdraw_verdicts(ARRIVAL, result.receivers)
-            call.say(f"rows were handed to {', '.join(result.receivers)}, to be loaded after this")
         detail = {
             "rows_written": result.rows_written,
             "rows_removed": result.rows_removed,

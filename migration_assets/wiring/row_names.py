@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from migration_assets.domain.errors import BadInput
+from migration_assets.plan.wording import escaped
 from migration_assets.stages.identities.loaded import rows_of_ids
 from migration_assets.wiring.review import Stored, queue_of
 
@@ -55,8 +56,16 @@ def members_named(stored: Stored, name: str) -> list[str]:
     """All rows of the customer that a person names, the founder first. BadInput when the last run knows none."""
     key = customer_named(stored, name)
     if key is None or not stored.rows("customer_identities", "identities", "customer_id", [key]):
-        raise BadInput("the last run knows no such customer", HOW)
+        raise BadInput("the last run knows no such customer", _meant(stored, name))
     return stored.group_of(key)
+
+
+def _meant(stored: Stored, name: str) -> str:
+    """A remedy for a name that nobody has: the rows whose own number it is, read off a screen without its table."""
+    keys = sorted(r["customer_id"] for r in stored.rows("standardized_parties", "customer", "source_id", [name]))
+    if len(keys) == 1:
+        return f"Did you mean {escaped(keys[0])}?"
+    return f"Several rows have that number: {', '.join(map(escaped, keys))}. Name one of them." if keys else HOW
 
 
 def case_named(workspace: Workspace, name: str) -> int:
@@ -75,10 +84,11 @@ def case_named(workspace: Workspace, name: str) -> int:
         stored = Stored(workspace, engine)
         key = customer_named(stored, name)
         members = set() if key is None else {key, *stored.group_of(key)}
+        meant = _meant(stored, name) if key is None else HOW
     cases = [c for c in queue_of(workspace).cases(everything=True) if members & {c.a, c.b}]
     found = next(filter(None, _from_the_nearest(cases, key)), [])
     if not found:
-        raise BadInput("there is no case of this customer", f"`cutover review list --all` shows the cases. {HOW}")
+        raise BadInput("there is no case of this customer", f"`cutover review list --all` shows the cases. {meant}")
     if len(found) > 1:
         numbers = ", ".join(str(c.case_id) for c in found)
         raise BadInput(f"there are {len(found)} cases of this customer: {numbers}", "Name one of them by its number.")

@@ -23,6 +23,8 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
+from migration_assets.wiring.cohort_states import note_looked_at
+from migration_assets.wiring.disk import disk_refusal
 from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.progress import Told, tell
 from migration_assets.wiring.stage_names import COHORT_STAGES
@@ -111,6 +113,10 @@ def stage_asset(spec: StageSpec) -> dg.AssetsDefinition:
             # Trying again cannot help: an input or a verdict has to change first.
             raise dg.Failure(description=str(e), metadata={EXIT_CODE: e.exit_code}, allow_retries=False) from None
         except Exception as e:
+            if refused := disk_refusal(e, workspace.environment.home):
+                raise dg.Failure(
+                    description=str(refused), metadata={EXIT_CODE: refused.exit_code}, allow_retries=False
+                ) from None
             told = unexpected(e, workspace.environment.logs / "errors" / f"{context.run.run_id}-{spec.name}.txt")
             # Without its cause: a driver's text may quote rows, and Dagster keeps what it is given.
             raise dg.Failure(description=told) from None
@@ -128,11 +134,15 @@ def _ended(result: dg.MaterializeResult) -> str:
 
 def unexpected(error: Exception, file: Path) -> str:
     """What may be told of an error nobody planned for: its type and place. The rest goes to a file of the owner's."""
-    make_folder(file.parent)
-    write_private(file, "".join(traceback.format_exception(error)))
+    kept = f"the whole text, which may hold personal data, is in {file}"
+    try:
+        make_folder(file.parent)
+        write_private(file, "".join(traceback.format_exception(error)))
+    except OSError as other:
+        kept = f"the whole text could not be written to {file}: {other.strerror}"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "migration_assets" in f.filename]
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"unexpected {type(error).__name__}{place}; the whole text, which may hold personal data, is in {file}"
+    return f"unexpected {type(error).__name__}{place}; {kept}"
 
 
 def _run(
@@ -149,7 +159,9 @@ def _run(
         results = checked(call, spec.suite, output)
         basis, now = output.basis or call.basis, datetime.now(UTC)
         found = verdicts_of(call.partition, spec.name, basis, results, call.run_id, now)
-        published = {} if call.workspace.control.holds_back(found, now) else output.publish()
+        held_back = call.workspace.control.holds_back(found, now)
+        published = {} if held_back else output.publish()
+        note_looked_at(call, spec.name, held_back=held_back)
         if output.stands:
             # Only now, when what the verdict lets through is where it belongs. What is about a copy that is not current
             # replaces nothing: it is history.

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration_assets.domain.errors import CutoverError, Misconfigured
+from migration_assets.domain.errors import Misconfigured
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.back_test import back_test_of
+from migration_assets.wiring.cohort_states import place_of, said_by_target
 from migration_assets.wiring.kpis import kpis_of, last_run
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
@@ -18,37 +19,52 @@ if TYPE_CHECKING:
     from migration_assets.control import AssetStatus
     from migration_assets.wiring.workspace import Workspace
 
+_NO_RUN = "There has been no run of this plan yet: `cutover run` begins the first."
 # Asset -> check -> why there is such a check.
 Whys = Mapping[str, Mapping[str, str]]
 
 
 def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]:
-    """Where the global phase and every cohort stand: the stored verdict of each stage, what failed, key figures."""
-    try:
-        record, basis = workspace.record(), workspace.frozen_basis()
-    except CutoverError as e:
-        return {"ok": False, "plan": workspace.plan.name, "snapshot": None, "reason": str(e), "cohorts": []}
+    """Where the global phase and every cohort stand: the stored verdict of each stage, what failed, key figures.
+
+    All of it is of the plan as it was when the last run froze its record; `plan_changed` says that it is another now.
+    """
+    record = workspace.control.current_record(workspace.plan.name)
+    if record is None:
+        return {"ok": False, "plan": workspace.plan.name, "snapshot": None, "reason": _NO_RUN, "cohorts": []}
+    basis, changed = workspace.basis_of(record), record.plan_digest != workspace.plan.digest
     control, now, whys = workspace.control, datetime.now(UTC), _whys(workspace)
     cohorts = control.cohorts(record)
     found = control.status(basis, [c.name for c in cohorts], COHORT_STAGES, now)
+    back = rolled_back_cohorts(workspace)
     rows: list[dict[str, Any]] = [
         {
             "cohort": c.name,
             "wave": c.wave,
             "customers": c.customers,
-            "stages": {s.asset: _standing(s, whys) for s in found if s.cohort == c.name},
+            "rolled_back": back.get(c.name),
+            "stages": {
+                s.asset: _standing(s, whys) | _taken_back(s, back.get(c.name)) for s in found if s.cohort == c.name
+            },
         }
         for c in cohorts
     ]
-    lost = any(r["stages"]["loaded_target"]["state"] == "passed" for r in rows) and not _holds_a_record(workspace)
+    there = _holds_a_record(workspace)
+    lost = any(r["stages"]["loaded_target"]["state"] == "passed" for r in rows) and not there
+    said = said_by_target(workspace) if there else {}
+    busy = control.at_work([c.name for c in cohorts])
+    for r in rows:
+        stages = {asset: s["state"] for asset, s in r["stages"].items()}
+        r["place"], r["next"] = place_of(stages, said.get(r["cohort"]), r["cohort"] in busy)
     once = {s.asset: _standing(s, whys) for s in control.status(basis, [GLOBAL], GLOBAL_STAGES, now)}
     states = [s["state"] for stages in (once, *(r["stages"] for r in rows)) for s in stages.values()]
     return {
-        "ok": bool(rows) and all(s in ("passed", "waived") for s in states) and not lost,
+        "ok": bool(rows) and all(s in ("passed", "waived") for s in states) and not lost and not changed,
         "plan": workspace.plan.name,
         "snapshot": record.snapshot,
         "as_of": record.as_of.isoformat(),
         "trial": record.trial,
+        "plan_changed": {"then": record.plan_digest, "now": workspace.plan.digest} if changed else None,
         "target_lost": lost,
         "last_global_run": last_run(instance, "global_phase"),
         "global": once,
@@ -66,6 +82,25 @@ def _holds_a_record(workspace: Workspace) -> bool:
         return has_record(workspace.target)
     except Misconfigured:
         return False
+
+
+def rolled_back_cohorts(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """Cohort -> by whom and when it was taken back, for those of which nothing is loaded since."""
+    from migration_assets.stages.rollback.place import Place
+    from migration_assets.stages.rollback.take_back import rolled_back
+
+    try:
+        with workspace.target.transaction(read_only=True) as connection:
+            found = rolled_back(connection, Place.of(workspace.plan))
+    except Misconfigured:
+        return {}
+    return {cohort: {"by": actor, "at": at.isoformat()} for cohort, (actor, at) in found.items()}
+
+
+def _taken_back(status: AssetStatus, back: Mapping[str, str] | None) -> dict[str, str]:
+    """The state of a load that was taken back, in place of one that never was."""
+    taken = back is not None and status.asset == "loaded_target" and status.state == "never"
+    return {"state": "rolled_back"} if taken else {}
 
 
 def _whys(workspace: Workspace) -> Whys:

@@ -17,6 +17,7 @@ MARKS = {
     "never": "[dim]-[/]",
     "waived": "[yellow]waived[/]",
     "stale": "[yellow]stale[/]",
+    "rolled_back": "[yellow]rolled back[/]",
 }
 # Stage by stage, of the global phase and of each cohort.
 Standings = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -27,6 +28,7 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
     if found["snapshot"] is None:
         out.print(f"[yellow]{escape(found['reason'])}[/]")
         return
+    _print_changed(out, found["plan_changed"])
     trial = "; tried only (dry run)" if found["trial"] else ""
     out.print(f"plan {found['plan']}, snapshot {found['snapshot']}, as of {found['as_of']}{trial}")
     if found["target_lost"]:
@@ -46,20 +48,43 @@ def print_status(out: Console, found: Mapping[str, Any]) -> None:
         "cohort",
         "wave",
         "customer\nrows",
+        "where\nit stands",
         *(s.replace("_", "\n") for s in stages),
         title="Cohorts",
         title_justify="left",
     )
     for row in cohorts:
         cells = [MARKS[row["stages"][s]["state"]] for s in stages]
-        table.add_row(row["cohort"], str(row["wave"]), f"{row['customers']:,}", *cells)
+        table.add_row(row["cohort"], str(row["wave"]), f"{row['customers']:,}", row["place"], *cells)
     out.print(table)
+    for row in cohorts:
+        if row["next"]:
+            out.print(f"[yellow]{row['cohort']}[/] is {row['place']}: {escape(row['next'])}.")
     standings: Standings = {"global": once, **{row["cohort"]: row["stages"] for row in cohorts}}
+    for row in cohorts:
+        if row["rolled_back"]:
+            back = row["rolled_back"]
+            out.print(
+                f"[yellow]{escape(row['cohort'])} was rolled back[/] by {escape(back['by'])} at {back['at']}: nothing "
+                f"of it is in the target. `cutover run --cohort {escape(row['cohort'])}` loads it again."
+            )
     _print_stale(out, standings)
     _print_blocking(out, standings)
     _print_warnings(out, standings)
     print_kpis(out, found["kpis"])
     print_back_test(out, found["back_test"])
+
+
+def _print_changed(out: Console, changed: Mapping[str, str] | None) -> None:
+    """First of all, since nothing below is about the plan's files as they are."""
+    if changed is None:
+        return
+    then, now = (changed[when][:12] for when in ("then", "now"))
+    out.print(
+        f"[yellow]The plan's files were changed since the last run[/] (digest {then} then, {now} now). What follows is "
+        "where that run left things; it says nothing of the plan as it is now. `cutover run` makes everything by it; "
+        "until then `reconcile` refuses. What the change would do is told by `cutover run --dry-run --against`."
+    )
 
 
 def _print_stale(out: Console, standings: Standings) -> None:

@@ -129,19 +129,28 @@ def kpis_in_words(found: Mapping[str, Any]) -> list[str]:
     cohorts = found["cohorts"]
     older = [n for n, f in cohorts.items() if f["counted_from"] != f["counted_until"]]
     unknown = [n for n, f in cohorts.items() if f["counted_until"] is None]
+    uncounted = [n for n, f in cohorts.items() if f["rows_loaded"] is None and n not in unknown]
     told = {
         "Rows are of an earlier run than checks, because the last one did not come to the reconciliation": older,
         "Nothing was counted yet": unknown,
+        "Not reconciled yet, so that nobody has counted their rows": uncounted,
         "Not among them, because they are not part of this": found["left_out"],
     }
     return [f"[yellow]{words}:[/] {escape(', '.join(names))}." for words, names in told.items() if names]
 
 
-def print_failed_hint(out: Console, figures: Mapping[str, Any]) -> None:
-    """Where to read which checks failed, if any did."""
+def print_failed_hint(out: Console, figures: Mapping[str, Any], *, stopped: bool) -> None:
+    """Where to read which checks failed, if any did, and what that means. `stopped`: whether they held anything up."""
     failed = figures["checks_run"] - figures["checks_passed"]
-    if failed:
-        out.print(f"{failed} results of checks are not good, each of one cohort; `cutover status` names them.")
+    if not failed:
+        return
+    if stopped:
+        out.print(f"{failed} results of checks are not good, each of one cohort; `cutover status` says which stop it.")
+    else:
+        out.print(
+            f"{failed} results of checks are warnings, or were signed for, each of one cohort: they stop nothing. "
+            "`cutover status` names them, and why each is checked."
+        )
 
 
 # So many rules that would fit better are told, the best ones.

@@ -151,15 +151,20 @@ class Workspace:
 
     def basis(self, snapshot: str, as_of: datetime) -> Basis:
         """What verdicts are about now: this snapshot and instant under the plan and the rules as they are."""
+        return self._basis(snapshot, self.plan.digest, as_of)
+
+    def basis_of(self, record: MigrationRecord) -> Basis:
+        """What verdicts of a run were about, by the rules as they are: the plan is the one that the run was about."""
+        return self._basis(record.snapshot, record.plan_digest, record.as_of)
+
+    def _basis(self, snapshot: str, plan_digest: str, as_of: datetime) -> Basis:
         from migration_assets.control import Basis
 
-        digests = {asset: suite.digest for asset, suite in self.suites.items()}
-        return Basis(snapshot, self.plan.digest, as_of, digests)
+        return Basis(snapshot, plan_digest, as_of, {asset: suite.digest for asset, suite in self.suites.items()})
 
     def frozen_basis(self) -> Basis:
         """What cohorts' verdicts are about; StageRefused when there is no record or the plan has changed since."""
-        record = self.record()
-        return self.basis(record.snapshot, record.as_of)
+        return self.basis_of(self.record())
 
 
 def open_workspace(environment: Environment) -> Workspace:

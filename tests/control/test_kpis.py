@@ -35,9 +35,17 @@ def test_cohorts_side_by_side_do_not_take_twice_the_time() -> None:
 
 def test_a_rate_of_nothing_is_not_known() -> None:
     nothing = kpis([Measured()])
-    assert (nothing.rows_read, nothing.checks_run) == (0, 0)
+    assert (nothing.rows_read, nothing.rows_loaded, nothing.checks_run) == (None, None, 0)
     assert nothing.records_per_minute is nothing.error_rate_percent is nothing.duration_seconds is None
     assert nothing.validation_success_percent is None and kpis([]) == nothing
+
+
+def test_rows_that_nobody_has_counted_yet_are_not_none_and_their_time_is_no_time_of_others() -> None:
+    waiting = Measured(checks_run=10, checks_passed=10, runs=(between(5, 65),))
+    assert kpis([waiting]).rows_loaded is None
+    both = kpis([PILOT, waiting])
+    assert (both.rows_loaded, both.records_per_minute, both.error_rate_percent) == (180, 90.0, 2.5)
+    assert (both.checks_run, both.duration_seconds) == (50, 3720.0)
 
 
 def test_time_between_runs_is_no_time_of_theirs() -> None:

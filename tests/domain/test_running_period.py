@@ -14,6 +14,8 @@ from migration_assets.domain.legacy.terms import Contract, Rules
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.shadow.terms.running import running as running_of_all
 
+# How long pauses last, in days; some old records say that they end before they begin.
+_PAUSES = (*range(91), *range(-60, 0))
 EXTENDS, SKIPS = Rules(pause="extends"), Rules(pause="skips")
 SEED = 20_262
 
@@ -58,6 +60,18 @@ def test_a_pause_holds_the_period_up_where_the_old_system_says_so() -> None:
     assert running(paused, SKIPS, date(2026, 2, 11)) == (date(2026, 2, 1), date(2026, 3, 1))
 
 
+def test_a_pause_that_ends_before_it_begins_says_nothing_once_it_has_begun() -> None:
+    inverted = contract(date(2026, 1, 1), paused=date(2026, 3, 11), resumes=date(2026, 2, 11))
+    assert running(inverted, EXTENDS, date(2026, 3, 10)) == (date(2026, 3, 1), date(2026, 4, 1))
+    assert running(inverted, EXTENDS, date(2026, 3, 11)) is None
+    assert running(inverted, EXTENDS, date(2026, 12, 1)) is None
+    # Where a pause holds nothing up, it does not matter what it says.
+    assert running(inverted, SKIPS, date(2026, 3, 11)) == (date(2026, 3, 1), date(2026, 4, 1))
+    # Back on the day it began is no pause, and no contradiction.
+    nought = contract(date(2026, 1, 1), paused=date(2026, 3, 11), resumes=date(2026, 3, 11))
+    assert running(nought, EXTENDS, date(2026, 3, 11)) == (date(2026, 3, 1), date(2026, 4, 1))
+
+
 def test_a_contract_that_ends_with_the_period_is_in_it_and_one_that_ends_within_is_in_none() -> None:
     assert running(contract(date(2026, 1, 1), last=date(2026, 1, 31)), EXTENDS, date(2026, 1, 31)) is not None
     assert running(contract(date(2026, 1, 1), last=date(2026, 1, 30)), EXTENDS, date(2026, 1, 15)) is None
@@ -72,6 +86,7 @@ def test_of_whole_cohorts_it_is_what_the_readable_rule_says(rules: Rules, seed: 
     facts = [_random(rng) for _ in range(3_000)]
     expected = [running(c, rules, today) for c, today in facts]
     assert min(expected.count(None), len([e for e in expected if e])) > 500
+    assert len([c for c, _ in facts if c.paused_on and c.resumes_on and c.resumes_on < c.paused_on]) > 200
     columns = {
         "n": pa.array(range(len(facts)), pa.int64()),
         "status": pa.array(["active"] * len(facts), pa.string()),
@@ -98,6 +113,6 @@ def _random(rng: Random) -> tuple[Contract, date]:
     paused = rng.choice(
         (None, anchor + timedelta(days=rng.randint(-5, 500)), today - timedelta(days=rng.randint(0, 9)))
     )
-    resumes = None if paused is None else rng.choice((None, paused + timedelta(days=rng.randint(1, 90))))
+    resumes = None if paused is None else rng.choice((None, paused + timedelta(days=rng.choice(_PAUSES))))
     made = contract(anchor, months=rng.choice((1, 3, 12)), first=first, last=last, paused=paused, resumes=resumes)
     return made, today

@@ -110,8 +110,14 @@ def test_words_of_a_plan_are_replaced_once_and_the_clean_copy_keeps_its_own(tmp_
     plant_words(own.parent, Words("plan.yaml", ": 1", ": 2"))
     assert own.read_text(encoding="utf-8") == "a: 2\nb: 1\n"
     assert clean.read_text(encoding="utf-8") == "a: 1\nb: 1\n"
-    with pytest.raises(NothingToPlant):
-        plant_words(own.parent, Words("plan.yaml", "c: 1", ""))
+    for nowhere in (
+        Words("plan.yaml", "c: 1", ""),
+        Value("plan.yaml", ("z",), 7),
+        Value("plan.yaml", ("a", "deep"), 7),
+        WholeFile("plan.yaml", own.read_text(encoding="utf-8")),
+    ):
+        with pytest.raises(NothingToPlant, match="stays as it is"):
+            plant_words(own.parent, nowhere)
     plant_words(own.parent, Value("plan.yaml", ("b",), [1, {"d": 2}]))
     plant_words(own.parent, Value("plan.yaml", ("b", 1, "d"), 7))
     assert yaml.safe_load(own.read_text(encoding="utf-8")) == {"a": 2, "b": [1, {"d": 7}]}

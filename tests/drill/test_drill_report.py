@@ -82,6 +82,19 @@ def test_of_a_hundred_mutants_that_change_something_ninety_five_are_caught(
     assert ("95 % are asked" in text.getvalue()) != ok
 
 
+def test_a_mutant_that_the_plan_has_no_place_for_fails_the_drill_however_few_were_tried() -> None:
+    strange = MutantOutcome(Outcome("catalog.yaml:x", "catalog", "not_planted", None, 0.1), "it stays as it is")
+    assert drill("caught", (), CAUGHT).ok
+    found = drill("caught", (), CAUGHT, strange)
+    assert not found.ok and not found.to_json()["ok"]
+    text = io.StringIO()
+    print_drill(Console(file=text, width=400, emoji=False), found)
+    assert "the drill's own fault: catalog.yaml:x was never planted: it stays as it is" in text.getvalue()
+    # Of the target, where no row is fit for it, there is nothing to find.
+    nowhere = MutantOutcome(Outcome("t.c:drop", "target", "not_planted", None, 0.1), "no row", equivalent=True)
+    assert drill("caught", (), CAUGHT, nowhere).ok
+
+
 def test_a_mutant_that_crashes_is_none_that_was_caught() -> None:
     crashed = MutantOutcome(Outcome("b", "codes", "crashed", None, 1.0, "KeyError at x.py:1"))
     mutants = drill("caught", (), *[CAUGHT] * 94, *[crashed] * 6).to_json()["mutants"]

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from migration_assets import cli
+from migration_assets import cli, terminal
 from migration_assets.connectors.databases import drop_database, ensure_database
 from migration_assets.control import migrate
 from migration_assets.definitions import build_definitions
@@ -180,8 +180,18 @@ def command(root: Path, server: str, *arguments: str, **variables: str) -> Answe
         patch.setattr(os, "environ", os.environ.copy())
         patch.setattr(cli, "ROOT", root)
         patch.setattr(sys, "argv", ["cutover", *arguments])
-        patch.setattr(cli.out, "file", None)
+        patch.setattr(terminal.out, "file", None)
         done = CliRunner().invoke(
             cli.main, arguments, env={"CUTOVER_DATABASE_URL": server, **variables}, catch_exceptions=False
         )
     return Answer(done.exit_code, done.stdout, done.stderr)
+
+
+def target_ids(world: World, key: str) -> list[tuple[Any, ...]]:
+    """Ids in the target of a source row, named as `crm.accounts/A-1`."""
+    table, _, source_id = key.partition("/")
+    system, _, name = table.partition(".")
+    return world.target(
+        f"select target_id from cutover.crosswalk where entity = 'customer' and source_system = '{system}'"
+        f" and source_table = '{name}' and source_id = '{source_id}'"
+    )

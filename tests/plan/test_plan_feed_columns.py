@@ -67,7 +67,12 @@ def test_a_list_that_says_what_is_not_so_is_told(tmp_path: Path) -> None:
     read = told(tmp_path / "a", split(homeless="name"))
     assert [(f, "is read by homeless" in p) for f, p, _ in read] == [("leaves", True)]
     alone = told(tmp_path / "b", split(homeless="updated"))
-    assert [(f, "is read by no other feed" in p) for f, p, _ in alone] == [("leaves", True)]
+    words = "no other feed of customer from accounts that has a `where` reads 'updated'"
+    assert [(f, p) for f, p, _ in alone] == [("leaves", words)]
+    files = read_by("accounts", split(homeless="updated"))
+    pick(files, FEEDS, feed="homeless")["where"] = ""
+    whole = told(tmp_path / "c", files)
+    assert [(f, p.partition(":")[0]) for f, p, _ in whole] == [("leaves", "homeless reads every row of accounts")]
 
 
 def test_feeds_that_read_every_row_may_share_its_columns_out(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ def test_the_lines_can_be_pasted_and_ask_for_a_reason(tmp_path: Path) -> None:
     assert text.count(line) == 1
     pasted = text.replace(line, line + told.remedy.partition("\n")[2] + "\n")
     (wanted, *_) = load_faults(tmp_path / "pasted", {**files, "plan.yaml": pasted})
-    assert wanted.field.startswith(f"{ACCOUNTS}.left_behind.") and "at least 8" in wanted.problem
+    assert wanted.field.startswith(f"{ACCOUNTS}.left_behind.") and wanted.problem == "is no reason"
+    assert wanted.remedy.startswith("write the reason in words")
     written = pasted.replace('"..."', "Nobody needs it any more.")
     assert (
         more_columns(tmp_path / "written", {**files, "plan.yaml": written}, "crm.accounts", "null", "with: colon") == ()

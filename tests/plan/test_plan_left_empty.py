@@ -52,7 +52,7 @@ def test_a_reason_is_words(tmp_path: Path) -> None:
     files = valid()
     files["target.yaml"]["tables"]["subscriptions"]["left_empty"] = {"ends_at": "........"}
     (told,) = load_faults(tmp_path, files)
-    assert told.field == "tables.subscriptions.left_empty.ends_at"
+    assert told.field == "tables.subscriptions.left_empty.ends_at" and "in words" in told.remedy
 
 
 def test_the_reason_stands_in_the_documents(tmp_path: Path) -> None:

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from migration_assets.plan.check import variable_faults
-from migration_assets.plan.enrichment_models import EnrichmentRule
-from migration_assets.plan.load import load_plan
-from migration_assets.plan.models import Plan, Target
 
 PLANS = Path(__file__).parents[2] / "plans"
-SERVICE = EnrichmentRule(
-    rule="segment", entity="customer", field="name", enricher="service", reads=("email",),
-    arguments={"url": "https://${HOST}/of/${HOST}", "token": "${TOKEN}", "answer": "${NO_PLACE_FOR_ONE}"},
-    source="A service.", confidence=1, lawful_basis="contract", reason="Nobody else knows.",
-)  # fmt: skip
+PLAN = """name: small
+# ${IN_A_COMMENT} is asked by nobody.
+sources:
+  telco:
+    path: ${TELCO_CSV}
+    description: ${NO_PLACE_FOR_ONE}
+target:
+  url: postgresql://u:${PASSWORD}@${HOST}/x
+"""
+SERVICE = """rules:
+  - rule: segment
+    arguments:
+      url: https://${HOST}/of/${HOST}
+      token: ${TOKEN}
+      answer: ${NO_PLACE_FOR_ONE}
+"""
 
 
-def everywhere() -> Plan:
-    """A plan whose source, target and service are all named by variables."""
-    plan = load_plan(PLANS / "telco")
-    file = plan.file.model_copy(update={"target": Target(url="postgresql://u:${PASSWORD}@${HOST}/x")})
-    return plan.model_copy(update={"file": file, "enrichment": (SERVICE,)})
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A plan whose source, target and service are all named by variables, and which holds in no other way."""
+    (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
+    (tmp_path / "enrichment.yaml").write_text(SERVICE, encoding="utf-8")
+    return tmp_path
 
 
-def places(**env: str) -> list[tuple[str, str, str]]:
-    return [(f.file, f.field, f.problem.split()[3]) for f in variable_faults(everywhere(), env)]
+def places(folder: Path, **env: str) -> list[tuple[str, str, str]]:
+    return [(f.file, f.field, f.problem.split()[3]) for f in variable_faults(folder, env)]
 
 
-def test_each_place_is_named_once_for_each_variable_it_asks_for() -> None:
-    assert places() == [
+def test_each_place_is_named_once_for_each_variable_it_asks_for(folder: Path) -> None:
+    assert places(folder) == [
         ("plan.yaml", "sources.telco.path", "TELCO_CSV"),
         ("plan.yaml", "target.url", "PASSWORD"),
         ("plan.yaml", "target.url", "HOST"),
@@ -37,11 +48,20 @@ def test_each_place_is_named_once_for_each_variable_it_asks_for() -> None:
         ("enrichment.yaml", "rules.0.arguments.token", "TOKEN"),
     ]
 
+    assert [f.row for f in variable_faults(folder, {})] == [5, 8, 8, 4, 5]
 
-def test_a_variable_that_is_set_is_no_fault_and_an_empty_one_is() -> None:
-    assert places(TELCO_CSV="x", PASSWORD="x", HOST="x", TOKEN="x") == []
-    assert places(TELCO_CSV="x", PASSWORD="", HOST="x", TOKEN="x") == [("plan.yaml", "target.url", "PASSWORD")]
+
+def test_a_variable_that_is_set_is_no_fault_and_an_empty_one_is(folder: Path) -> None:
+    assert places(folder, TELCO_CSV="x", PASSWORD="x", HOST="x", TOKEN="x") == []
+    assert places(folder, TELCO_CSV="x", PASSWORD="", HOST="x", TOKEN="x") == [("plan.yaml", "target.url", "PASSWORD")]
+
+
+@pytest.mark.parametrize("text", ["sources: [${A}]\ntarget: ${B}\n", "sources: {a: ${A}}\nrules: x\n", "- ${A}\n", "{"])
+def test_what_is_no_plan_at_all_is_asked_nothing(folder: Path, text: str) -> None:
+    for name in ("plan.yaml", "enrichment.yaml"):
+        (folder / name).write_text(text, encoding="utf-8")
+    assert variable_faults(folder, {}) == ()
 
 
 def test_a_plan_without_variables_asks_for_none() -> None:
-    assert variable_faults(load_plan(PLANS / "acme"), {}) == ()
+    assert variable_faults(PLANS / "acme", {}) == ()

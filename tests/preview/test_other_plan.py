@@ -41,6 +41,28 @@ def test_a_revision_gives_the_files_that_it_has_of_the_plan(root: Path, tmp_path
 
 
 @needs_git
+def test_a_revision_gives_also_what_git_is_told_not_to_export_and_every_byte_of_it(root: Path, tmp_path: Path) -> None:
+    plan = root / "plans" / "own"
+    (root / ".gitattributes").write_text("*.csv export-ignore\n*.yaml export-subst\n", encoding="utf-8")
+    (plan / "prices \u00e9.csv").write_bytes(b"a,b\r\n1,$Format:%H$\r\n")
+    git(root, "init")
+    git(root, "add", "-A")
+    git(root, "commit", "-m", "first")
+    put_other(root, "own", "HEAD", tmp_path / "into")
+    there, taken = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*.*")} for f in (plan, tmp_path / "into"))
+    assert taken == there and len(there) == 3
+
+
+@needs_git
+def test_a_project_below_the_top_of_its_repository_has_revisions_too(root: Path, tmp_path: Path) -> None:
+    git(root.parent, "init")
+    git(root.parent, "add", "-A")
+    git(root.parent, "commit", "-m", "first")
+    put_other(root, "own", "HEAD", tmp_path / "into")
+    assert sorted(p.name for p in (tmp_path / "into").rglob("*.*")) == ["customer.csv", "plan.yaml"]
+
+
+@needs_git
 @pytest.mark.parametrize("against", ["no-such-revision", "--output=/etc/passwd", "HEAD"])
 def test_what_is_no_revision_with_the_plan_is_refused(root: Path, tmp_path: Path, against: str) -> None:
     git(root, "init")

@@ -609,6 +609,19 @@ def test_a_share_by_field_is_of_one_field_and_not_of_a_handful(
     assert noted(tmp_path, "field_share_at_most", arguments, notes + others + elsewhere, of).passed is passes
 
 
+@pytest.mark.parametrize(("made", "passes"), [(5, False), (7, True)])
+def test_a_share_by_field_is_also_of_a_table_that_another_stage_accounts_for(
+    tmp_path: Path, made: int, passes: bool
+) -> None:
+    """A file of contracts whose rows are customers first: here they have rows, and no disposition."""
+    there = {"source_system": "shop", "source_table": "contracts"}
+    notes = [note(source_row=n, field="ends_at", action="set_aside", **there) for n in range(5)]
+    rows = [{**there, "source_row": n} for n in range(made)]
+    arguments = {"action": "set_aside", "of": "dispositions", "percent": 75}
+    others = {"dispositions": [{"source_system": "shop", "source_table": "plans", "source_row": 0}], "contract": rows}
+    assert checked(tmp_path, "field_share_at_most", arguments, notes, others).passed is passes
+
+
 def test_money_at_stake_is_summed_by_currency(tmp_path: Path) -> None:
     rule = Rule(
         check="c",

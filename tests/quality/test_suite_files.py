@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,39 @@ def test_a_missing_or_unreadable_file_is_a_fault_of_the_plan(tmp_path: Path) -> 
     (tmp_path / "latin.yaml").write_bytes("asset: démo".encode("latin-1"))
     with pytest.raises(PlanFaults):
         load_suite(tmp_path / "latin.yaml")
+
+
+AGAIN = "asset: other\nagain:\n  suite: demo\n  checks: [rows]\n"
+
+
+def test_a_suite_asks_checks_of_another_again_in_that_ones_words(tmp_path: Path) -> None:
+    demo = load_suite(write(tmp_path, GOOD))
+    other = tmp_path / "other.yaml"
+    other.write_text(AGAIN, encoding="utf-8")
+    assert load_suite(other).rules == demo.rules and load_suite(other).asset == "other"
+    own = GOOD.partition("rules:\n")[2].replace("check: rows", "check: more_rows")
+    other.write_text(f"{AGAIN}rules:\n{own}", encoding="utf-8")
+    assert [r.check for r in load_suite(other).rules] == ["rows", "more_rows"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (AGAIN.replace("[rows]", "[rows, rowss]"), "demo has no check 'rowss'"),
+        (AGAIN.replace("[rows]", "[]"), "at least 1 item"),
+        (AGAIN.replace("suite: demo", "suite: other"), "this suite itself"),
+        (AGAIN.replace("suite: demo", "suite: third"), "asks checks again itself"),
+        (AGAIN.replace("suite: demo", "suite: nobody"), "cannot be read"),
+        (AGAIN.replace("suite: demo", "suite: ../demo"), "should match pattern"),
+        (AGAIN + GOOD.replace("asset: demo\n", ""), "used twice"),
+    ],
+)
+def test_what_cannot_be_asked_again_is_a_fault(tmp_path: Path, text: str, problem: str) -> None:
+    write(tmp_path, GOOD)
+    (tmp_path / "third.yaml").write_text(AGAIN.replace("asset: other", "asset: third"), encoding="utf-8")
+    (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(PlanFaults, match=re.escape(problem)):
+        load_suite(tmp_path / "other.yaml")
 
 
 def test_two_suites_join_unless_they_share_a_check_name(tmp_path: Path) -> None:

@@ -94,6 +94,19 @@ def test_who_is_not_known_is_refused(workspace: Workspace) -> None:
         explained(workspace, "crm.a:99", "ann")
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("6", "Did you mean crm.a:6?"), ("404", "Give the key of a row"), ("crm.a:404", "Give the key of a row")],
+)
+def test_a_number_read_off_a_screen_is_answered_with_the_key_it_is_part_of(
+    workspace: Workspace, name: str, remedy: str
+) -> None:
+    assert account(6) == "crm.a:6"
+    with pytest.raises(BadInput, match="knows no such customer") as refused:
+        explained(workspace, name, "ann")
+    assert refused.value.remedy.startswith(remedy)
+
+
 def test_certificates_are_refused_for_a_cohort_that_there_is_not_and_without_billing(
     workspace: Workspace, tmp_path: Any
 ) -> None:

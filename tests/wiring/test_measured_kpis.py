@@ -56,7 +56,7 @@ def figures(folder: Path, stages: list[Any], snapshot: str = "snap", *runs: Any,
         store=store,
         control=control,
         plan=SimpleNamespace(name="tiny"),
-        basis=lambda snapshot, as_of: Basis(snapshot, "d", as_of),
+        basis_of=lambda record: Basis(record.snapshot, "d", record.as_of),
     )
     return kpis_of(workspace, instance(*runs), ["pilot"], NOW + timedelta(minutes=30))
 
@@ -75,7 +75,7 @@ def test_rows_checks_and_time_of_the_run_that_moved_the_cohort(tmp_path: Path) -
 
 def test_a_report_of_another_snapshot_and_stale_verdicts_do_not_count(tmp_path: Path) -> None:
     found = figures(tmp_path, [stage("loaded_target", "moved", "stale")], "older", run("moved", 0, 60))["overall"]
-    assert (found["rows_read"], found["checks_run"], found["duration_seconds"]) == (0, 0, None)
+    assert (found["rows_read"], found["checks_run"], found["duration_seconds"]) == (None, 0, None)
 
 
 def test_a_run_that_is_still_going_has_lasted_until_now() -> None:
@@ -95,6 +95,15 @@ def test_rows_that_an_earlier_run_counted_are_told_apart_from_those_of_the_last(
     assert len(said) == 2
     assert "earlier run than checks" in said[0] and said[0].endswith("pilot.")
     assert "not part of this" in said[1] and said[1].endswith("rest.")
+
+
+def test_a_cohort_that_was_loaded_and_not_reconciled_yet_has_not_loaded_nothing(tmp_path: Path) -> None:
+    found = figures(tmp_path, [stage("loaded_target", "now")], "older", run("now", 0, 60))
+    pilot = found["cohorts"]["pilot"]
+    assert pilot["rows_loaded"] is None and pilot["records_per_minute"] is None and pilot["checks_run"] == 10
+    said = kpis_in_words(found)
+    assert [s for s in said if "Not reconciled yet" in s and s.endswith("pilot.")]
+    assert not [s for s in said if "Nothing was counted yet" in s]
 
 
 def test_a_cohort_of_which_nothing_is_known_is_named(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_plan_that_will_have_been_signed_is_refused_by_every_command(acme: Pat
     with pytest.raises(PlanFaults, match="has not come yet"):
         load_own_plan(acme)
     with pytest.raises(PlanFaults, match="has not come yet"):
-        checked(acme.parents[1], "acme", {}, ask_variables=False)
+        checked(acme.parents[1], "acme", {}, here=False)
 
 
 def test_a_copy_beside_it_with_the_same_uuid_is_refused_by_every_command(acme: Path) -> None:
@@ -52,4 +52,4 @@ def test_a_copy_beside_it_with_the_same_uuid_is_refused_by_every_command(acme: P
         with pytest.raises(PlanFaults, match="beside this one has the same"):
             load_own_plan(folder)
         with pytest.raises(PlanFaults, match="beside this one has the same"):
-            checked(acme.parents[1], folder.name, {}, ask_variables=False)
+            checked(acme.parents[1], folder.name, {}, here=False)

@@ -16,6 +16,7 @@ from migration_assets.domain.errors import GoldenCopyAltered, PlanFaults
 from migration_assets.plan.load import load_plan
 from migration_assets.stages.golden_copy.manifest import Manifest, TableEntry
 from migration_assets.stages.store import Store
+from migration_assets.wiring import file_headers
 from migration_assets.wiring.source_columns import load_against_source
 
 REPOSITORY = Path(migration_assets.__path__[0]).parent
@@ -68,6 +69,64 @@ def test_without_a_golden_copy_it_is_said_that_columns_were_not_checked(root: Pa
     assert "not checked" in known.sentence() and "cutover run" in known.sentence()
     assert known.to_json()["remedy"]
     assert not (root / ".cutover").exists()
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Path:
+    """The workshop's plan in a root of its own, and a sheet in `sheets`."""
+    shutil.copytree(REPOSITORY / "plans" / "workshop", tmp_path / "plans" / "workshop")
+    shutil.copytree(REPOSITORY / "plans" / "workshop" / "sample", tmp_path / "sheets")
+    return tmp_path
+
+
+def test_before_there_is_a_golden_copy_headers_of_files_say_what_there_is(workshop: Path) -> None:
+    env = {"WORKSHOP_DIR": str(workshop / "sheets")}
+    _, known = load_against_source(workshop, "workshop", env, at_files=True)
+    assert known.at_files == ("sheet.customers", "sheet.orders") and known.types is not None
+    assert "Orders" in known.types["sheet.customers"] and "position" in known.types["sheet.orders"]
+    assert known.sentence().endswith("headers of the files of sheet.customers, sheet.orders.")
+    assert known.to_json() == {
+        "snapshot": None, "from_headers": ["sheet.customers", "sheet.orders"], "not_checked": [], "remedy": "",
+    }  # fmt: skip
+    mapping = workshop / "plans" / "workshop" / "mapping" / "customer.csv"
+    text = mapping.read_text(encoding="utf-8")
+    assert ",Mail," in text
+    mapping.write_text(text.replace(",Mail,", ",Mails,"), encoding="utf-8")
+    with pytest.raises(PlanFaults, match="did you mean 'Mail'"):
+        load_against_source(workshop, "workshop", env, at_files=True)
+    load_against_source(workshop, "workshop", env)
+    assert not (workshop / ".cutover").exists()
+
+
+def test_a_column_of_a_file_that_nothing_uses_is_asked_about_before_the_first_run(workshop: Path) -> None:
+    file = workshop / "sheets" / "customers.tsv"
+    head, _, rest = file.read_text(encoding="utf-8").partition("\n")
+    rows = "\n".join(f"{line}\tx" for line in rest.splitlines())
+    file.write_text(f"{head}\tDiscount\n{rows}\n", encoding="utf-8")
+    with pytest.raises(PlanFaults, match=r"nothing uses Discount of sheet\.customers"):
+        load_against_source(workshop, "workshop", {"WORKSHOP_DIR": str(workshop / "sheets")}, at_files=True)
+
+
+def test_a_file_that_is_not_there_or_has_no_header_is_a_fault_and_a_place_out_of_reach_is_none(workshop: Path) -> None:
+    file = workshop / "sheets" / "customers.tsv"
+    for text, said in (("", "no header"), ("No\tno\n", "the same name"), (None, "there is no file")):
+        if text is None:
+            file.unlink()
+        else:
+            file.write_text(text, encoding="utf-8")
+        with pytest.raises(PlanFaults, match=said) as e:
+            load_against_source(workshop, "workshop", {"WORKSHOP_DIR": str(workshop / "sheets")}, at_files=True)
+        (fault,) = e.value.faults
+        assert (fault.file, fault.field) == ("plan.yaml", "sources.sheet.tables.customers.read_from") and fault.row
+    for env in ({}, {"WORKSHOP_DIR": str(workshop / "nowhere")}, {"WORKSHOP_DIR": "x" * 5000}):
+        _, known = load_against_source(workshop, "workshop", env, at_files=True)
+        assert known.at_files == () and "not checked" in known.sentence()
+
+
+def test_a_file_that_would_take_long_waits_for_the_golden_copy(workshop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_headers, "_AT_ONCE", 10)
+    _, known = load_against_source(workshop, "workshop", {"WORKSHOP_DIR": str(workshop / "sheets")}, at_files=True)
+    assert known.at_files == () and "sheet.customers" in known.unknown
 
 
 def test_columns_that_the_golden_copy_does_not_have_are_named_with_the_nearest(root: Path) -> None:

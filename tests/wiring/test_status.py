@@ -30,9 +30,15 @@ def held(database: str) -> PostgresTarget:
 
 
 def standing(
-    folder: Path, target: PostgresTarget, severity: Any = "critical", changed: str = "", **states: Any
+    folder: Path,
+    target: PostgresTarget,
+    severity: Any = "critical",
+    changed: str = "",
+    digest: str = "d" * 64,
+    **states: Any,
 ) -> dict[str, Any]:
-    """The status of a plan in which every stage has passed but those named; these failed one check."""
+    """The status of a plan in which every stage has passed but those named; these failed one check. `digest`: of the
+    plan's files as they are."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     failed = FailedCheck("tables_there", severity, True, 1, "one table is gone", {}, False)
 
@@ -46,14 +52,47 @@ def standing(
         )  # fmt: skip
 
     found = workspace(folder)
-    found.control.status = status
-    found.record = lambda: SimpleNamespace(snapshot="snap", as_of=at, trial=False)
+    found.control.status, found.plan.digest = status, digest
+    record = SimpleNamespace(snapshot="snap", as_of=at, trial=False, plan_digest="d" * 64)
+    found.control.current_record = lambda plan: record
     found.target = target
     return status_of(found, NO_RUNS)
 
 
 def test_status_is_good_when_every_stage_has_passed_or_is_signed_for(tmp_path: Path, held: PostgresTarget) -> None:
     assert standing(tmp_path, held)["ok"] and standing(tmp_path, held, loaded_target="waived")["ok"]
+
+
+def test_status_shows_where_the_last_run_left_things_while_the_plan_is_edited_and_says_so_first(
+    tmp_path: Path, held: PostgresTarget
+) -> None:
+    assert standing(tmp_path, held)["plan_changed"] is None
+    found = standing(tmp_path, held, digest="e" * 64)
+    assert not found["ok"] and found["plan_changed"] == {"then": "d" * 64, "now": "e" * 64}
+    assert {s["state"] for c in found["cohorts"] for s in c["stages"].values()} == {"passed"}
+    said = " ".join(printed(print_status, found).split())
+    assert said.startswith("The plan's files were changed since the last run (digest dddddddddddd then")
+    assert "pilot" in said and "`cutover run` makes everything by it" in said
+
+
+def test_status_before_the_first_run_says_how_to_begin(tmp_path: Path) -> None:
+    empty = workspace(tmp_path)
+    empty.control.current_record = lambda plan: None
+    found = status_of(empty, NO_RUNS)
+    assert not found["ok"] and found["cohorts"] == [] and "`cutover run`" in printed(print_status, found)
+
+
+def test_status_says_how_far_each_cohort_is_and_what_to_do(tmp_path: Path, held: PostgresTarget) -> None:
+    assert [r["place"] for r in standing(tmp_path, held)["cohorts"]] == ["verified", "verified"]
+    with held.transaction() as connection:
+        connection.execute("CREATE TABLE cutover.cohort_state (cohort text, state text)")
+        connection.execute("INSERT INTO cutover.cohort_state VALUES ('pilot', 'applied')")
+    arrival = {"loaded_target": "never", "reconciliation": "never", "verified_billing": "never"}
+    found = standing(tmp_path, held, **arrival)
+    assert [r["place"] for r in found["cohorts"]] == ["applied", "planned"]
+    said = printed(print_status, found)
+    assert "pilot is applied: its rows are in the target and not noted as loaded" in said
+    assert "rest is planned: nothing of it is in the target: `cutover run --resume` goes on from here." in said
 
 
 def test_status_notices_that_the_target_is_gone(tmp_path: Path, held: PostgresTarget, database: str) -> None:

@@ -18,6 +18,7 @@ from migration_assets.wiring.execute import PhaseResult, Summary
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 from migration_assets.wiring.views import (
     ending_of,
+    print_failed_hint,
     print_reconciliation,
     print_summary,
     reconciliation_of,
@@ -36,24 +37,24 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
         place = store.folder("reconciliation", cohort)
         place.mkdir(parents=True)
         (place / "report.json").write_text(json.dumps(report), encoding="utf-8")
-    record = SimpleNamespace(snapshot="snap", as_of=None, trial=False)
+    record = SimpleNamespace(snapshot="snap", as_of=None, trial=False, plan_digest="d" * 64)
     control = SimpleNamespace(
         current_record=lambda plan: record,
         cohorts=lambda record: [
             Cohort(name, wave=0, position=i, customers=5, rows=9) for i, name in enumerate(COHORTS)
         ],
         status=lambda *_: (),
+        at_work=lambda _: frozenset(),
     )
     source = SimpleNamespace(may_be_empty=False)
-    plan = SimpleNamespace(name="tiny", controls=(COUNT,), source_tables={"erp.contracts": source})
+    plan = SimpleNamespace(name="tiny", digest="d" * 64, controls=(COUNT,), source_tables={"erp.contracts": source})
     return SimpleNamespace(
         store=store,
         suites={asset: SimpleNamespace(rules=(THERE,)) for asset in (*GLOBAL_STAGES, *COHORT_STAGES)},
         control=control,
         plan=plan,
         record=lambda: record,
-        basis=lambda snapshot, as_of: SimpleNamespace(snapshot=snapshot, as_of=as_of),
-        frozen_basis=lambda: record,
+        basis_of=lambda record: SimpleNamespace(snapshot=record.snapshot, as_of=record.as_of),
     )
 
 
@@ -134,6 +135,14 @@ def printed(show: Any, found: dict[str, Any]) -> str:
     out = Console(file=io.StringIO(), width=200)
     show(out, found)
     return out.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.mark.parametrize(("stopped", "said"), [(False, "stop nothing"), (True, "not good")])
+def test_checks_that_only_warn_are_called_warnings(stopped: bool, said: str) -> None:
+    figures = {"checks_run": 40, "checks_passed": 37}
+    told = printed(lambda out, f: print_failed_hint(out, f, stopped=stopped), figures)
+    assert told.startswith("3 results of checks are") and said in told and ("warnings" in told) != stopped
+    assert printed(lambda out, f: print_failed_hint(out, f, stopped=stopped), figures | {"checks_passed": 40}) == ""
 
 
 def test_what_was_changed_left_out_or_could_not_be_read_is_printed(tmp_path: Path) -> None:

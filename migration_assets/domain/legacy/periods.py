@@ -83,16 +83,20 @@ def running(contract: Contract, rules: Rules, today: date) -> tuple[date, date] 
     system writes it down; None where the rules do not say.
 
     Before the first period it is the time since the contract began. While a pause lasts that holds a period up, its
-    invoice is what stands; when that is over before the pause, or the contract ends within a period, nothing is said.
+    invoice is what stands; when that is over before the pause, the contract ends within a period, or the pause ends
+    before it begins, nothing is said.
     """
     if today < contract.first_day or (contract.last_day is not None and contract.last_day < today):
         return None
-    first, until = _running(contract, rules, today)
+    calendar = _running(contract, rules, today)
+    if calendar is None:
+        return None
+    first, until = calendar
     cut_off = contract.last_day is not None and contract.last_day + timedelta(days=1) < until
     return None if until <= today or cut_off else (first, until)
 
 
-def _running(contract: Contract, rules: Rules, today: date) -> tuple[date, date]:
+def _running(contract: Contract, rules: Rules, today: date) -> tuple[date, date] | None:
     if today < contract.anchor:
         return contract.first_day, contract.anchor
     held = _held_period(contract) if rules.pause == "extends" else None
@@ -101,6 +105,8 @@ def _running(contract: Contract, rules: Rules, today: date) -> tuple[date, date]
     first, until = _counted(contract.anchor, contract.months, contract.paused_on)
     if contract.resumes_on is None or today < contract.resumes_on:
         return first, until
+    if contract.resumes_on < contract.paused_on:
+        return None
     moved = contract.resumes_on + (until - contract.paused_on)
     return (first, moved) if today < moved else _counted(moved, contract.months, today)
 

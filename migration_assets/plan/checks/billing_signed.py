@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from migration_assets.domain.errors import Fault
+from migration_assets.plan.access_models import Budget
 from migration_assets.plan.billing_models import AcceptedDifference, Billing
 from migration_assets.plan.billing_rules import CHOICES, alike
 from migration_assets.plan.checks.standards import is_currency
@@ -31,13 +32,8 @@ def signature_faults(view: PlanView) -> Iterator[Fault]:
     for i, access in enumerate(billing.accepted_access):
         yield from _signer_faults(view, ("accepted_access", i), access.signed_by)
         yield from _reason_faults(view, ("accepted_access", i), access.reason)
-    if billing.budget is not None:
-        yield from _signer_faults(view, ("budget",), billing.budget.signed_by)
-        yield from _reason_faults(view, ("budget",), billing.budget.reason)
-        for currency in billing.budget.at_most_yearly_minor or ():
-            if not is_currency(currency, view.plan.file.currency_exponents):
-                path = ("budget", "at_most_yearly_minor", currency)
-                yield view.fault(BILLING, path, f"{shown(currency)} is no currency", "write an ISO 4217 code, as EUR")
+    for name, budget in _budgets(billing):
+        yield from _budget_faults(view, name, budget)
     first: dict[object, int] = {}
     for i, accepted in enumerate(billing.accepted):
         place: Path = ("accepted", i)
@@ -58,11 +54,25 @@ def signed_ahead(view: PlanView, latest: date) -> Iterator[Fault]:
     days: list[tuple[Path, date]] = [((), billing.signed_on)]
     days += [(("accepted", i), a.signed_on) for i, a in enumerate(billing.accepted)]
     days += [(("accepted_access", i), a.signed_on) for i, a in enumerate(billing.accepted_access)]
-    days += [] if billing.budget is None else [(("budget",), billing.budget.signed_on)]
+    days += [((name,), budget.signed_on) for name, budget in _budgets(billing)]
     for place, day in days:
         if day > latest:
             remedy = "write the day on which it was signed"
             yield view.fault(BILLING, (*place, "signed_on"), f"{day.isoformat()} has not come yet", remedy)
+
+
+def _budgets(billing: Billing) -> Iterator[tuple[str, Budget]]:
+    named = {"budget": billing.budget, "wave_budget": billing.wave_budget}
+    yield from ((name, budget) for name, budget in named.items() if budget is not None)
+
+
+def _budget_faults(view: PlanView, name: str, budget: Budget) -> Iterator[Fault]:
+    yield from _signer_faults(view, (name,), budget.signed_by)
+    yield from _reason_faults(view, (name,), budget.reason)
+    for currency in budget.at_most_yearly_minor or ():
+        if not is_currency(currency, view.plan.file.currency_exponents):
+            path = (name, "at_most_yearly_minor", currency)
+            yield view.fault(BILLING, path, f"{shown(currency)} is no currency", "write an ISO 4217 code, as EUR")
 
 
 def _signer_faults(view: PlanView, place: Path, signer: str) -> Iterator[Fault]:

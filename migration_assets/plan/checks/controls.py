@@ -43,7 +43,11 @@ def _shape_faults(view: PlanView, control: Control) -> Iterator[Fault]:
     for side in ("source", "target"):
         for part in ("column", "unit", "currency"):
             value = getattr(control, f"{side}_{part}")
-            if part in needed and not value:
+            if (control.kind, side, part, value) == ("midnight_sum", "source", "unit", "last_day"):
+                continue
+            if value == "last_day":
+                yield _fault(control, "source_unit", "says nothing of an amount", "write major or minor")
+            elif part in needed and not value:
                 yield _fault(control, f"{side}_{part}", f"is missing for a {control.kind}", "fill it in")
             elif part not in needed and value:
                 yield _fault(control, f"{side}_{part}", f"means nothing for a {control.kind}", "leave it blank")
@@ -65,6 +69,10 @@ def _source_faults(view: PlanView, control: Control) -> Iterator[Fault]:
         column = getattr(control, part)
         if column and not column.startswith("=") and (wrong := view.column_problem(control.source, column)):
             yield _fault(control, part, *wrong)
+    parent = view.tables[control.source].references.get(control.source_column)
+    if control.kind == "linked_count" and (parent not in view.tables or len(view.tables[parent].key) != 1):
+        problem = f"{shown(control.source_column)} leads to no table that one column identifies"
+        yield _fault(control, "source_column", problem, f"name a column of `references` of {control.source}")
     yield from view.predicate_faults(
         control.source, control.source_where, Fault(CONTROLS, control.row, "source_where", "", "")
     )
@@ -92,6 +100,10 @@ def _type_faults(view: PlanView, control: Control) -> Iterator[Fault]:
         return
     if control.kind == "day_sum" and field.type not in ("date", "instant"):
         yield _fault(control, "target_column", f"holds {field.type}, not days", "name a date or an instant")
+    if control.kind == "midnight_sum" and field.type != "instant":
+        yield _fault(control, "target_column", f"holds {field.type}, not instants", "name an instant")
+    if control.kind == "linked_count" and field.type != "reference":
+        yield _fault(control, "target_column", f"holds {field.type}, and leads nowhere", "name a reference")
     if control.kind == "code_count":
         yield from _code_faults(control, field)
     if control.kind == "text_sum" and field.type != "text":
@@ -107,7 +119,7 @@ def _type_faults(view: PlanView, control: Control) -> Iterator[Fault]:
 
 def _code_faults(control: Control, field: Field) -> Iterator[Fault]:
     # Words that no list of the canonical model names are text: a segment, say.
-    if field.type not in ("code", "boolean", "currency", "text"):
+    if field.type not in ("code", "boolean", "currency", "country", "text"):
         yield _fault(control, "target_column", f"holds {field.type}, not codes", "name a column of codes or yes and no")
         return
     known = ("true", "false") if field.type == "boolean" else field.codes

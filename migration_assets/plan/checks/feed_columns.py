@@ -27,12 +27,19 @@ def feed_column_faults(view: PlanView) -> Iterator[Fault]:
                 problem = f"{shown(column)} is read by {feed.feed}"
                 yield Fault(FEEDS, feed.row, "leaves", problem, "take it off the list")
             elif column not in theirs:
-                problem = f"{shown(column)} is read by no other feed of {feed.entity} that shares the table"
+                problem = _nobody_reads(feed, column)
                 yield Fault(FEEDS, feed.row, "leaves", problem, "take it off the list")
         for column in sorted(theirs.keys() - own - set(feed.leaves)):
             problem = f"{feed.feed} does not read {shown(column)}, which {theirs[column]} reads of the same table"
             remedy = f"map it in mapping/{feed.entity}.csv, or name it in `leaves` if rows of {feed.feed} may lose it"
             yield Fault(FEEDS, feed.row, "leaves", problem, remedy)
+
+
+def _nobody_reads(feed: Feed, column: str) -> str:
+    """Why there is nothing to leave behind."""
+    if not feed.where:
+        return f"{feed.feed} reads every row of {feed.table}: it has no `where`, and shares them with no other feed"
+    return f"no other feed of {feed.entity} from {feed.table} that has a `where` reads {shown(column)}"
 
 
 def _beside(plan: Plan, feed: Feed) -> Iterator[Feed]:

@@ -93,6 +93,7 @@ class Accounts:
             units={f.code: f.unit for f in self.plan.catalog.features},
             credits=self.credits,
             grants=grants_of(self.engine, self.access, whose),
+            other_units={f.code: f.units for f in self.plan.catalog.features},
         )
 
     def _pairs(self, named: ir.Table) -> dict[str, list[BillPair]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from migration_assets.domain.money import to_major
@@ -18,16 +19,34 @@ def signed_amount_of(minor: int, currency: str, exponents: Mapping[str, int]) ->
     return ("+" if minor > 0 else "") + amount_of(minor, currency, exponents)
 
 
-def answer_in_words(answer: Mapping[str, Any] | None, unit: str | None) -> str:
-    """What an answer of access says: `up to 5 seat`, `without limit`, `not allowed`, or that nothing is said."""
+def answer_in_words(answer: Mapping[str, Any] | None, feature: Mapping[str, Any]) -> str:
+    """What an answer of access says: `up to 5 seat`, `without limit`, `not allowed`, or that nothing is said.
+
+    `feature`: its `unit`, in which limits are told, and the catalog's other `units` with their factors.
+    """
     if answer is None or answer["allowed"] is None:
         return "nothing"
     if not answer["allowed"]:
         return "not allowed"
     if answer["limit"] is None:
-        return "allowed" if unit is None else "without limit"
+        return "allowed" if feature["unit"] is None else "without limit"
     past = {"block": "", "none": "", "bill": ", more is billed", "grace": ", more in grace"}[answer["overage"]]
-    return f"up to {_in_thousands(answer['limit'])} {unit or ''}".rstrip() + past
+    return f"up to {limit_in_words(answer['limit'], feature)}" + past
+
+
+def limit_in_words(limit: str, feature: Mapping[str, Any]) -> str:
+    """A limit in the largest unit of the catalog in which it is a whole number, such as `10 GB` for ten milliards of
+    bytes; the same limit, not a rounded one."""
+    amount = Fraction(limit)
+    fitting = [
+        (Fraction(factor), name)
+        for name, factor in feature.get("units", {}).items()
+        if amount and Fraction(factor) > 1 and (amount / Fraction(factor)).denominator == 1
+    ]
+    if not fitting:
+        return f"{_in_thousands(limit)} {feature['unit'] or ''}".rstrip()
+    factor, name = max(fitting)
+    return f"{int(amount / factor):,} {name}"
 
 
 def when_in_words(span: Mapping[str, Any], first: str, last: str) -> str:

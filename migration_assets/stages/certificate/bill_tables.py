@@ -178,7 +178,7 @@ def _totals(content: Plain, bill: Plain, currency: str) -> Iterator[str]:
     yield row("sum of the lines", "", "", *net, number(""), kind="sum")
     total = ((bill[side] or {"total_minor": None})["total_minor"] for side in _SIDES)
     wide = [_wide(content, t, currency) for t in total]
-    yield row("total", "", "", *wide, _difference(content, bill["difference_minor"], currency), kind="sum")
+    yield row("total with tax", "", "", *wide, _difference(content, bill["difference_minor"], currency), kind="sum")
     if any(bill[side] and bill[side]["credit_minor"] for side in _SIDES):
         yield from _credit(content, bill, currency)
 

@@ -5,7 +5,7 @@ comes to. Amounts are whole minor units beside their currency; instants are ISO 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -41,7 +41,8 @@ _OF_ACCESS: dict[str, Outcome] = {SIGNED: "signed", REJECTED: "rejected", UNSIGN
 @dataclass(frozen=True)
 class Known:
     """All that is known of the customers at hand: by contract `bills`, `forecast`, `issued` (invoices made again),
-    `left_out` and `zones`; by item `products`; by feature `units` (None: a switch)."""
+    `left_out` and `zones`; by item `products`; by feature `units` (None: a switch), and `other_units` with their
+    factors, as exact text."""
 
     bills: Mapping[str, Sequence[BillPair]]
     forecast: Mapping[str, Row]
@@ -52,6 +53,7 @@ class Known:
     units: Mapping[str, str | None]
     credits: Credits
     grants: Grants
+    other_units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def content_of(known: Known, customer: str | None, contracts: Iterable[str]) -> Plain:
@@ -218,6 +220,7 @@ def _access(known: Known, customer: str | None) -> Plain:
                 "feature": feature,
                 "region": region,
                 "unit": known.units.get(feature),
+                "units": dict(known.other_units.get(feature, {})),
                 "before": [_span(r) for r in sides[0] if (r["feature"], r["region"]) == (feature, region)],
                 "after": [_span(r) for r in sides[1] if (r["feature"], r["region"]) == (feature, region)],
                 "differences": [_apart(r) for r in sides[2] if (r["feature"], r["region"]) == (feature, region)],

@@ -101,15 +101,15 @@ def _access_lanes(content: Plain, x: Callable[[datetime], float]) -> Iterator[tu
     """A lane for each feature and region: before above, after below, and a frame where they differ."""
     for f in content["access"]["features"]:
         where = "" if f["region"] == "*" else f" {f['region']}"
-        bars = [_bar(s, side, y, f["unit"], x) for side, y in (("before", 1), ("after", 14)) for s in f[side]]
+        bars = [_bar(s, side, y, f, x) for side, y in (("before", 1), ("after", 14)) for s in f[side]]
         yield f"{f['feature']}{where}", "".join([*bars, *(_frame(d, x) for d in f["differences"])])
 
 
-def _bar(span: Plain, side: str, y: int, unit: str | None, x: Callable[[datetime], float]) -> str:
+def _bar(span: Plain, side: str, y: int, feature: Plain, x: Callable[[datetime], float]) -> str:
     left, right = x(_instant(span["starts_at"])), x(_end(span))
     wide = max(right - left, 1)
     kind = side if span["allowed"] else "forbidden"
-    told = _cut(answer_in_words(span, unit), wide - 8)
+    told = _cut(answer_in_words(span, feature), wide - 8)
     text = f'<text class="bar" x="{left + 4:.1f}" y="{y + _BAR - 2.5}">{escape(told)}</text>' if told else ""
     return f'<rect class="{kind}" x="{left:.1f}" y="{y}" width="{wide:.1f}" height="{_BAR}" rx="2"/>{text}'
 

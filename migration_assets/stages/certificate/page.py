@@ -134,23 +134,23 @@ def _access(access: Plain, as_of: str) -> str:
     rows = []
     for f in access["features"]:
         sides = [
-            "<br>".join(_span(s, f["unit"], as_of, access["until"]) for s in f[side]) or "nothing"
+            "<br>".join(_span(s, f, as_of, access["until"]) for s in f[side]) or "nothing"
             for side in ("before", "after")
         ]
-        apart = "<br>".join(_apart(d, f["unit"]) for d in f["differences"])
+        apart = "<br>".join(_apart(d, f) for d in f["differences"])
         where = "anywhere" if f["region"] == "*" else f["region"]
         rows.append(row(text(f["feature"]), text(where), *sides, apart or same))
     until = f"<p class='quiet'>From T until {moment(access['until'])}, where nothing else is said.</p>"
     return said + table(("feature", "region", "before", "after", ""), rows) + until
 
 
-def _span(span: Plain, unit: str | None, first: str, last: str) -> str:
-    return f"{text(answer_in_words(span, unit))}<span class='quiet'>{text(when_in_words(span, first, last))}</span>"
+def _span(span: Plain, feature: Plain, first: str, last: str) -> str:
+    return f"{text(answer_in_words(span, feature))}<span class='quiet'>{text(when_in_words(span, first, last))}</span>"
 
 
-def _apart(d: Plain, unit: str | None) -> str:
+def _apart(d: Plain, feature: Plain) -> str:
     until = f" until {moment(d['ends_at'])}" if d["ends_at"] else ""
-    was, now = (text(answer_in_words(d[side], unit)) for side in ("before", "after"))
+    was, now = (text(answer_in_words(d[side], feature)) for side in ("before", "after"))
     policy = ""
     if was == now:
         policy = f" (past the limit: {text(d['before']['overage'] or '-')}, then {text(d['after']['overage'] or '-')})"

@@ -8,9 +8,9 @@ from migration_assets.domain.errors import PlanFaults, StageRefused
 from migration_assets.plan.check import check_plan
 from migration_assets.plan.models import Plan
 from migration_assets.stages.golden_copy.columns import raw_columns, unread_tables
-from migration_assets.stages.golden_copy.manifest import Manifest, verify_golden_copy
+from migration_assets.stages.golden_copy.manifest import Manifest
 from migration_assets.wiring.call import StageCall
-from migration_assets.wiring.copies import recorded_digest, take_whole
+from migration_assets.wiring.copies import take_whole, verified_copy
 from migration_assets.wiring.lineage import golden_copy_lineage, legacy_tables
 from migration_assets.wiring.metadata import markdown_table, row_counts
 from migration_assets.wiring.stage import StageOutput, StageSpec
@@ -45,7 +45,7 @@ def _copy(call: StageCall) -> StageOutput:
         manifest = take_whole(call.workspace, call.actor, call.say)
     else:
         call.say(f"verifying snapshot {present}")
-        manifest = verify_golden_copy(store.golden(present), digest=recorded_digest(call.workspace, present))
+        manifest = verified_copy(call.workspace, present)
         _require_all_tables(call.plan, manifest)
         _require_all_columns(call.plan, manifest)
     exports = call.file("golden_copy", "exports")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from migration_assets.connectors.private_files import is_running
 from migration_assets.domain.errors import Misconfigured
 from migration_assets.stages.golden_copy.manifest import SNAPSHOT_ID
 
@@ -40,18 +41,8 @@ def _remove_abandoned(folder: Path) -> None:
     """Parts of a process that was killed hold personal data, and nobody would look for them."""
     for part in folder.glob(".*.part"):
         named = _PART.fullmatch(part.name)
-        if named and not _runs(int(named["process"])):
+        if named and not is_running(int(named["process"])):
             shutil.rmtree(part, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def write_durably(path: Path, text: str) -> None:

@@ -9,12 +9,12 @@ written in the same transaction. One load of a plan at a time, by an advisory lo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import ibis
 import psycopg
@@ -24,10 +24,14 @@ from migration_assets.connectors.postgres_target import Connection, copy_in, wri
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
+from migration_assets.stages.load.changes import Changes
+from migration_assets.stages.load.cohort_states import APPLIED, set_states
 from migration_assets.stages.load.customers import Membership
-from migration_assets.stages.load.guarded import GuardedWrites, one_row, same_key, stage_name
+from migration_assets.stages.load.guarded import GuardedWrites, change_name, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
+from migration_assets.stages.load.hold import hold_plan, next_id
 from migration_assets.stages.load.needed import SPARED, make_spared, spare_what_is_needed
+from migration_assets.stages.load.outcome import Outcome
 from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
 from migration_assets.stages.load.refusal import refusal
 from migration_assets.stages.load.schema import (
@@ -112,6 +116,11 @@ class LoadResult:
         return sum(t.written for t in self.tables)
 
     @property
+    def recorded(self) -> bool:
+        """Whether the ledger has anything of this load."""
+        return any(t.written for t in (*self.tables, self.crosswalk))
+
+    @property
     def rows_removed(self) -> int:
         """Those of them that were deleted, because this load does not have them any more."""
         return sum(t.deleted for t in self.tables)
@@ -125,30 +134,44 @@ def load_cohort(
     canonical: Mapping[str, ir.Table],
     redirects: ir.Table | None = None,
     membership: Membership | None = None,
+    before_commit: Callable[[LoadResult], None] = lambda _: None,
 ) -> LoadResult:
     """Load the canonical rows (entity -> rows) of one cohort; entities that are not given are left alone.
 
     `redirects` (shape.REDIRECTS) are source rows merged into others; `membership` tells who is in which
-    cohort now. TargetRefused: another load is running, or the target would not take a row; nothing was written
-    then. A dry run does everything and rolls back.
+    cohort now; `before_commit` does what has to have happened by the time anybody sees the rows. TargetRefused: another
+    load is running, the target would not take a row, or it was lost; nothing was written then. A load that was applied
+    without the target's saying so is as good as any other (outcome). A dry run does everything and rolls back.
     """
+    writer = role_names(plan)["writer"]
+    hold = partial(hold_plan, plan=plan.file.uuid, seconds=order.lock_seconds)
     with (
         HeldFolder(order.work_folder) as folder,
-        target.transaction(role=role_names(plan)["writer"]) as connection,
+        Outcome(target, writer, order.run_id, hold) as outcome,
+        target.transaction(role=writer) as connection,
     ):
-        _lock(connection, plan.file.uuid, order.lock_seconds)
+        hold_plan(connection, plan.file.uuid, order.lock_seconds)
+        # One load at a time: whole cohorts are joined, and a hash that does not fit is written out and read again.
+        connection.execute("SET LOCAL work_mem = '128MB'")
         load = LoadPlan((), None)
         try:
-            handover = Handover(engine, connection, plan, order.cohort, membership, folder) if membership else None
+            writes = _writes(connection, plan)
+            handover = None
+            if membership:
+                handover = Handover(engine, connection, plan, order.cohort, membership, folder, writes.changes)
             load = plan_load(engine, plan, canonical, redirects, handover.settle() if handover else None)
-            writes = GuardedWrites(connection, _next_id(connection))
             result = _Load(engine, connection, plan, order, folder, load, writes, handover).run()
+            touched = {*result.receivers, *([order.cohort] if result.recorded else [])}
+            set_states(connection, touched, APPLIED, order.snapshot, order.run_id, order.loaded_at)
             refuse_shared_ids(connection, order.cohort)
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except psycopg.Error as error:
             raise refusal(error, engine, load, folder) from None
         if order.dry_run:
             connection.rollback()
+        else:
+            before_commit(result)
+            outcome.committing(writes.load_id, writes=result.recorded)
     return result
 
 
@@ -174,23 +197,13 @@ def refuse_shared_ids(connection: Connection, cohort: str) -> None:
         )
 
 
-def _next_id(connection: Connection) -> int:
-    """The number of this load; the lock keeps another one from taking the same."""
-    query = sql.SQL("SELECT coalesce(max(load_id), 0) + 1 FROM {}")
-    return int(one_row(connection, query.format(sql.Identifier(RECORD_SCHEMA, LEDGER)))[0])
-
-
-def _lock(connection: Connection, plan: UUID, seconds: int) -> None:
-    """Hold the plan's lock until the transaction ends."""
-    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{seconds}s")))
-    try:
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"cutover load {plan}"])
-    except psycopg.errors.LockNotAvailable:
-        raise TargetRefused(
-            f"another load of this plan has held the target for {seconds} seconds; nothing was written",
-            "Wait for the other run to end (`cutover status` shows it), then run this cohort again.",
-        ) from None
-    connection.execute("SET LOCAL lock_timeout = 0")
+def _writes(connection: Connection, plan: Plan) -> GuardedWrites:
+    """The writes of a load that begins now, with what notes them."""
+    coded = frozenset(n for n, t in plan.target.tables.items() if ENTITIES[t.entity].origin == "catalog")
+    load_id = next_id(connection, RECORD_SCHEMA)
+    changes = Changes(connection, load_id, coded)
+    changes.begin()
+    return GuardedWrites(connection, load_id, changes)
 
 
 @dataclass
@@ -226,9 +239,10 @@ class _Load:
         # Tables just filled have no statistics: a planner that expects a handful of rows would look each up by itself.
         self.connection.execute("SET LOCAL enable_nestloop = off")
         found = {t.table: self._found(t) for t in self.load.tables}
+        self._note_changes(done)
         self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
         tables = (*(self._counted(t, found[t.table]) for t in done), *self._led_elsewhere())
-        self._record([t for t in (*tables, crosswalk) if t.written])
+        self._record([t for t in (*tables, self._with_handed(crosswalk)) if t.written])
         given = self.receivers | (self.handover.receivers if self.handover else set())
         return LoadResult(
             self.order.cohort,
@@ -278,7 +292,8 @@ class _Load:
 
     def _found(self, table: TableRows) -> int:
         """Rows of the table that this load has there now, counted by the target: those of its entity in the cohort's
-        crosswalk; of the catalog, which has no crosswalk, those staged, or all where there were none before."""
+        crosswalk; of the catalog, which has no crosswalk, those staged, or all where there were none before. Where all
+        were copied in they are noted as inserted on the way."""
         target = sql.Identifier(self.plan.target.schema_name, table.table)
         key = sql.Identifier("t", table.key)
         if table.recorded:
@@ -296,7 +311,21 @@ class _Load:
             ours = staged.format(key=key, column=sql.Identifier(table.key), stage=stage_name(table.table))
         else:
             ours = sql.Composed([])
+        if table.table not in self.staged:
+            return self.writes.changes.note_inserted(table.table, target, table.key, ours)
         return int(one_row(self.connection, sql.SQL("SELECT count(*) FROM {} t {}").format(target, ours))[0])
+
+    def _note_changes(self, done: list[TableResult]) -> None:
+        """Note what was inserted beside rows that were there, and what was changed or removed, of any table."""
+        for name in (t.table for t in done if t.inserted and t.table in self.staged):
+            target, key = self._target(name)
+            new = sql.SQL("JOIN {} c ON {} WHERE c.is_new").format(change_name(name), same_key("t", "c", (key,)))
+            self.writes.changes.note_inserted(name, target, key, new)
+        for name in self.writes.changes.changed_tables():
+            self.writes.changes.note_changed(name, *self._target(name))
+
+    def _target(self, name: str) -> tuple[sql.Identifier, str]:
+        return sql.Identifier(self.plan.target.schema_name, name), key_column(self.plan.target.tables[name])
 
     def _copy_fresh(self, target: sql.Composable, columns: tuple[str, ...], path: Path) -> int | None:
         """Copy straight into the table; None, with nothing written, when a row of the same key is there after all."""
@@ -335,7 +364,7 @@ class _Load:
         if self.handover is not None:
             self.handover.leave(gone)
         self._lead_on(tables, gone, crosswalk)
-        kept = spare_what_is_needed(self.connection, self.plan.target, self.order.cohort, entity, gone)
+        kept = spare_what_is_needed(self.writes.changes, self.plan.target, self.order.cohort, entity, gone)
         self.receivers |= set(kept)
         for t in reversed(tables):
             self.deleted[t.table] += self._delete(t, gone)
@@ -379,7 +408,7 @@ class _Load:
         key = sql.Identifier("t", table.key)
         target = sql.Identifier(self.plan.target.schema_name, table.table)
         statement = sql.SQL("DELETE FROM {} t USING {} g WHERE g.target_id = {} RETURNING t.*")
-        return self.writes.delete(table.table, statement.format(target, gone, key), (table.key,))
+        return self.writes.changes.removing(table.table, statement.format(target, gone, key), (table.key,))
 
     # --- the record ---
 
@@ -427,7 +456,13 @@ class _Load:
             SPARED,
             same_key("p", "t", CROSSWALK_KEY),
         )
-        return self.writes.delete(CROSSWALK, gone, CROSSWALK_KEY)
+        return self.writes.changes.removing(CROSSWALK, gone, CROSSWALK_KEY)
+
+    def _with_handed(self, crosswalk: TableResult) -> TableResult:
+        """What the ledger says of the crosswalk: where only other cohorts' rows of it were changed, that too is a load
+        that has written."""
+        handed = self.writes.changes.touched_record() - crosswalk.updated - crosswalk.deleted
+        return replace(crosswalk, updated=crosswalk.updated + max(handed, 0))
 
     def _record(self, written: list[TableResult]) -> None:
         statement = sql.SQL("INSERT INTO {} VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)").format(

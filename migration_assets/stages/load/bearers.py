@@ -18,7 +18,8 @@ class Recorded:
 
     `key`: its canonical key; `loaded`: it stands in the target itself, and is not merged into the row that has the id;
     `identity`: the customer it belongs to now (a canonical key), None when the source no longer has the row; `cohort`:
-    the cohort it was recorded for; `cohort_now`: the one its source row lies in.
+    the cohort it was recorded for; `cohort_now`: the one its source row lies in; `reserved`: it was taken back, and the
+    crosswalk no longer has it, but whom the id stood for is known.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Recorded:
     cohort: str
     identity: str | None = None
     cohort_now: str | None = None
+    reserved: bool = False
 
 
 # How good a claim to an id is, the best first.

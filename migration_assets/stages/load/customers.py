@@ -18,9 +18,11 @@ from migration_assets.connectors.postgres_target import names
 from migration_assets.domain.canonical.model import key_parts
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.bearers import Change, Recorded, bearers, changes
+from migration_assets.stages.load.changes import key_text
 from migration_assets.stages.load.guarded import same_key
 from migration_assets.stages.load.moves import MOVES, RECORD, Moves
-from migration_assets.stages.load.schema import CROSSWALK_KEY
+from migration_assets.stages.load.rollback_tables import RESERVED_ID
+from migration_assets.stages.load.schema import CROSSWALK_KEY, RECORD_SCHEMA
 from migration_assets.stages.load.shape import ALIASES, Shaper, source_of
 from migration_assets.stages.load.whereabouts import SOURCE, Whereabouts
 
@@ -62,7 +64,7 @@ class Customers:
         self._place_members()
         recorded, returned = self._open_questions()
         borne = bearers(recorded, self._minted, returned)
-        self._hand_over(recorded, borne)
+        self._hand_over([row for row in recorded if not row.reserved], borne)
         others = [(i, t) for i, t in sorted(borne.items()) if t != self._minted(i)]
         return self._moves.engine.table(
             pa.table(
@@ -108,27 +110,27 @@ class Customers:
             asked |= missing
 
     def _recorded(self, asked: Collection[str]) -> list[Recorded]:
-        """Recorded rows of every id that stood for several rows, or whose own row is merged now or no longer in the
-        source, or is that of one of the customers asked for. And the own rows of the customers that could bear one."""
+        """Recorded rows, and those whose ids a rollback reserved, of every id that stood for several rows, or whose own
+        row is merged now or no longer in the source, or is that of one of the customers asked for. And the own rows of
+        the customers that could bear one."""
         query = sql.SQL(
             "WITH led AS MATERIALIZED (SELECT x.source_system || '.' || x.source_table || ':' || x.source_id AS key, "
-            "x.target_id, x.status, x.founder, x.cohort, m.identity, m.cohort AS cohort_now "
-            "FROM {record} x LEFT JOIN {members} m USING (source_system, source_table, source_id) "
-            "WHERE x.entity = 'customer'), "
-            "several AS MATERIALIZED (SELECT target_id FROM led WHERE NOT founder OR identity IS NOT NULL "
+            "x.target_id, x.status, x.founder, x.cohort, m.identity, m.cohort AS cohort_now, x.reserved "
+            "FROM {all} x LEFT JOIN {members} m USING (source_system, source_table, source_id) "
+            "), several AS MATERIALIZED (SELECT target_id FROM led WHERE NOT founder OR identity IS NOT NULL "
             "OR cohort_now IS NULL OR key = ANY({asked})), "
             # Two sets and not one condition with OR, which would be tried row by row.
             "wanted AS (SELECT key FROM led WHERE target_id IN (SELECT target_id FROM several) UNION "
             "SELECT identity FROM led WHERE identity IS NOT NULL AND target_id IN (SELECT target_id FROM several)) "
-            "SELECT key, target_id, status = 'loaded', cohort, coalesce(identity, key), cohort_now FROM led "
+            "SELECT key, target_id, status = 'loaded', cohort, coalesce(identity, key), cohort_now, reserved FROM led "
             "WHERE key IN (SELECT key FROM wanted) ORDER BY key"
         )
         rows = self._moves.connection.execute(
-            query.format(record=RECORD, members=_MEMBERS, asked=sql.Literal(sorted(asked)))
+            query.format(all=_with_reserved(), members=_MEMBERS, asked=sql.Literal(sorted(asked)))
         ).fetchall()
         return [
-            Recorded(key, str(target_id), loaded, cohort, None if now is None else identity, now)
-            for key, target_id, loaded, cohort, identity, now in rows
+            Recorded(key, str(target_id), loaded, cohort, None if now is None else identity, now, reserved)
+            for key, target_id, loaded, cohort, identity, now, reserved in rows
         ]
 
     def _returned(self, recorded: list[Recorded]) -> Mapping[str, str]:
@@ -209,11 +211,16 @@ class Customers:
             RECORD,
             stand,
         )
-        cleared = sql.SQL(
-            "DELETE FROM {} x USING {} s WHERE x.entity = 'customer' AND ({} OR x.status = 'loaded' "
-            "AND x.target_id = s.target_id)"
+        in_place = sql.SQL(
+            "{t}.entity = 'customer' AND ({same} OR {t}.status = 'loaded' AND {t}.target_id = s.target_id)"
         )
-        self._moves.run(cleared, RECORD, stand, same_key("x", "s", SOURCE))
+        told = in_place.format(t=sql.SQL("t"), same=same_key("t", "s", SOURCE))
+        self._moves.keep(sql.SQL("WHERE EXISTS (SELECT FROM {} s WHERE {})").format(stand, told))
+        self._moves.changes.recorded_anew(
+            sql.SQL("SELECT {} AS key FROM {} w").format(key_text("w", CROSSWALK_KEY), whole)
+        )
+        cleared = in_place.format(t=sql.SQL("x"), same=same_key("x", "s", SOURCE))
+        self._moves.run(sql.SQL("DELETE FROM {} x USING {} s WHERE {}"), RECORD, stand, cleared)
         self._moves.moved += self._moves.run(sql.SQL("INSERT INTO {} SELECT * FROM {}"), RECORD, whole)
         self._moves.receivers |= {c.cohort for c in changed if c.cohort != c.row.cohort}
         self._moves.run(sql.SQL("INSERT INTO {} SELECT target_id, entity, cohort FROM {}"), HANDED, whole)
@@ -226,3 +233,18 @@ class Customers:
         members = self._membership.members
         found = members.inner_join(wanted, [("customer_id", "wanted")]).select("customer_id", "cohort")
         return {r["customer_id"]: r["cohort"] or UNASSIGNED for r in self._moves.engine.arrow(found).to_pylist()}
+
+
+def _with_reserved() -> sql.Composed:
+    """Customer rows of the record, and those that a rollback took out of it and whose ids stay given."""
+    columns = sql.SQL("source_system, source_table, source_id, target_id, status, founder, cohort")
+    return sql.SQL(
+        "(SELECT {columns}, false AS reserved FROM {record} WHERE entity = 'customer' UNION ALL "
+        "SELECT {columns}, true FROM {reserved} r WHERE NOT EXISTS (SELECT FROM {record} k "
+        "WHERE k.entity = 'customer' AND {same}))"
+    ).format(
+        columns=columns,
+        record=RECORD,
+        reserved=sql.Identifier(RECORD_SCHEMA, RESERVED_ID),
+        same=same_key("k", "r", SOURCE),
+    )

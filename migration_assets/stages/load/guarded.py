@@ -14,8 +14,8 @@ from psycopg import sql
 
 from migration_assets.connectors.postgres_target import copy_in, names
 from migration_assets.domain.errors import TargetRefused
+from migration_assets.stages.load.changes import Changes
 from migration_assets.stages.load.refusal import STAGE_PREFIX
-from migration_assets.stages.load.schema import PRE_IMAGE, RECORD_SCHEMA
 
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
@@ -27,6 +27,7 @@ class GuardedWrites:
 
     connection: Connection
     load_id: int
+    changes: Changes
 
     def stage(
         self, name: str, target: sql.Composable, columns: tuple[str, ...], path: Path
@@ -54,7 +55,7 @@ class GuardedWrites:
 
         `extra` columns are written with what they are given but do not make a row different.
         """
-        changes = sql.Identifier("pg_temp", f"change_{name}"[:63])
+        changes = change_name(name)
         values = tuple(c for c in columns if c not in key)
         parts = {
             "target": target, "stage": stage, "changes": changes, "same": same_key("t", "s", key),
@@ -72,7 +73,8 @@ class GuardedWrites:
         )
         new, changed, same = one_row(self.connection, count.format(**parts))
         if changed:
-            self._keep(name, target, key, sql.SQL("JOIN {} s ON {} WHERE NOT s.is_new").format(changes, parts["same"]))
+            which = sql.SQL("JOIN {} s ON {} WHERE NOT s.is_new").format(changes, parts["same"])
+            self.changes.changing(name, target, key, which)
         if new or changed:
             written = self._upsert(target, stage, changes, key, columns, dict(extra or {}))
             if written != new + changed:
@@ -114,21 +116,6 @@ class GuardedWrites:
         )
         return self.connection.execute(statement).rowcount
 
-    def _keep(self, name: str, target: sql.Composable, key: tuple[str, ...], which: sql.Composed) -> None:
-        """Pre-images of the rows of `target t` that `which` picks; of one that this load has changed already the first
-        one stays."""
-        statement = sql.SQL(
-            "INSERT INTO {} SELECT {}, {}, {}, 'update', to_jsonb(t) FROM {} t {} ON CONFLICT DO NOTHING"
-        ).format(
-            sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),
-            sql.Literal(self.load_id),
-            sql.Literal(name),
-            _key_text("t", key),
-            target,
-            which,
-        )
-        self.connection.execute(statement)
-
     def lead(
         self, name: str, target: sql.Composable, key: str, column: str, pairs: sql.Composed, but: sql.Identifier
     ) -> int:
@@ -137,22 +124,11 @@ class GuardedWrites:
         led = sql.SQL("JOIN ({}) p ON t.{} = p.old WHERE t.{} NOT IN (SELECT target_id FROM {})").format(
             pairs, sql.Identifier(column), sql.Identifier(key), but
         )
-        self._keep(name, target, (key,), led)
+        self.changes.changing(name, target, (key,), led)
         statement = sql.SQL(
             "UPDATE {target} t SET {column} = p.new FROM ({pairs}) p "
             "WHERE t.{column} = p.old AND t.{key} NOT IN (SELECT target_id FROM {but})"
         ).format(target=target, column=sql.Identifier(column), pairs=pairs, key=sql.Identifier(key), but=but)
-        return self.connection.execute(statement).rowcount
-
-    def delete(self, name: str, gone: sql.Composed, key: tuple[str, ...]) -> int:
-        """Run a DELETE that returns whole rows, and keep them as pre-images; how many there were."""
-        statement = sql.SQL("WITH t AS ({}) INSERT INTO {} SELECT {}, {}, {}, 'delete', to_jsonb(t) FROM t").format(
-            gone,
-            sql.Identifier(RECORD_SCHEMA, PRE_IMAGE),
-            sql.Literal(self.load_id),
-            sql.Literal(name),
-            _key_text("t", key),
-        )
         return self.connection.execute(statement).rowcount
 
 
@@ -166,6 +142,11 @@ def stage_name(table: str) -> sql.Identifier:
     return sql.Identifier("pg_temp", f"{STAGE_PREFIX}{table}"[:63])
 
 
+def change_name(table: str) -> sql.Identifier:
+    """What `write_changes` found to be new or different. Columns: the key, is_new."""
+    return sql.Identifier("pg_temp", f"change_{table}"[:63])
+
+
 def same_key(left: str, right: str, key: tuple[str, ...]) -> sql.Composed:
     pairs = (sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in key)
     return sql.SQL(" AND ").join(pairs)
@@ -176,8 +157,3 @@ def _differ(left: str, right: str, columns: tuple[str, ...]) -> sql.Composable:
     if not columns:
         return sql.SQL("false")
     return sql.SQL("({}) IS DISTINCT FROM ({})").format(names(columns, left), names(columns, right))
-
-
-def _key_text(alias: str, key: tuple[str, ...]) -> sql.Composed:
-    parts = (sql.SQL("{}::text").format(sql.Identifier(alias, c)) for c in key)
-    return sql.SQL(" || '|' || ").join(parts)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Plan, TargetSchema
+    from migration_assets.stages.load.changes import Changes
 
 _LEFT_OUT, _ARRIVED = sql.Identifier("pg_temp", "handover_left_out"), sql.Identifier("pg_temp", "handover_arrived")
 _TEXT = dict.fromkeys((*CROSSWALK_KEY, "cohort", "owner_cohort"), "text")
@@ -45,10 +46,11 @@ class Handover:
         cohort: str,
         membership: Membership,
         folder: Path,
+        changes: Changes,
     ) -> None:
         self._engine, self._connection, self._plan = engine, connection, plan
         self._cohort, self._membership, self._folder = cohort, membership, folder
-        self._moves = Moves(engine, connection, folder)
+        self._moves = Moves(engine, connection, folder, changes)
 
     @property
     def moved(self) -> int:
@@ -71,6 +73,7 @@ class Handover:
         self._hand_over_belongings()
         left = sql.SQL("UPDATE {} SET cohort = {} WHERE cohort <> ALL({})")
         planned = sorted({*self._membership.cohorts, UNASSIGNED})
+        self._moves.keep(sql.SQL("WHERE t.cohort <> ALL({})").format(sql.Literal(planned)))
         stray = self._moves.run(left, RECORD, sql.Literal(UNASSIGNED), sql.Literal(planned))
         if stray:
             self._moves.moved += stray

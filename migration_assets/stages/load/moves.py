@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from migration_assets.connectors.postgres_target import Connection
     from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.stages.load.changes import Changes
 
 RECORD = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
 MOVES = sql.Identifier("pg_temp", "handover_moves")
@@ -27,14 +28,18 @@ class Moves:
     """Moves of one load. MOVES has CROSSWALK_KEY and the cohort each row goes to; `moved` counts rows of the record
     that changed cohort or key since the load began, `receivers` are the cohorts that were given any."""
 
-    def __init__(self, engine: DuckDBEngine, connection: Connection, folder: Path) -> None:
-        self.engine, self.connection, self.folder = engine, connection, folder
+    def __init__(self, engine: DuckDBEngine, connection: Connection, folder: Path, changes: Changes) -> None:
+        self.engine, self.connection, self.folder, self.changes = engine, connection, folder, changes
         self.moved = 0
         self.receivers: set[str] = set()
 
     def run(self, statement: sql.SQL, *parts: sql.Composable, **named: sql.Composable) -> int:
         """Execute a statement; how many rows it touched."""
         return self.connection.execute(statement.format(*parts, **named)).rowcount
+
+    def keep(self, which: sql.Composable) -> None:
+        """Keep the rows of the record (`t`) that `which` picks, which are about to be changed or deleted."""
+        self.changes.changing(CROSSWALK, RECORD, CROSSWALK_KEY, which)
 
     def insert(self, table: sql.Identifier, rows: Sequence[Sequence[object]]) -> None:
         """Insert a few rows."""
@@ -59,6 +64,7 @@ class Moves:
         """Give each row of MOVES its cohort in the record."""
         # Just made, it has no statistics.
         self.run(sql.SQL("ANALYZE {}"), MOVES)
+        self.keep(sql.SQL("JOIN {} m ON {}").format(MOVES, same_key("t", "m", CROSSWALK_KEY)))
         update = sql.SQL("UPDATE {} x SET cohort = m.cohort FROM {} m WHERE {}")
         self.moved += self.run(update, RECORD, MOVES, same_key("x", "m", CROSSWALK_KEY))
         given = self.connection.execute(sql.SQL("SELECT DISTINCT cohort FROM {}").format(MOVES)).fetchall()

@@ -14,6 +14,7 @@ from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, RECORD
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
     from migration_assets.plan.models import TargetSchema
+    from migration_assets.stages.load.changes import Changes
 
 # Rows of this cohort that stay, and stay its own. Key: CROSSWALK_KEY.
 SPARED = sql.Identifier("pg_temp", "spared_rows")
@@ -27,7 +28,7 @@ def make_spared(connection: Connection) -> None:
 
 
 def spare_what_is_needed(
-    connection: Connection, schema: TargetSchema, cohort: str, entity: str, gone: sql.Identifier
+    changes: Changes, schema: TargetSchema, cohort: str, entity: str, gone: sql.Identifier
 ) -> Counter[str]:
     """Take out of `gone` (rows of one entity that this cohort is about to remove) what rows of another cohort still
     point at, over one another if need be; how many, by the cohort that has each now.
@@ -36,13 +37,13 @@ def spare_what_is_needed(
     which no other cohort would look after, stays its own and goes with a later load, when nothing points at it at all.
     """
     statements = [
-        _spare(schema, table, column, cohort, entity, gone)
+        _spare(changes, schema, table, column, cohort, entity, gone)
         for table, column in references_to(schema, entity)
         if ENTITIES[schema.tables[table].entity].origin != "catalog"
     ]
     kept: Counter[str] = Counter()
     # What is kept points on at others.
-    while found := [c for statement in statements for (c,) in connection.execute(statement).fetchall()]:
+    while found := [c for statement in statements for (c,) in changes.connection.execute(statement).fetchall()]:
         kept.update([cohort] * len(found) if _stays(entity) else found)
     return kept
 
@@ -52,26 +53,33 @@ def _stays(entity: str) -> bool:
 
 
 def _spare(
-    schema: TargetSchema, table: str, column: str, cohort: str, entity: str, gone: sql.Identifier
+    changes: Changes, schema: TargetSchema, table: str, column: str, cohort: str, entity: str, gone: sql.Identifier
 ) -> sql.Composed:
     """One step over one reference: for each row that it takes out of `gone`, whose cohort's row points at it."""
     if _stays(entity):
         # This cohort's own rows too: the load of reference data does not touch them.
         whose: sql.Composable = sql.SQL("true")
-        keep = sql.SQL("INSERT INTO {} SELECT {} FROM {} g JOIN kept k ON g.target_id = k.target_id").format(
+        keep = sql.SQL("done AS (INSERT INTO {} SELECT {} FROM {} g JOIN kept k ON g.target_id = k.target_id)").format(
             SPARED, names(CROSSWALK_KEY, "g"), gone
         )
     else:
         whose = sql.SQL("x.cohort <> {}").format(sql.Literal(cohort))
+        given = sql.SQL("{t}.entity = {entity} AND {t}.status = 'loaded' AND {t}.cohort = {cohort}")
+        row = {"entity": sql.Literal(entity), "cohort": sql.Literal(cohort)}
+        which = sql.SQL("JOIN kept k ON k.target_id = t.target_id WHERE ") + given.format(t=sql.SQL("t"), **row)
         keep = sql.SQL(
-            "UPDATE {} r SET cohort = k.cohort FROM kept k WHERE r.target_id = k.target_id AND r.entity = {} "
-            "AND r.status = 'loaded' AND r.cohort = {}"
-        ).format(_RECORD, sql.Literal(entity), sql.Literal(cohort))
+            "{images}, noted AS ({hashes}), done AS (UPDATE {record} r SET cohort = k.cohort FROM kept k "
+            "WHERE r.target_id = k.target_id AND {given})"
+        ).format(
+            **changes.parts(CROSSWALK, _RECORD, CROSSWALK_KEY, which),
+            record=_RECORD,
+            given=given.format(t=sql.SQL("r"), **row),
+        )
     return sql.SQL(
         "WITH kept AS (SELECT g.target_id, min(x.cohort) AS cohort FROM {gone} g JOIN {table} c "
         "ON c.{column} = g.target_id JOIN {record} x ON x.target_id = c.{key} AND x.entity = {child} "
         "AND x.status = 'loaded' AND {whose} GROUP BY g.target_id), "
-        "done AS ({keep}) DELETE FROM {gone} g USING kept k WHERE g.target_id = k.target_id "
+        "{keep} DELETE FROM {gone} g USING kept k WHERE g.target_id = k.target_id "
         "RETURNING k.cohort"
     ).format(
         gone=gone,

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.stages.load.plan import LoadPlan, TableRows
 
+_AGAIN = "Check the server and the network, then `cutover run --resume`."
 _REMEDIES = {
+    # Without a state: the connection was lost.
+    "": _AGAIN,
+    "53100": "The disk of the target's server is full: make room there, then `cutover run --resume`.",
+    "57014": "One statement took longer than is allowed (2 hours), or somebody stopped it: `cutover run --resume`.",
+    "57P01": _AGAIN,
+    "57P02": _AGAIN,
+    "57P03": _AGAIN,
     "22021": "A text holds a character that PostgreSQL cannot store (NUL, for one): clean the field with rule `text`.",
     "23502": "The row lacks a value the target demands: map the field, give it a default, or reject the row.",
     "23503": "The row points at a row that is not in the target: load its parent first, or reject the row.",
@@ -24,6 +32,7 @@ _REMEDIES = {
     "23514": "The value breaks a rule of the target: correct the mapping, or the rule in target.yaml.",
     "23P01": "Two periods overlap: end one before the other begins, or drop `no_overlap` from target.yaml. "
     "If the other row is of another cohort (its customer was parted from this one), load that one first.",
+    "42P01": "Run `cutover run` again, so that target_schema makes the table that is missing.",
     "42501": "Run `cutover run` again so that target_schema grants the roles, or ask the owner of the target.",
 }
 _SHOWN_ROWS = 3

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE, Entity, Field
+from migration_assets.stages.load.cohort_states import RECORD, cohort_state_table
 from migration_assets.stages.load.ddl import (
     Column,
     Constraint,
@@ -21,11 +22,12 @@ from migration_assets.stages.load.ddl import (
     literal,
     object_name,
 )
+from migration_assets.stages.load.rollback_tables import rollback_tables
 
 if TYPE_CHECKING:
     from migration_assets.plan.models import Compare, NoOverlap, Plan, TargetSchema, TargetTable
 
-RECORD_SCHEMA = "cutover"
+RECORD_SCHEMA = RECORD
 CROSSWALK, LEDGER, PRE_IMAGE = "crosswalk", "load_ledger", "pre_image"
 CROSSWALK_KEY = ("entity", "source_system", "source_table", "source_id")
 
@@ -196,7 +198,7 @@ def _reference_indexes(
 
 
 def _record_tables() -> tuple[Table, ...]:
-    return _crosswalk(), _ledger(), _pre_images()
+    return _crosswalk(), _ledger(), _pre_images(), cohort_state_table(), *rollback_tables(RECORD_SCHEMA)
 
 
 def _crosswalk() -> Table:
@@ -261,12 +263,12 @@ def _pre_images() -> Table:
             Column("load_id", "bigint", True, "Load that changed the row."),
             Column("table_name", "text", True, "Table of the row."),
             Column("target_id", "text", True, "Its key."),
-            Column("operation", "text", True, "update or delete."),
-            Column("row", "jsonb", True, "The row before."),
+            Column("operation", "text", True, "update or delete; insert, of a row of the crosswalk under another key."),
+            Column("row", "jsonb", True, "The row before; null where there was none."),
         ),
         constraints=(
             Constraint("pre_image_pkey", "PRIMARY KEY (load_id, table_name, target_id)"),
-            Constraint("pre_image_operation", "CHECK (operation IN ('update', 'delete'))"),
+            Constraint("pre_image_operation", "CHECK (operation IN ('insert', 'update', 'delete'))"),
         ),
         comment="Rows as they were before a load changed or removed them.",
         # Whole rows, personal data among them: nobody reads it but those who can write it.

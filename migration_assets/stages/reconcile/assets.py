@@ -41,6 +41,8 @@ from migration_assets.wiring.workspace import Workspace
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from migration_assets.plan.models import Plan
+
 _AMOUNT = pa.decimal128(38, 6)
 _BALANCE = {
     "table": pa.string(),
@@ -130,7 +132,18 @@ def _controls(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> tup
             fates,
             exponents,
             plan.replaced_tables,
+            _parents(plan),
         )
+
+
+def _parents(plan: Plan) -> dict[tuple[str, str], tuple[str, str]]:
+    """What raw columns refer to, of tables that one column identifies."""
+    return {
+        (table, column): (parent, plan.source_table(parent).key[0])
+        for table, declared in plan.source_tables.items()
+        for column, parent in declared.references.items()
+        if len(plan.source_table(parent).key) == 1
+    }
 
 
 def _reasons(call: StageCall, fates: ir.Table) -> list[dict[str, Any]]:

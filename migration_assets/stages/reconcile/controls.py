@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Control, TargetSchema
 
+# (`system.table`, column) -> the table whose rows it names, and that table's only key column.
+Parents = Mapping[tuple[str, str], tuple[str, str]]
 # Minor digits of a currency: domain.money with the plan's overrides.
 Exponents = Callable[[str], int]
 
@@ -50,21 +53,41 @@ def run_controls(
     dispositions: ir.Table,
     exponents: Exponents,
     replaced: Collection[str] = (),
+    parents: Parents = MappingProxyType({}),
 ) -> tuple[Tie, ...]:
     """Tie out every control for one cohort. `raw`: `system.table` -> the cohort's raw rows with `_row`;
     `dispositions`: source_system, source_table, source_row, disposition; `connection`: the target, now; `replaced`:
-    tables that are left out as a whole, of which every row counts."""
+    tables that are left out as a whole, of which every row counts; `parents`: what raw columns refer to."""
     fates = engine.cached(dispositions.select("source_system", "source_table", "source_row", "disposition").distinct())
     ties: list[Tie] = []
     places = _places(exponents)
     nobodys = fates.limit(0)
     for control in controls:
         theirs = nobodys if control.source in replaced else fates
-        source = source_totals(engine, control, raw[control.source], theirs, places)
+        rows = _linked(control, raw, fates, parents) if control.kind == "linked_count" else raw[control.source]
+        source = source_totals(engine, control, rows, theirs, places)
         target = target_totals(connection, control, schema, cohort, places)
         tied = tie_out(control.measure, control.kind, source, target)
         ties += map(_by_code, tied) if control.kind == "code_count" else tied
     return tuple(ties)
+
+
+def _linked(control: Control, raw: Mapping[str, ir.Table], fates: ir.Table, parents: Parents) -> ir.Table:
+    """Raw rows that lead to a row which is loaded, or merged into one: to nothing else can a row of the target lead."""
+    known = parents.get((control.source, control.source_column))
+    if known is None:
+        raise BadInput(
+            f"controls.csv:{control.row} [source_column] {control.source_column} leads to no table with one key column",
+            f"Name a column that `references` of {control.source} has.",
+        )
+    table, key = known
+    system, _, name = table.partition(".")
+    there = fates.filter((fates.source_system == system) & (fates.source_table == name))
+    going = there.filter(there.disposition.isin(["loaded", "merged"])).select("source_row")
+    keys = raw[table].semi_join(going, raw[table]["_row"] == going.source_row)
+    told = keys.select(_key=keys[key].cast("string").strip()).distinct()
+    rows = raw[control.source]
+    return rows.semi_join(told, rows[control.source_column].cast("string").strip() == told["_key"])
 
 
 def _by_code(tie: Tie) -> Tie:
@@ -137,7 +160,7 @@ def _source_total(row: Mapping[str, Any], scale: Decimal) -> SourceTotal:
 
 def _measured(control: Control, rows: ir.Table) -> tuple[ir.Value, ir.Value]:
     """The value each row adds, and whether it holds one that cannot be read (0 or 1)."""
-    if control.kind in ("count", "code_count"):
+    if control.kind in ("count", "code_count", "linked_count"):
         return ibis.literal(1).cast("decimal(38, 10)"), ibis.literal(0)
     column = _column(rows, control.source_column, control)
     if control.kind in ("sum", "number_sum"):
@@ -146,7 +169,8 @@ def _measured(control: Control, rows: ir.Table) -> tuple[ir.Value, ir.Value]:
     if control.kind == "text_sum":
         return _digest(column.cast("string")), ibis.literal(0)
     day = _day(column) if column.type().is_string() else column.cast("date")
-    days = day.epoch_days()
+    # What lasts through a day is over when the next one begins.
+    days = day.epoch_days() + (1 if control.source_unit == "last_day" else 0)
     return days.cast("decimal(38, 10)"), _lost(column, days)
 
 
@@ -257,12 +281,16 @@ def _target_query(control: Control, schema: TargetSchema, cohort: str) -> sql.Co
     value = {
         "count": sql.SQL("count(*)"),
         "code_count": sql.SQL("count(*)"),
+        "linked_count": sql.SQL("count(*)"),
         "sum": sql.SQL("sum({}::numeric)").format(_target_column(control)),
         "number_sum": sql.SQL("sum({}::numeric)").format(_target_column(control)),
         "day_sum": sql.SQL("sum({})").format(_target_days(control)),
+        "midnight_sum": sql.SQL("sum({})").format(_target_midnights(control)),
         "text_sum": sql.SQL("sum({})").format(_target_digest(control)),
     }[control.kind]
     conditions = [_target_condition(p) for p in control.target_where]
+    if control.kind == "linked_count":
+        conditions.append(sql.SQL("{} IS NOT NULL").format(_target_column(control)))
     return sql.SQL("SELECT {currency}, {value}, count(*) FROM ({rows}) m {where} GROUP BY 1").format(
         currency=_target_told_apart(control),
         value=value,
@@ -278,6 +306,13 @@ def _target_column(control: Control) -> sql.Identifier:
 def _target_days(control: Control) -> sql.Composed:
     """Days since 1970-01-01; an instant counts for its day in UTC, which is the session's time zone."""
     return sql.SQL("({}::date - date '1970-01-01')::numeric").format(_target_column(control))
+
+
+def _target_midnights(control: Control) -> sql.Composed:
+    """Days since 1970-01-01 of instants that are midnight somewhere: in every zone from UTC-11 to UTC+12 the day is
+    that of the nearest midnight in UTC, the later one of two."""
+    noon = "(({} + interval '12 hours')::date - date '1970-01-01')::numeric"
+    return sql.SQL(noon).format(_target_column(control))
 
 
 def _target_digest(control: Control) -> sql.Composed:

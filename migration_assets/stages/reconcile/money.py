@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-Kind = Literal["count", "sum", "day_sum", "number_sum", "text_sum", "code_count"]
+Kind = Literal["count", "sum", "day_sum", "midnight_sum", "number_sum", "text_sum", "code_count", "linked_count"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class TargetTotal:
 
 @dataclass(frozen=True)
 class Tie:
-    """One control in one currency, tied out. Amounts are minor units (sum), rows (count, code_count), days (day_sum),
-    pieces (number_sum) or digests (text_sum)."""
+    """One control in one currency, tied out. Amounts are minor units (sum), rows (count, code_count, linked_count),
+    days (day_sum, midnight_sum), pieces (number_sum) or digests (text_sum)."""
 
     measure: str
     kind: Kind

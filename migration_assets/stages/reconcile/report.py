@@ -219,9 +219,11 @@ IN_WORDS: Mapping[Kind, str] = {
     "count": "rows",
     "sum": "money",
     "day_sum": "days",
+    "midnight_sum": "days that begin at midnight",
     "number_sum": "numbers",
     "text_sum": "texts",
     "code_count": "rows by code",
+    "linked_count": "rows that lead to another",
 }
 
 

@@ -100,7 +100,7 @@ def _shadow(call: StageCall) -> StageOutput:
     if billing is not None:
         rows = _would_hold(call)
         held = Held(rows, origins(call.engine, rows, billing.legacy))
-        compared = both_sides(call, billing, records, held, _proved(found))
+        compared = both_sides(call, "shadow_billing", billing, records, held, _proved(found))
     files, empty = write_both(call, "shadow_billing", compared)
     files |= {t: call.file("shadow_billing", t) for t in ("back_test", "better_rules")}
     call.engine.write(call.engine.table(verdict_table(found)), files["back_test"], order_by=["invoice_id"])
@@ -120,7 +120,7 @@ def _verify(call: StageCall) -> StageOutput:
         before = call.engine.arrow(call.rows("shadow_billing", "forecast").select("contract_id", "proved")).to_pylist()
         proved = {r["contract_id"]: r["proved"] for r in before if r["proved"] is not None}
         held = Held(back.rows, back.origins, back.keys)
-        compared = both_sides(call, billing, old_records(call, billing), held, proved)
+        compared = both_sides(call, "verified_billing", billing, old_records(call, billing), held, proved)
     files, empty = write_both(call, "verified_billing", compared)
     return StageOutput(files, shown(call, compared, prefix="verified_"), may_be_empty=empty)
 

@@ -6,6 +6,7 @@ that a person can go through them from the largest on. Not here: what differs, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,13 @@ import pyarrow as pa
 from ibis import _
 
 from migration_assets.domain.bill_parity import REJECTED
+from migration_assets.stages.shadow.budget import Share, share_of
 from migration_assets.stages.shadow.signed import SIGNED, UNSIGNED
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
-    from migration_assets.plan.access_models import Budget
 
 # The worst of a customer's differences is what the customer is called by.
 WORST = (UNSIGNED, REJECTED, SIGNED)
@@ -42,11 +43,12 @@ CHURN = pa.schema(
 
 @dataclass(frozen=True)
 class Guarded:
-    """`churn`: one row for each customer who would notice; key customer_id. `within_budget`: whether the plan has a
-    budget, and what nobody signed for hits no more customers, and no more of what they are billed in a year."""
+    """`churn`: one row for each customer who would notice; key customer_id. `within_budget`: whether the plan bears
+    those whom nobody signed for. `told`: why it does not bear them, where that is not for themselves alone."""
 
     churn: ir.Table
     within_budget: bool
+    told: str = ""
 
 
 def nobody(engine: DuckDBEngine) -> Guarded:
@@ -55,9 +57,14 @@ def nobody(engine: DuckDBEngine) -> Guarded:
 
 
 def guarded(
-    engine: DuckDBEngine, bills: ir.Table, access: ir.Table, contracts: ir.Table, worth: ir.Table, budget: Budget | None
+    engine: DuckDBEngine,
+    bills: ir.Table,
+    access: ir.Table,
+    contracts: ir.Table,
+    worth: ir.Table,
+    borne: Callable[[Share], tuple[bool, str]],
 ) -> Guarded:
-    """Who would notice, and whether that is within the budget.
+    """Who would notice, and whether that is borne: `borne` says so, and why not.
 
     `bills`: contract_id, cycle, cause (key), status, difference_minor, line_kinds. `access`: customer_id, kind, status.
     `contracts`: contract_id, customer. `worth`: customer_id (key), yearly_minor, currency. A bill counts as a whole:
@@ -71,7 +78,7 @@ def guarded(
     known = told.left_join(worth, "customer_id").drop("customer_id_right")
     named = known.mutate(status=known["rank"].cases(*enumerate(WORST)), yearly_minor=known["yearly_minor"].fill_null(0))
     churn = engine.cached(named.select(*CHURN.names))
-    return Guarded(churn, budget is not None and _is_within(engine, churn, budget))
+    return Guarded(churn, *borne(share_of(engine, churn)))
 
 
 def excused(rows: ir.Table, guard: Guarded) -> ir.Table:
@@ -116,13 +123,3 @@ def _counted(rows: ir.Table, customer: ir.StringValue, **counts: ir.IntegerValue
     none = ibis.literal(0, "int64")
     columns = [c for c in CHURN.names if c not in _OF_CUSTOMER]
     return rows.select(customer_id=customer, rank=_rank(rows), **{c: counts.get(c, none) for c in columns})
-
-
-def _is_within(engine: DuckDBEngine, churn: ir.Table, budget: Budget) -> bool:
-    unsigned = churn.filter(churn["status"] == UNSIGNED)
-    each = unsigned.group_by("currency").aggregate(customers=_.count(), minor=_.yearly_minor.sum())
-    hit = engine.arrow(each).to_pylist()
-    if sum(r["customers"] for r in hit) > budget.at_most_customers:
-        return False
-    limits = budget.at_most_yearly_minor
-    return limits is None or all(r["minor"] <= limits.get(r["currency"] or "", 0) for r in hit)

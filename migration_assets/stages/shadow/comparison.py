@@ -20,7 +20,7 @@ from migration_assets.stages.shadow.exchange import exchanged
 from migration_assets.stages.shadow.forecast import Origins, new_bills, old_bills
 from migration_assets.stages.shadow.kept import rejected_rows, without
 from migration_assets.stages.shadow.parity import bill_differences, differing, of
-from migration_assets.stages.shadow.runs import Bills, tables_of
+from migration_assets.stages.shadow.runs import Bills, tables_of, totals
 from migration_assets.stages.shadow.signed import STATUSES, judged
 
 if TYPE_CHECKING:
@@ -160,7 +160,9 @@ def _forecast(
     engine: DuckDBEngine, legacy: Bills, target: Bills, differences: ir.Table, proved: Mapping[str, bool]
 ) -> ir.Table:
     own = "subscription_id"
-    old_side, new_side = (_summed(bills, prefix) for bills, prefix in ((legacy, "legacy"), (target, "target")))
+    old_side, new_side = (
+        _prefixed(totals(bills), prefix) for bills, prefix in ((legacy, "legacy"), (target, "target"))
+    )
     every = [t.select(own) for t in (old_side, new_side, legacy.unbillable, target.unbillable)]
     told = engine.union(every).distinct().left_join(old_side, own).drop(f"{own}_right").left_join(new_side, own)
     told = told.drop(f"{own}_right")
@@ -177,17 +179,8 @@ def _forecast(
     return engine.cached(named.mutate(**numbers).select(*_FORECAST.names))
 
 
-def _summed(bills: Bills, prefix: str) -> ir.Table:
-    """subscription_id (key), bills and what they come to with tax."""
-    lines = bills.lines.group_by("subscription_id", "from_cycle").aggregate(
-        one=(_.amount_minor + _.tax_minor).sum().cast("int64")
-    )
-    runs = bills.runs.left_join(lines, ["subscription_id", "from_cycle"])
-    times = runs["until_cycle"] - runs["from_cycle"]
-    told = runs.select("subscription_id", "currency", times=times, total=runs["one"].fill_null(0) * times)
-    return told.group_by("subscription_id").aggregate(
-        **{f"{prefix}_currency": _.currency.min(), f"{prefix}_bills": _.times.sum(), f"{prefix}_minor": _.total.sum()}
-    )
+def _prefixed(sums: ir.Table, prefix: str) -> ir.Table:
+    return sums.rename({f"{prefix}_{c}": c for c in sums.columns if c != "subscription_id"})
 
 
 def _proofs(engine: DuckDBEngine, proved: Mapping[str, bool]) -> ir.Table:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ibis import _
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -32,6 +34,18 @@ class Bills:
 def tables_of(bills: Bills) -> tuple[ir.Table, ...]:
     """The four tables, in the order of their names above."""
     return bills.schedules, bills.runs, bills.lines, bills.unbillable
+
+
+def totals(bills: Bills) -> ir.Table:
+    """subscription_id (key), currency, bills (how many), minor (what they come to with tax)."""
+    key = ["subscription_id", "from_cycle"]
+    lines = bills.lines.group_by(key).aggregate(one=(_.amount_minor + _.tax_minor).sum().cast("int64"))
+    runs = bills.runs.left_join(lines, key)
+    times = runs["until_cycle"] - runs["from_cycle"]
+    told = runs.select("subscription_id", "currency", times=times, all=runs["one"].fill_null(0) * times)
+    return told.group_by("subscription_id").aggregate(
+        currency=_.currency.min(), bills=_.times.sum(), minor=_["all"].sum().cast("int64")
+    )
 
 
 def expanded(schedules: ir.Table, runs: ir.Table, lines: ir.Table) -> ir.Table:

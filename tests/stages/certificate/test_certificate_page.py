@@ -66,6 +66,11 @@ def test_why_somebody_has_to_look_is_said_in_words() -> None:
     assert reasons(certificate(known(pairs([TEN], [TEN])))) == []
 
 
+def test_a_total_says_that_it_is_with_tax_and_stands_below_the_sum_of_its_parts() -> None:
+    shown = page(certificate(known(pairs([TEN], [TEN]))))
+    assert "sum of the lines" in shown and "total with tax" in shown
+
+
 def test_what_strangers_wrote_is_text_and_nothing_is_fetched() -> None:
     evil = "<script>alert(1)</script>\"'&"
     customer = {"key": f"crm.a:{evil}", "row": "crm.a#1", "members": [], "name": evil}

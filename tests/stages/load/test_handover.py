@@ -12,6 +12,7 @@ from target_world import membership, order, tiny_plan, world
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.load.apply import load_cohort
+from migration_assets.stages.load.changes import Changes
 from migration_assets.stages.load.handover import Handover
 
 # Each customer with its subscription, two items and an entitlement.
@@ -33,7 +34,9 @@ def handed(
     """Rows of the record that a load of `cohort` hands over when these customers are in these cohorts."""
     with target.transaction() as connection:
         who = membership(engine, now, planned=PLANNED)
-        handover = Handover(engine, connection, tiny_plan(), cohort, who, folder)
+        changes = Changes(connection, 99)
+        changes.begin()
+        handover = Handover(engine, connection, tiny_plan(), cohort, who, folder, changes)
         assert engine.count(handover.settle()) == 0, "nobody bears another's id"
         return handover.moved
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from target_world import Legacy, World, legacy, order, tiny_plan
 
 import migration_assets
 from migration_assets.connectors.postgres_target import PostgresTarget
+from migration_assets.domain.calendar import midnight
 from migration_assets.domain.errors import BadInput
 from migration_assets.domain.money import exponent_of
 from migration_assets.domain.predicates import Predicate
@@ -103,6 +105,69 @@ def test_texts_are_held_letter_for_letter_against_those_of_the_target(
     assert len(held) > 1 and total([*held, None, ""]) == found[""].total > 0
     assert total([held[0] + " ", *held[1:]]) != found[""].total
     assert total([held[0].swapcase(), *held[1:]]) != found[""].total
+
+
+ZONES = ("Pacific/Pago_Pago", "America/Los_Angeles", "UTC", "Asia/Kolkata", "Asia/Tokyo", "Pacific/Fiji")
+BEGIN = Control(measure="begin", kind="midnight_sum", source_column="day", target_column="starts_at", **SIDES)
+LAST = BEGIN.model_copy(update={"source_unit": "last_day"})
+
+
+@pytest.mark.parametrize(("control", "later"), [(BEGIN, 0), (LAST, 1)], ids=["first day", "last day"])
+def test_midnights_of_every_zone_are_the_days_that_the_source_wrote(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], control: Control, later: int
+) -> None:
+    """From UTC-11 to UTC+12, in summer and winter; a day more or less in all of them shows, whatever their zones."""
+    target, pilot = loaded
+    records = pilot.records["subscription"]
+    days = [date(2025, month, 1) + timedelta(days=n) for n, month in enumerate((1, 2, 3, 7, 10, 12))]
+    assert len(records) == len(days) == len(ZONES)
+    fates = engine.table(pa.table({c: pa.array([], t) for c, t in FATES.items()}))
+    raw = engine.table(pa.table({"_row": range(len(days)), "day": days}))
+    for shift in (0, 1, -1):
+        for record, day, zone in zip(records, days, ZONES, strict=True):
+            record["starts_at"] = midnight(day + timedelta(days=later + shift), zone)
+        reload(engine, target, pilot)
+        with target.transaction(role="tiny_reader", read_only=True) as connection:
+            held = target_totals(connection, control, tiny_plan().target, "pilot", exponent_of)[""]
+        told = source_totals(engine, control, raw, fates, exponent_of)[""]
+        assert held.total - told.total == shift * len(days) and held.rows == told.rows == len(days)
+
+
+LED = Control(
+    measure="led", kind="linked_count", source_column="account", target_column="customer_id", **SIDES
+)  # fmt: skip
+PARENTS = {("erp.contracts", "account"): ("crm.accounts", "id")}
+
+
+def test_rows_that_lead_to_a_row_that_goes_on_have_to_lead_somewhere_in_the_target(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    """What leads nowhere, or to a row that was left out, is not counted; what leads to a merged one is."""
+
+    def tie(told: Legacy) -> Tie:
+        with loaded[0].transaction(role="tiny_reader", read_only=True) as connection:
+            schema, given = tiny_plan().target, (told.tables, told.dispositions)
+            (found,) = run_controls(
+                engine, connection, (LED,), schema, "pilot", *given, exponent_of, (), PARENTS
+            )  # fmt: skip
+        return found
+
+    assert (tie(raw).source, tie(raw).target, tie(raw).ok) == (6, 6, True)
+    accounts = raw.dispositions.source_table == "accounts"
+    first = raw.dispositions.source_row == 1
+    for fate, expected in (("merged", 6), ("excluded", 5), ("rejected", 5)):
+        word = (accounts & first).ifelse(ibis.literal(fate), raw.dispositions.disposition)
+        assert tie(Legacy(raw.tables, engine.cached(raw.dispositions.mutate(disposition=word)))).source == expected
+    contracts = raw.tables["erp.contracts"]
+    astray = contracts.mutate(account=(contracts.id == 2).ifelse(404, contracts.account))
+    assert tie(Legacy({**raw.tables, "erp.contracts": engine.cached(astray)}, raw.dispositions)).difference == -1
+
+
+def test_a_column_that_leads_to_no_table_cannot_be_counted_so(
+    engine: DuckDBEngine, loaded: tuple[PostgresTarget, World], raw: Legacy
+) -> None:
+    with pytest.raises(BadInput, match="leads to no table"):
+        ties(engine, loaded[0], raw, LED)
 
 
 STATES = Control(

@@ -10,6 +10,7 @@ import pytest
 
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.access_models import Budget
+from migration_assets.stages.shadow.budget import Share, bears
 from migration_assets.stages.shadow.churn import excused, guarded
 
 ANN, BEN, CAT = "crm.accounts:A-1", "crm.accounts:A-2", "crm.accounts:A-3"
@@ -43,9 +44,12 @@ def budget(customers: int = 1, **yearly: int) -> Budget:
 def notice(
     bills: Sequence[Row] = (), rights: Sequence[Row] = (), allowed: Budget | None = None
 ) -> tuple[dict[str, Row], bool]:
+    def borne(share: Share) -> tuple[bool, str]:
+        return allowed is not None and bears(allowed, share), ""
+
     with DuckDBEngine() as engine:
         told = [engine.table(pa.Table.from_pylist(list(r), s)) for r, s in ((bills, _BILLS), (rights, _ACCESS))]
-        found = guarded(engine, *told, engine.table(pa.table(CONTRACTS)), engine.table(pa.table(WORTH)), allowed)
+        found = guarded(engine, *told, engine.table(pa.table(CONTRACTS)), engine.table(pa.table(WORTH)), borne)
         marked = engine.arrow(excused(told[0], found)).to_pylist()
         assert {r["excused"] for r in marked} <= {found.within_budget, False}
         assert not [r for r in marked if r["excused"] and r["status"] != "unsigned"]

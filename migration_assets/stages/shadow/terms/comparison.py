@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import ibis
@@ -158,10 +159,8 @@ def _held_against(engine: DuckDBEngine, what: _Beside, old: ir.Table, new: ir.Ta
         )
         for f in what.fields
     ]
-    fields = differs[0]
-    for each in differs[1:]:
-        fields = fields + each
-    lost, unread = met["lost"].fill_null("").strip(), met["unread"].fill_null("").strip()
+    fields = _listed(differs)
+    lost, unread = _of_these(met["lost"], what.fields), met["unread"].fill_null("").strip()
     seen = engine.cached(met.mutate(there=there, told=told, differing=fields.strip(), lost=lost, unread=unread))
     status, fields = _judged(seen)
     return engine.cached(
@@ -173,6 +172,16 @@ def _held_against(engine: DuckDBEngine, what: _Beside, old: ir.Table, new: ir.Ta
             at_stake_minor=seen["at_stake_minor"].fill_null(0),
         )
     )
+
+
+def _of_these(names: ir.StringValue, fields: Sequence[str]) -> ir.StringValue:
+    """Of names with blanks between them, those of fields that are compared."""
+    padded = ibis.literal(" ") + names.fill_null("") + " "
+    return _listed([padded.contains(f" {f} ").ifelse(f"{f} ", "") for f in fields]).strip()
+
+
+def _listed(parts: Sequence[ir.StringValue]) -> ir.StringValue:
+    return reduce(lambda a, b: a + b, parts)
 
 
 def _judged(seen: ir.Table) -> tuple[ir.StringValue, ir.StringValue]:

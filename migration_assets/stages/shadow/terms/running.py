@@ -46,7 +46,8 @@ def _calendar(contracts: ir.Table) -> ir.Table:
 
 def _held_up(told: ir.Table) -> ir.Table:
     """After a pause has begun: the period that it holds up, as it was printed while the pause lasts, then until its
-    days are used up; after that, periods are counted from there."""
+    days are used up; after that, periods are counted from there. A pause that ends before it begins holds up what
+    nobody can tell."""
     first, until = _containing(told["anchor"], told["months"], told["paused_on"])
     held = (told["paused_on"] >= told["anchor"]) & (told["paused_on"] <= told["today"])
     left = until.delta(told["paused_on"], unit="day").cast("int64")
@@ -54,9 +55,12 @@ def _held_up(told: ir.Table) -> ir.Table:
     known = told.mutate(held_first=first, held_until=until, held=held.fill_null(False), moved=moved)
     first, until = _containing(known["moved"], known["months"], known["today"])
     back = (known["resumes_on"] <= known["today"]).fill_null(False)
+    inverted = (known["resumes_on"] < known["paused_on"]).fill_null(False)
     after = back & (known["moved"] <= known["today"])
     now_first = after.ifelse(first, known["held_first"])
-    now_until = ibis.cases((after, until), (back, known["moved"]), else_=known["held_until"])
+    now_until = ibis.cases(
+        (inverted, ibis.null("date")), (after, until), (back, known["moved"]), else_=known["held_until"]
+    )
     return known.mutate(
         period_first=known["held"].ifelse(now_first, known["period_first"]),
         period_until=known["held"].ifelse(now_until, known["period_until"]),

@@ -1,0 +1,36 @@
+"""One change of a plan's target at a time: the lock that every load and every rollback holds, and its number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+from migration_assets.domain.errors import TargetRefused
+from migration_assets.stages.load.schema import LEDGER
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from migration_assets.connectors.postgres_target import Connection
+
+
+def hold_plan(connection: Connection, plan: UUID, seconds: int) -> None:
+    """Hold the plan's lock until the transaction ends. TargetRefused when another has it for too long."""
+    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{seconds}s")))
+    try:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"cutover load {plan}"])
+    except psycopg.errors.LockNotAvailable:
+        raise TargetRefused(
+            f"another load of this plan has held the target for {seconds} seconds; nothing was written",
+            "Wait for the other run to end (`cutover status` shows it), then run this cohort again.",
+        ) from None
+    connection.execute("SET LOCAL lock_timeout = 0")
+
+
+def next_id(connection: Connection, record: str) -> int:
+    """The number of this change in the ledger of the schema `record`; the lock keeps another from taking the same."""
+    query = sql.SQL("SELECT coalesce(max(load_id), 0) + 1 FROM {}").format(sql.Identifier(record, LEDGER))
+    found = connection.execute(query).fetchone()
+    return int(found[0]) if found else 1

@@ -1,0 +1,165 @@
+"""A small migration that can be broken off, and what it leaves behind: a telephone company of 30 customers, one cohort.
+
+`World.state` is all that must be equal in the end, whatever happened on the way: rows of the target, crosswalk, ledger,
+pre-images, files of the store and the verdicts that stand. Names of runs and snapshots and the clock are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from telco_rows import telco_rows, write_telco
+from world import add_plan, make_root
+
+from migration_assets.connectors.databases import drop_database
+from migration_assets.control import ControlDatabase, migrate
+from migration_assets.stages.golden_copy.manifest import MANIFEST, verify_golden_copy
+from migration_assets.stages.store import GLOBAL, Store
+from migration_assets.wiring.environment import Environment, prepare
+from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
+
+COHORT = "everybody_01"
+COHORTS = "cohorts:\n  - {name: everybody, wave: 0, buckets: 1, description: All of them.}\n"
+# Every stage in the order in which one runs after the other, and its partition.
+STEPS = (*((s, GLOBAL) for s in GLOBAL_STAGES), *((s, COHORT) for s in COHORT_STAGES))
+_SNAPSHOT = re.compile(rb"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_RUN = re.compile(rb'"run_id": "[^"]*"')
+# What differs from run to run without anybody's data being different.
+_UNTOLD = ("snapshot", "loaded_at", "run_id", "plan_digest")
+State = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A migration that nothing happened to: its end, the target's rows whenever a stage was done, and of each stage the
+    seconds and effects that it took."""
+
+    state: State
+    rows: tuple[State, ...]
+    took: dict[str, tuple[float, int]]
+
+
+@dataclass(frozen=True)
+class World:
+    """One plan on one server, set up; nothing has run. Its databases and files go back to that with `reset`."""
+
+    environment: Environment
+    server: str
+
+    @property
+    def store(self) -> Store:
+        return Store(self.environment.store)
+
+    @property
+    def control(self) -> ControlDatabase:
+        return ControlDatabase(self.environment.control_url)
+
+    def reset(self) -> None:
+        """Nothing has run."""
+        plan = self.environment.plan
+        drop_database(self.server, f"{plan}_target")
+        drop_database(self.server, f"{plan}_control")
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {plan}_control TEMPLATE {plan}_empty")
+        shutil.rmtree(self.environment.plan_home)
+        self.environment.store.mkdir(parents=True)
+        self.environment.logs.mkdir()
+        self.environment.reports.mkdir()
+
+    # --- what is there -------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """All that has to be equal, name by name: a digest each."""
+        return {**self.rows(), **self.files(), **self.verdicts()}
+
+    def rows(self) -> State:
+        """Every table of the target and of the record beside it; none when there is no such database."""
+        try:
+            connection = psycopg.connect(self.environment.database("target").replace("+psycopg", ""))
+        except psycopg.OperationalError as error:
+            assert "does not exist" in str(error), "nothing but a database that is not there yet may be amiss"
+            return {}
+        with connection:
+            return {f"rows {name}": digest for name, digest in table_digests(connection).items()}
+
+    def files(self) -> State:
+        """Every file of the store; the golden copy under no name of its own."""
+        found = {}
+        for path in sorted(self.environment.store.rglob("*")):
+            name = _SNAPSHOT.sub(b"SNAPSHOT", str(path.relative_to(self.environment.store)).encode()).decode()
+            # What the last load had to do is no data: after a kill that is less than the whole.
+            if path.is_file() and path.name not in (MANIFEST, "current", "loaded.parquet"):
+                content = path.read_bytes()
+                if path.suffix != ".parquet":
+                    content = _RUN.sub(b"", _SNAPSHOT.sub(b"SNAPSHOT", content))
+                found[f"file {name}"] = hashlib.sha256(content).hexdigest()
+        return found
+
+    def verdicts(self) -> State:
+        """What stands of every stage."""
+        control = self.control
+        return {
+            f"verdict {partition} {asset} {v.check}": f"{v.passed} {v.severity} {v.rows_checked}"
+            for asset, partition in STEPS
+            for v in control.verdicts(partition, asset)
+        }
+
+    def left_over(self) -> list[str]:
+        """Files that only a stage at work may have: hidden ones, and rows on their way."""
+        home = self.environment.plan_home
+        hidden = [p for p in self.environment.store.rglob(".*") if p.is_file()]
+        on_their_way = [p for folder in ("spill", "work") for p in (home / folder).glob("held-*")]
+        return [str(p.relative_to(home)) for p in (*hidden, *on_their_way)]
+
+    def current_copy_is_whole(self) -> bool:
+        """Whether what runs read is a golden copy as it was taken; True while there is none."""
+        snapshot = self.store.current_snapshot()
+        return snapshot is None or bool(verify_golden_copy(self.store.golden(snapshot)).tables)
+
+
+def table_digests(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """Table -> number and digest of its rows, of every table of ours in a target."""
+    query = (
+        "SELECT table_schema, table_name, array_agg(column_name::text ORDER BY ordinal_position) "
+        "FROM information_schema.columns WHERE table_schema NOT IN ('pg_catalog', 'information_schema') GROUP BY 1, 2"
+    )
+    digests = {}
+    for schema, table, columns in connection.execute(query).fetchall():
+        told = sql.SQL(", ").join(sql.Identifier(c) for c in columns if c not in _UNTOLD)
+        statement = sql.SQL(
+            "SELECT count(*), md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))) FROM (SELECT {} FROM {}) t"
+        )
+        count, digest = connection.execute(statement.format(told, sql.Identifier(schema, table))).fetchone() or (0, "")
+        digests[f"{schema}.{table}"] = f"{count} {digest}"
+    return digests
+
+
+def differences(one: State, other: State) -> list[str]:
+    """Names under which two states differ."""
+    return sorted(n for n in {*one, *other} if one.get(n) != other.get(n))
+
+
+@contextmanager
+def opened_world(folder: Path, server: str, name: str) -> Iterator[World]:
+    """The plan set up under that name; its databases go when the block ends."""
+    make_root(folder)
+    add_plan(folder, "telco", name, COHORTS)
+    source = write_telco(folder / "customers.csv", telco_rows(30))
+    environment = prepare(folder, name, {"CUTOVER_DATABASE_URL": server, "TELCO_CSV": str(source)})
+    migrate(environment.control_url)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}_empty TEMPLATE {name}_control")
+    try:
+        yield World(environment, server)
+    finally:
+        for database in ("dagster", "control", "target", "empty"):
+            drop_database(server, f"{name}_{database}")
