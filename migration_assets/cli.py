@@ -174,16 +174,24 @@ def run_tags(as_of: str | None, new_snapshot: bool, dry_run: bool) -> dict[str, 
 @main.command()
 @plan_option
 @click.option("--cohort", "cohorts", multiple=True, help="Only this cohort (may be given several times).")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Load the rows that differ once more, by the ordinary load, and compare again. What others made of money, and "
+    "rows that nobody migrated, stay.",
+)
 @at_once_option
 @json_option
-def reconcile(plan: str | None, cohorts: tuple[str, ...], at_once: int, as_json: bool) -> None:
+def reconcile(plan: str | None, cohorts: tuple[str, ...], repair: bool, at_once: int, as_json: bool) -> None:
     """Compare source and target again, now."""
+    from migration_assets.wiring.repair import repaired
     from migration_assets.wiring.views import print_reconciliation, reconciliation_of
 
     with opened(ROOT, plan) as (workspace, runner):
         with side_by_side(runner, at_once, cohorts, err, quiet=as_json) as (beside, begin):
             results = beside.reconcile(cohorts, begin)
-        report = reconciliation_of(workspace, results)
+            report = repaired(beside, results, {ACTOR: actor()}, begin) if repair else None
+        report = reconciliation_of(workspace, results) if report is None else report
         if as_json:
             click.echo(json.dumps(report, indent=2))
         else:

@@ -111,6 +111,42 @@ def review_decide(place: Place, plan: str | None, case: str, answer: Any, reason
     _answer(place, as_json, found, print_decided)
 
 
+@review.command("conflicts")
+@plan_option
+@click.option("--all", "everything", is_flag=True, help="Also those that are decided, or not found any more.")
+@json_option
+@click.pass_obj
+def review_conflicts(place: Place, plan: str | None, everything: bool, as_json: bool) -> None:
+    """Fields of the target that somebody else changed since they were loaded and that a load has left, the most money
+    first. The values of both sides are in spot_check.html of the cohort's reports."""
+    from migration_assets.wiring.conflict_views import print_conflicts
+    from migration_assets.wiring.conflicts import conflicts_of
+
+    with opened(place.root, plan) as (workspace, _):
+        found = {"conflicts": conflicts_of(workspace, everything=everything)}
+        exponents = workspace.plan.file.currency_exponents
+    _answer(place, as_json, found, lambda out, f: print_conflicts(out, f["conflicts"], exponents))
+
+
+@review.command("settle")
+@plan_option
+@click.argument("conflict", type=click.IntRange(1, 2**63 - 1))
+@click.argument("answer", type=click.Choice(["source", "target", "open"]))
+@click.option("--reason", required=True, help="Why; it is kept in the audit log.")
+@json_option
+@click.pass_obj
+def review_settle(place: Place, plan: str | None, conflict: int, answer: Any, reason: str, as_json: bool) -> None:
+    """Decide a conflict by its number: the next load writes what the source says (`source`), the target keeps what it
+    has (`target`), or an answer is taken back (`open`). It holds for these two values: when one of them changes, it is
+    asked again."""
+    from migration_assets.wiring.conflict_views import print_settled
+    from migration_assets.wiring.conflicts import settle
+
+    with opened(place.root, plan) as (workspace, _):
+        found = settle(workspace, conflict, answer, by=actor(), reason=reason)
+    _answer(place, as_json, found, print_settled)
+
+
 def _with_a_sheet(command: Callable[..., None]) -> Callable[..., None]:
     """What both ways of the spreadsheet take: the plan, the file, and how to answer."""
     file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
         (["benchmarks.cleaning", "--customers", "150"], "13 columns over"),
         (["benchmarks.quality_suite", "--rows", "3000", "--rounds", "1"], "20 checks over 3,000 rows"),
         (["benchmarks.billing", "40"], "the readable rules"),
+        (["benchmarks.reconcile", "--rows", "2000", "--rounds", "1"], "500 of 500 found, 0 false"),
     ],
 )
 def test_a_benchmark_runs(command: list[str], said: str) -> None:

@@ -25,6 +25,7 @@ from migration_assets.domain.errors import Misconfigured, TargetRefused
 from migration_assets.domain.patience import PATIENCE, Patience
 
 if TYPE_CHECKING:
+    import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
 
     from migration_assets.engine.duckdb import DuckDBEngine
@@ -175,6 +176,13 @@ def read_csv(engine: DuckDBEngine, copied: CopiedOut, types: Mapping[str, str]) 
 def names(columns: Sequence[str], prefix: str = "") -> sql.Composed:
     """Column names for a statement, separated by commas, each after the prefix (`t` gives `t.a, t.b`)."""
     return sql.SQL(", ").join(sql.Identifier(prefix, c) if prefix else sql.Identifier(c) for c in columns)
+
+
+def engine_type(kind: str) -> dt.DataType:
+    """The type that values of a column of the target have once `read_csv` has read them."""
+    from migration_assets.engine.statements import ibis_type
+
+    return ibis_type(_ENGINE_TYPES[kind])
 
 
 def _quoted(path: Path) -> str:

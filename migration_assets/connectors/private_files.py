@@ -76,6 +76,19 @@ def made_once(path: Path, text: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+KEY_BYTES = 32
+
+
+def secret_key(path: Path) -> bytes | None:
+    """The key in a private file, made at random if there is none yet; None when what is there is no key that can be
+    read."""
+    try:
+        key = bytes.fromhex(made_once(path, secrets.token_hex(KEY_BYTES)))
+    except (OSError, ValueError):
+        return None
+    return key if len(key) == KEY_BYTES else None
+
+
 def open_private(path: Path, flags: int) -> TextIO:
     """A file to write to, readable by its owner only if this call makes it."""
     return os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8")

@@ -3,8 +3,9 @@
 Beside the target's own rows, this is what says whether a cohort may go on. Rows being migrated are never stored here.
 """
 
-from migration_assets.control.answers import Answer, Effect
+from migration_assets.control.answers import Answer, Effect, Settled
 from migration_assets.control.carry import CARRIED, carry_verdicts
+from migration_assets.control.conflicts import ConflictQueue, TargetConflict
 from migration_assets.control.database import ControlDatabase
 from migration_assets.control.kin import Kin, Kind, KinMemory
 from migration_assets.control.migrate import migrate
@@ -33,6 +34,7 @@ __all__ = [
     "Basis",
     "Case",
     "Cohort",
+    "ConflictQueue",
     "ControlDatabase",
     "Doubted",
     "Effect",
@@ -44,7 +46,9 @@ __all__ = [
     "Outcome",
     "Reply",
     "ReviewQueue",
+    "Settled",
     "Standing",
+    "TargetConflict",
     "Tick",
     "TickLog",
     "TickState",

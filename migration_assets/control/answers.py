@@ -10,6 +10,8 @@ from migration_assets.domain.errors import BadInput
 
 # `same` and `apart` tie or part two customers from the next run on; `open` takes an answer back.
 Answer = Literal["same", "apart", "open"]
+# Of what others changed in the target: `source` writes over it with the next load, `target` leaves it there.
+Settled = Literal["source", "target", "open"]
 # `decided`: in force from the next run on. `proposed`: it waits for a second person. `withdrawn`: a proposal is taken
 # back. `reopened`: the second person sees it otherwise, and both answers are history.
 Effect = Literal["decided", "proposed", "withdrawn", "reopened"]
@@ -25,7 +27,13 @@ class Outcome:
 
 
 def outcome_of(
-    answer: Answer, by: str, *, decided: Answer | None, proposed: Answer | None, proposed_by: str | None, two: bool
+    answer: Answer | Settled,
+    by: str,
+    *,
+    decided: Answer | Settled | None,
+    proposed: Answer | Settled | None,
+    proposed_by: str | None,
+    two: bool,
 ) -> Outcome:
     """What `by` brings about by answering, given what is `decided` and what is `proposed` so far, and whether `two`
     have to agree.
@@ -42,7 +50,9 @@ def outcome_of(
     return Outcome("proposed" if two else "decided", by)
 
 
-def _to_proposal(answer: Answer, by: str, decided: Answer | None, proposed: Answer, proposed_by: str) -> Outcome:
+def _to_proposal(
+    answer: Answer | Settled, by: str, decided: Answer | Settled | None, proposed: Answer | Settled, proposed_by: str
+) -> Outcome:
     mine = same_person(by, proposed_by)
     if mine and (answer == "open" or answer == decided):
         # Their own: `open` takes it back, also where it was `open` itself, and so does what is in force anyway.

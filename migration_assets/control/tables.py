@@ -200,3 +200,49 @@ DELTA_TABLE = sa.Table(
     sa.Column("late_updated", sa.BigInteger, nullable=False),
     sa.CheckConstraint("rows_before + inserted + late_inserted - deleted = rows_after", name="delta_table_balances"),
 )
+
+# One column of one row of the target that somebody else changed since it was loaded, and that a load has left; `open`:
+# the last load of its cohort still found it. Key: all columns from plan to found. `expected` and `found` are keyed
+# digests of both values, so that an answer is about these two and no others. `asked`: a person has to decide.
+TARGET_CONFLICT = sa.Table(
+    "target_conflict",
+    METADATA,
+    sa.Column("conflict_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("target_id", sa.Text, nullable=False),
+    sa.Column("column_name", sa.Text, nullable=False),
+    sa.Column("expected", sa.Text, nullable=False),
+    sa.Column("found", sa.Text, nullable=False),
+    sa.Column("cohort", sa.Text, nullable=False),
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Column("currency", sa.Text),
+    sa.Column("amount_minor", sa.BigInteger),
+    sa.Column("first_seen", INSTANT, nullable=False),
+    sa.Column("last_seen", INSTANT, nullable=False),
+    sa.Column("asked", sa.Boolean, nullable=False),
+    sa.Column("open", sa.Boolean, nullable=False),
+    sa.UniqueConstraint(
+        "plan", "table_name", "target_id", "column_name", "expected", "found", name="target_conflict_of_values"
+    ),
+)
+
+# One answer about one conflict; as REVIEW_DECISION is about a pair.
+CONFLICT_DECISION = sa.Table(
+    "conflict_decision",
+    METADATA,
+    sa.Column("decision_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("conflict_id", sa.BigInteger, sa.ForeignKey("target_conflict.conflict_id"), nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("decided_at", INSTANT, nullable=False),
+    sa.Column("current", sa.Boolean, nullable=False),
+    sa.Column("effective", sa.Boolean, nullable=False),
+    sa.Column("seconded_by", sa.Text),
+    sa.Index("conflict_decision_current", "conflict_id", "effective", unique=True, postgresql_where=sa.text("current")),
+    sa.CheckConstraint("effective or seconded_by is null", name="conflict_decision_by_two"),
+    sa.CheckConstraint("seconded_by <> decided_by", name="conflict_decision_two_differ"),
+    sa.CheckConstraint("answer in ('source', 'target', 'open')", name="conflict_decision_answer"),
+    sa.CheckConstraint("length(trim(reason)) > 0", name="conflict_decision_has_reason"),
+)

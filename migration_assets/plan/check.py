@@ -27,6 +27,7 @@ from migration_assets.plan.checks.geo import geo_faults
 from migration_assets.plan.checks.identity import identity_faults
 from migration_assets.plan.checks.left_behind import left_behind_faults
 from migration_assets.plan.checks.left_empty import left_empty_faults
+from migration_assets.plan.checks.owned_by import owned_by_faults
 from migration_assets.plan.checks.references import reference_faults
 from migration_assets.plan.checks.rows import row_faults
 from migration_assets.plan.checks.sources import source_faults
@@ -64,6 +65,7 @@ CHECKS: tuple[Callable[[PlanView], Iterator[Fault]], ...] = (
     tax_faults,
     target_faults,
     left_empty_faults,
+    owned_by_faults,
 )
 
 

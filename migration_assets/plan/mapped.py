@@ -12,11 +12,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from migration_assets.domain.canonical import ENTITIES, Entity
-from migration_assets.domain.canonical.model import Field
+from migration_assets.domain.canonical.model import PROVENANCE, Field
 from migration_assets.domain.predicates import Predicate
 from migration_assets.engine.rules import REGISTRY
 from migration_assets.plan.models import Feed, MappingRow
 
+UPDATED_AT = next(f for f in PROVENANCE if f.name == "source_updated_at")
 # What a feed offers beside raw columns; the last two only when it unpivots.
 SOURCE_ID, NAME, VALUE = "_source_id", "_name", "_value"
 
@@ -29,6 +30,11 @@ def table_of(feed: Feed) -> str:
 def field_of(entity: Entity, name: str) -> Field | None:
     """The field of that name, if the entity has one."""
     return next((f for f in entity.fields if f.name == name), None)
+
+
+def kept_field(entity: Entity, name: str) -> Field | None:
+    """What a column of the target may keep: a field of the entity, or when the source last changed the row."""
+    return field_of(entity, name) or (UPDATED_AT if name == UPDATED_AT.name else None)
 
 
 def mapped_field(row: MappingRow) -> Field | None:

@@ -16,6 +16,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import Sensitivity, Stage
+from migration_assets.domain.ownership import Owner
 from migration_assets.domain.predicates import Predicate
 from migration_assets.plan.billing_models import Billing, TaxRow
 from migration_assets.plan.enrichment_models import EnrichmentRule
@@ -315,7 +316,10 @@ class TargetTable(Model):
 
     Types, not-null, code lists and foreign keys follow from the canonical model. `unique`: further unique sets.
     `left_empty`: column -> why it may be empty in every row. Any other column of a table that is fed is filled by a
-    mapping row or an enrichment rule.
+    mapping row or an enrichment rule. `owned_by`: whose word counts for a column that somebody else has changed in the
+    target since it was loaded: `source`, `target`, `most_recent` (by `changed_at`, a column in which both sides say
+    when the row changed), or `person`; for money, currencies, quantities and dates of contracts always a person. Where
+    nothing is said a load leaves what others changed and asks, and `cutover reconcile --repair` puts it back.
     """
 
     entity: str
@@ -324,6 +328,8 @@ class TargetTable(Model):
     checks: tuple[Compare, ...] = ()
     no_overlap: tuple[NoOverlap, ...] = ()
     left_empty: dict[Column, Why] = Field(default_factory=dict)
+    owned_by: dict[Column, Owner] = Field(default_factory=dict)
+    changed_at: str = ""
     comment: str = ""
 
 

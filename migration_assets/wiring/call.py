@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from migration_assets.connectors.private_files import make_folder, write_private
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import StageRefused
 from migration_assets.plan.ownership import UNASSIGNED
@@ -157,8 +158,11 @@ class StageCall:
         return _written(self.workspace.store.folder("reconciliation", self.partition) / name, text)
 
     def report(self, name: str, text: str) -> Path:
-        """A file for people: `reports/<cohort>/<name>`."""
-        return _written(self.workspace.environment.reports / self.partition / name, text)
+        """A file for people, closed to other accounts: `reports/<cohort>/<name>`."""
+        path = self.workspace.environment.reports / self.partition / name
+        make_folder(path.parent)
+        write_private(path, text)
+        return path
 
     def set_cohorts(self, names: Collection[str]) -> None:
         """Make exactly these cohorts known as Dagster partitions."""

@@ -19,7 +19,7 @@ from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.progress import Begun
 from migration_assets.wiring.stage import EXIT_CODE
 from migration_assets.wiring.stage_names import ARRIVAL, COHORT_STAGES, STAGES_OF
-from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT
+from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT, REPAIR
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -233,6 +233,14 @@ class Runner:
         wanted = self._wanted(cohorts, resume=False)
         # Nothing is moved, so that no cohort has to wait for another one.
         return self._in_lanes([_runs("reconcile_again", [c.name for c in wanted], {})], report)
+
+    def repair(
+        self, cohorts: Sequence[str], tags: Mapping[str, str], report: Report = lambda _: None
+    ) -> dict[str, PhaseResult]:
+        """Load these cohorts again, so that what others changed in the target is put back, and compare them again."""
+        again = [c.name for c in self._wanted(cohorts, resume=False)] if cohorts else []
+        waves = ([n for n in again if n != UNASSIGNED], [n for n in again if n == UNASSIGNED])
+        return self._in_lanes([_runs("cohort_arrival", w, {**tags, REPAIR: "true"}) for w in waves], report)
 
     def _wanted(self, cohorts: Sequence[str], resume: bool) -> list[Cohort]:
         control = self.workspace.control

@@ -15,6 +15,7 @@ from migration_assets.plan.enrichment_models import EnrichmentRule
 from migration_assets.plan.entries import place_in_source
 from migration_assets.plan.lookups import place_of
 from migration_assets.plan.models import MappingRow, Plan
+from migration_assets.stages.load.schema import canonical_field
 from migration_assets.wiring.metadata import markdown_table
 
 SCHEMA = "dagster/column_schema"
@@ -209,7 +210,7 @@ def target_lineage(plan: Plan) -> dict[str, object]:
         entity = ENTITIES[declared.entity]
         for column, field in declared.columns.items():
             deps[f"{table}.{column}"] = [dg.TableColumnDep(dg.AssetKey(entity.stage), f"{declared.entity}.{field}")]
-            described = entity.field(field)
+            described = canonical_field(entity, field)
             columns.append(dg.TableColumn(f"{table}.{column}", type=described.type, description=described.description))
     return {
         LINEAGE: dg.TableColumnLineage(deps_by_column=deps),

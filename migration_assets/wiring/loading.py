@@ -16,8 +16,10 @@ from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResult, load_cohort
 from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.whereabouts import SOURCE, Whereabouts
+from migration_assets.wiring.conflicts import conflicts_in, settlement_of
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage_names import ARRIVAL, TRANSFORMED
+from migration_assets.wiring.tags import REPAIR
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -40,6 +42,7 @@ def load_rows(
         loaded_at=datetime.now(UTC),
         dry_run=call.is_dry_run,
         work_folder=call.workspace.work_folder,
+        settlement=settlement_of(call.workspace, repair=call.tags.get(REPAIR) == "true"),
     )
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}
 
@@ -54,11 +57,17 @@ def load_rows(
     result = load_cohort(call.engine, target, call.plan, order, canonical, redirects, membership, announce)
     removed = f", {result.rows_removed} of them removed" if result.rows_removed else ""
     call.say(f"{result.rows_written} rows written{removed}{' and rolled back: dry run' if result.dry_run else ''}")
+    if result.conflicts:
+        call.say(f"{len(result.conflicts)} fields that others have changed in the target were left as they are")
     if not result.dry_run:
+        tables = [t.table for t in result.tables]
+        conflicts_in(call.workspace).put(result.conflicts, cohort, tables, call.snapshot, order.loaded_at)
         detail = {
             "rows_written": result.rows_written,
             "rows_removed": result.rows_removed,
             "rows_handed_over": result.handed_over,
+            "conflicts_left": len(result.conflicts),
+            "conflicts_overwritten": result.overwritten,
             "snapshot": call.snapshot,
             "plan_digest": call.plan.digest,
             "run_id": call.run_id,
@@ -136,6 +145,9 @@ def load_metadata(result: LoadResult) -> dict[str, Any]:
         "rows removed": 0 if result.dry_run else result.rows_removed,
         "crosswalk rows written": 0 if result.dry_run else result.crosswalk.written,
         "crosswalk rows handed over": 0 if result.dry_run else result.handed_over,
+        "changed by others and left": len(result.conflicts),
+        "changed by others, waiting for a person": sum(c.asked for c in result.conflicts),
+        "changed by others and written over": result.overwritten,
         "dry run": result.dry_run,
         "load": markdown_table(header, rows),
     }

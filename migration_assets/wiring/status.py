@@ -86,12 +86,11 @@ def _holds_a_record(workspace: Workspace) -> bool:
 
 def rolled_back_cohorts(workspace: Workspace) -> dict[str, dict[str, str]]:
     """Cohort -> by whom and when it was taken back, for those of which nothing is loaded since."""
-    from migration_assets.stages.rollback.place import Place
-    from migration_assets.stages.rollback.take_back import rolled_back
+    from migration_assets.stages.rollback.loads import rolled_back
 
     try:
         with workspace.target.transaction(read_only=True) as connection:
-            found = rolled_back(connection, Place.of(workspace.plan))
+            found = rolled_back(connection)
     except Misconfigured:
         return {}
     return {cohort: {"by": actor, "at": at.isoformat()} for cohort, (actor, at) in found.items()}

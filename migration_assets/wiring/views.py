@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -77,6 +78,7 @@ def reconciliation_of(workspace: Workspace, results: Mapping[str, PhaseResult]) 
         "snapshot": record.snapshot if record else None,
         "cohorts": [{k: v for k, v in r.items() if k not in ("ok", "snapshot")} for r in reports.values()],
         "controls_silent": silent,
+        "reports": str(workspace.environment.reports),
     }
 
 
@@ -187,11 +189,26 @@ def print_reconciliation(out: Console, report: Mapping[str, Any]) -> None:
     off = [c["cohort"] for c in report["cohorts"] if c.get("differences_total") or c.get("controls_off")]
     if off:
         named = " ".join(f"--cohort {c}" for c in off)
-        command = f"cutover run --plan plans/{report['plan']} {named}"
-        out.print(
-            f"What was changed in the target by hand, `{command}` puts right. The customers concerned, values side by "
-            "side: spot_check.html in the cohort's folder of reports."
-        )
+        if "repair" not in report:
+            command = f"cutover reconcile --plan plans/{report['plan']} {named} --repair"
+            out.print(f"What was changed in the target by hand, `{command}` puts right, but for money.")
+        out.print("What to work through, the most money first, and the customers concerned, values side by side:")
+        for c in off:
+            folder = _shown(Path(report["reports"]) / c)
+            out.print(escape(f"  {folder}/discrepancies.html, discrepancies.csv, spot_check.html"))
+    for r in report.get("repair", []):
+        out.print(_repair_in_words(r))
+    if waiting := sum(r["waiting_for_a_person"] for r in report.get("repair", [])):
+        fields = "1 field waits" if waiting == 1 else f"{waiting:,} fields wait"
+        out.print(f"{fields} for a person: `cutover review conflicts` lists what others changed.")
+
+
+def _repair_in_words(done: Mapping[str, Any]) -> str:
+    before, after = (
+        "not compared" if rows is None else ", ".join(f"{n:,} {kind}" for kind, n in rows.items())
+        for rows in (done["before"], done["after"])
+    )
+    return f"{escape(done['cohort'])}: {before}; {done['rows_written']:,} rows written; now {after}."
 
 
 _DIFFERENCE = ("kind", "table", "key", "column")
@@ -317,10 +334,8 @@ def print_next_steps(out: Console, workspace: Workspace) -> None:
         out.print(f"  {_shown(reports) + '/':<32} a folder for each cohort: profiles, discrepancies, spot checks")
 
 
-def _shown(path: Any) -> str:
-    from pathlib import Path
-
+def _shown(path: Path) -> str:
     try:
-        return str(Path(path).relative_to(Path.cwd()))
+        return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)

@@ -8,15 +8,19 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from loads import Case, Strike, StruckTarget, assert_all_or_nothing, cases, end_session, load, lose
+from loads import Case, Strike, StruckTarget, assert_all_or_nothing, cases, end_session, load, lose, state_of
 from target_world import copy_of
 
 from migration_assets.connectors.embedded_postgres import EmbeddedServer
+from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.connectors.server_place import Postmaster
+from migration_assets.domain.errors import TargetRefused
+from migration_assets.stages.load import outcome
 
 pytestmark = pytest.mark.postgres
 KINDS = ("first", "second")
@@ -56,6 +60,32 @@ def test_the_answer_to_commit_is_lost_and_the_ledger_tells(
     last = calls[kind]
     assert _try(server, made[kind], Strike(last, lose, after=True)), "it was applied, only nobody said so"
     assert not _try(server, made[kind], Strike(last, lose)), "COMMIT was never sent"
+
+
+@dataclass(frozen=True)
+class GoneTarget(StruckTarget):
+    """A target that is not there any more once the call was struck: nobody listens on its port."""
+
+    def _connect(self) -> Any:
+        assert self.strike is not None
+        if self.strike.struck:
+            return PostgresTarget("postgresql://postgres@127.0.0.1:9/gone")._connect()
+        return super()._connect()
+
+
+def test_a_target_that_is_gone_for_good_is_said_to_be_unknown_and_the_next_load_finds_out(
+    server: str, made: dict[str, Case], calls: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome, "ASKED_FOR_SECONDS", 2.0)
+    case, strike = made["first"], Strike(calls["first"], lose, after=True)
+    with copy_of(server, case.database) as target:
+        with pytest.raises(
+            TargetRefused, match=r"whether it was applied is not known: .*\n  -> Check .* --resume"
+        ) as told:
+            load(GoneTarget(target.url, strike=strike), case.rows(), "run-2")
+        assert "nothing was written" not in str(told.value)
+        assert load(target, case.rows(), "run-3").rows_written == 0, "it was applied"
+        assert state_of(target) == case.after
 
 
 @pytest.mark.parametrize("kind", KINDS)

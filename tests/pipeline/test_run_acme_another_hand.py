@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pyarrow.parquet as pq
 import pytest
 from world import World
 
+from migration_assets.wiring.conflicts import conflicts_in
 from migration_assets.wiring.execute import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
@@ -71,5 +74,12 @@ def test_what_another_hand_changes_in_the_target_shows_in_bills_access_balances_
     unsigned = [(t["record"], t["key"], t["field"]) for t in terms if t["status"] == "unsigned"]
     assert unsigned == [("seats", seat_id, "holder")]
     assert "somebody" not in (acme.workspace.environment.reports / cohort / "verified_term_differences.csv").read_text()
+    assert acme.materialize("loaded_target", cohort).rows_written == 0, "nobody has said whose word counts"
+    queue = conflicts_in(acme.workspace)
+    asked = queue.conflicts()
+    changed = {"seat_assignments", "subscription_items", "payment_applications", "entitlements"}
+    assert {c.table_name for c in asked} == changed and {c.cohort for c in asked} == {cohort}
+    for c in asked:
+        queue.decide(c.conflict_id, "source", by="tests", reason="As the old system has it.", now=datetime.now(UTC))
     assert acme.materialize("loaded_target", cohort).rows_written == 4
     assert all(acme.materialize(asset, cohort).ok for asset in ("reconciliation", "verified_billing"))

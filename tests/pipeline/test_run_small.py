@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from graphql_client import graphql
 from telco_rows import telco_rows, write_telco
-from world import World, change, command
+from world import Answer, World, change, command
 
 from migration_assets.wiring.execute import Summary
 from migration_assets.wiring.kpis import kpis_of
@@ -141,6 +141,47 @@ def test_reconcile_names_exactly_the_rows_that_were_changed_by_hand(
     _put_back(small)
     assert small.runner.reconcile(["pilot"])["pilot"].ok
     assert small.report("pilot")["differences"] == []
+
+
+def test_a_repair_puts_back_all_but_money_and_a_person_decides_that(
+    small: World, small_run: Summary, server: str, telco_csv: Path
+) -> None:
+    def cutover(*words: str) -> Answer:
+        return command(small.workspace.root, server, *words, "--plan", "small", TELCO_CSV=str(telco_csv))
+
+    hit = _rows_to_break(small)
+    _save(small)
+    for kind in ("deleted", "a cent", "trailing space", "NULL to empty"):
+        small.target(BREAKS[kind].format(**hit))
+    answer = cutover("reconcile", "--cohort", "pilot", "--repair", "--json")
+    assert answer.exit_code == 1
+    assert json.loads(answer.out)["repair"] == [
+        {
+            "cohort": "pilot",
+            "before": {"missing": 1, "changed": 3, "extra": 0},
+            "rows_written": 3,
+            "after": {"missing": 0, "changed": 1, "extra": 0},
+            "waiting_for_a_person": 1,
+        }
+    ]
+    (waiting,) = json.loads(cutover("review", "conflicts", "--json").out)["conflicts"]
+    told = (waiting["table"], waiting["target_id"], waiting["column"], waiting["currency"], waiting["amount_minor"])
+    assert told == ("subscriptions", hit["subscriptions"], "billed_to_date_minor", "USD", 1)
+
+    def settled(word: str) -> Answer:
+        return cutover("review", "settle", str(waiting["conflict"]), word, "--reason", "As agreed with finance.")
+
+    assert settled("target").exit_code == 0
+    assert not small.runner.reconcile(["pilot"])["pilot"].ok, "a control total of finance's is off all the same"
+    report = small.report("pilot")
+    assert (report["differences"], report["left"]) == ([], 1) and report["controls_off"]
+    assert settled("source").exit_code == 0
+    done = small.runner.phase("cohort_arrival", cohort="pilot")
+    assert done.ok and done.rows_written == 1
+    for table, (key, columns) in COLUMNS.items():
+        now, before = (f"select {key}, {columns} from {t} order by 1" for t in (f"telecom.{table}", f"saved_{table}"))
+        assert small.target(now) == small.target(before)
+    _put_back(small)
 
 
 def _rows_to_break(small: World) -> dict[str, str]:

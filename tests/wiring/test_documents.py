@@ -20,7 +20,8 @@ def test_every_column_constraint_and_index_of_the_target_is_listed() -> None:
     for made in desired.tables:
         section = text.split(f"### {made.qualified}\n")[1].split("\n### ")[0]
         for column in made.columns:
-            assert f"| {column.name} | {column.type} | {'not null' if column.required else ''} |" in section
+            kind = column.type.replace("[]", r"\[\]")  # as markdown has it
+            assert f"| {column.name} | {kind} | {'not null' if column.required else ''} |" in section
         assert all(f"| {guard.name} | " in section for guard in (*made.constraints, *made.indexes))
         assert "PRIMARY KEY (" in section
 

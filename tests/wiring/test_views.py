@@ -47,11 +47,18 @@ def workspace(folder: Path, **reports: dict[str, Any]) -> Any:
         at_work=lambda _: frozenset(),
     )
     source = SimpleNamespace(may_be_empty=False)
-    plan = SimpleNamespace(name="tiny", digest="d" * 64, controls=(COUNT,), source_tables={"erp.contracts": source})
+    plan = SimpleNamespace(
+        name="tiny",
+        digest="d" * 64,
+        controls=(COUNT,),
+        source_tables={"erp.contracts": source},
+        target=SimpleNamespace(schema_name="app"),
+    )
     return SimpleNamespace(
         store=store,
         suites={asset: SimpleNamespace(rules=(THERE,)) for asset in (*GLOBAL_STAGES, *COHORT_STAGES)},
         control=control,
+        environment=SimpleNamespace(reports=folder / "reports"),
         plan=plan,
         record=lambda: record,
         basis_of=lambda record: SimpleNamespace(snapshot=record.snapshot, as_of=record.as_of),
@@ -72,7 +79,7 @@ def test_the_report_of_this_run_counts(tmp_path: Path) -> None:
     assert found == {
         "ok": True, "plan": "tiny", "snapshot": "snap",
         "cohorts": [{"run_id": "today", "cohort": "pilot", "unexplained": 0}],
-        "controls_silent": [],
+        "controls_silent": [], "reports": str(tmp_path / "reports"),
     }  # fmt: skip
 
 

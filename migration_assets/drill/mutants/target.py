@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.domain.canonical.model import Field
+from migration_assets.domain.canonical.model import PROVENANCE, Field
 from migration_assets.drill.changes import Statement
 from migration_assets.drill.mutants.mutant import Mutant
 from migration_assets.plan.models import Plan
@@ -17,7 +17,7 @@ def target_mutants(plan: Plan) -> Iterator[Mutant]:
     """A mutant for each column of each table."""
     schema = plan.target.schema_name
     for table, declared in plan.target.tables.items():
-        fields = {f.name: f for f in ENTITIES[declared.entity].fields}
+        fields = {f.name: f for f in (*ENTITIES[declared.entity].fields, *PROVENANCE)}
         for column, name in declared.columns.items():
             field = fields[name]
             other = _NOBODY if _is_id(declared.entity, field) else _another(field, f'"{column}"')

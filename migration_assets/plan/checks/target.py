@@ -8,7 +8,7 @@ from migration_assets.domain.canonical import ENTITIES, Entity
 from migration_assets.domain.canonical.model import Field
 from migration_assets.domain.errors import Fault
 from migration_assets.plan.checks.view import TARGET, PlanView
-from migration_assets.plan.mapped import field_of
+from migration_assets.plan.mapped import field_of, kept_field
 from migration_assets.plan.models import TargetTable
 from migration_assets.plan.wording import nearest, shown
 
@@ -32,7 +32,7 @@ def target_field(view: PlanView, table: str, column: str) -> Field | None:
     """The canonical field behind a target column, if both are known."""
     declared = view.plan.target.tables.get(table)
     entity = ENTITIES.get(declared.entity) if declared else None
-    return field_of(entity, declared.columns.get(column, "")) if declared and entity else None
+    return kept_field(entity, declared.columns.get(column, "")) if declared and entity else None
 
 
 def _role_faults(view: PlanView) -> Iterator[Fault]:
@@ -66,7 +66,7 @@ def _column_faults(view: PlanView, name: str, table: TargetTable, entity: Entity
     if fields[0] != entity.key.name:
         yield view.fault(TARGET, path, "the first column is not the key", f"begin with the column of {entity.key.name}")
     for column, wanted in table.columns.items():
-        if field_of(entity, wanted) is None:
+        if kept_field(entity, wanted) is None:
             remedy = nearest(wanted, [f.name for f in entity.fields], f"name a field of {entity.name}")
             yield view.fault(TARGET, (*path, column), f"{entity.name} has no field {shown(wanted)}", remedy)
         elif fields.count(wanted) > 1:

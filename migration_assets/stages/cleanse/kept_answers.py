@@ -12,18 +12,16 @@ from __future__ import annotations
 import contextlib
 import hmac
 import json
-import secrets
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from migration_assets.connectors.private_files import made_once, make_folder, write_private
+from migration_assets.connectors.private_files import make_folder, secret_key, write_private
 from migration_assets.domain.errors import Misconfigured
 
 Answers = dict[str, str | None]
-_KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,8 @@ class KeptAnswers:
 
     @cached_property
     def _key(self) -> bytes:
-        try:
-            key = bytes.fromhex(made_once(self.key_file, secrets.token_hex(_KEY_BYTES)))
-        except (OSError, ValueError):
-            key = b""
-        if len(key) != _KEY_BYTES:
+        key = secret_key(self.key_file)
+        if key is None:
             raise Misconfigured(
                 f"{self.key_file} is not a key that can be read.",
                 "Run as the account that owns it. If it is damaged, remove it: services are asked once more.",

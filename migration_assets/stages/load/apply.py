@@ -26,6 +26,7 @@ from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.changes import Changes
 from migration_assets.stages.load.cohort_states import APPLIED, set_states
+from migration_assets.stages.load.conflicts import Conflict, Conflicts, Settlement
 from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.guarded import GuardedWrites, change_name, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
@@ -39,6 +40,7 @@ from migration_assets.stages.load.schema import (
     CROSSWALK_KEY,
     LEDGER,
     RECORD_SCHEMA,
+    column_types,
     key_column,
     references_to,
     role_names,
@@ -59,7 +61,8 @@ _CROSSWALK_VALUES = ("target_id", "status", "founder", "row_hash")
 class LoadOrder:
     """Which load this is. `loaded_at` and `run_id` come from the caller: nothing here reads a clock.
 
-    `lock_seconds`: how long to wait for another load of the same plan before giving up.
+    `lock_seconds`: how long to wait for another load of the same plan before giving up. `settlement`: what becomes of
+    rows that others have changed since they were loaded.
     """
 
     cohort: str
@@ -69,6 +72,7 @@ class LoadOrder:
     dry_run: bool = False
     lock_seconds: int = 3600
     work_folder: Path | None = None
+    settlement: Settlement = field(default_factory=Settlement)
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ class TableResult:
 class LoadResult:
     """What a load did. `crosswalk` counts rows of the record, `tables` those of the target itself, parents first;
     `handed_over` are rows of the record that changed cohort or key, this one's or another's; `receivers` the other
-    cohorts that were given rows, and have to be loaded after this one."""
+    cohorts that were given rows, and have to be loaded after this one; `conflicts` what others have changed and the
+    load has left, `overwritten` how many columns they had changed that it wrote all the same."""
 
     cohort: str
     tables: tuple[TableResult, ...]
@@ -109,6 +114,8 @@ class LoadResult:
     dry_run: bool = False
     handed_over: int = 0
     receivers: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    overwritten: int = 0
 
     @property
     def rows_written(self) -> int:
@@ -118,7 +125,7 @@ class LoadResult:
     @property
     def recorded(self) -> bool:
         """Whether the ledger has anything of this load."""
-        return any(t.written for t in (*self.tables, self.crosswalk))
+        return any(t.written for t in (*self.tables, self.crosswalk)) or self.handed_over > 0
 
     @property
     def rows_removed(self) -> int:
@@ -160,7 +167,8 @@ def load_cohort(
             if membership:
                 handover = Handover(engine, connection, plan, order.cohort, membership, folder, writes.changes)
             load = plan_load(engine, plan, canonical, redirects, handover.settle() if handover else None)
-            result = _Load(engine, connection, plan, order, folder, load, writes, handover).run()
+            conflicts = Conflicts(writes, order.settlement, order.cohort)
+            result = _Load(engine, connection, plan, order, folder, load, writes, conflicts, handover).run()
             touched = {*result.receivers, *([order.cohort] if result.recorded else [])}
             set_states(connection, touched, APPLIED, order.snapshot, order.run_id, order.loaded_at)
             refuse_shared_ids(connection, order.cohort)
@@ -218,6 +226,7 @@ class _Load:
     folder: Path
     load: LoadPlan
     writes: GuardedWrites
+    conflicts: Conflicts
     handover: Handover | None = None
     staged: set[str] = field(default_factory=set)
     deleted: Counter[str] = field(default_factory=Counter)
@@ -251,6 +260,8 @@ class _Load:
             self.order.dry_run,
             self.handover.moved if self.handover else 0,
             tuple(sorted(given - {self.order.cohort})),
+            tuple(self.conflicts.found),
+            sum(self.conflicts.overwritten.values()),
         )
 
     def _counted(self, result: TableResult, found: int) -> TableResult:
@@ -287,7 +298,11 @@ class _Load:
             return TableResult(table.table, table.planned, copied, 0, 0)
         self.staged.add(table.table)
         stage, _ = self.writes.stage(table.table, target, table.columns, path)
-        new, changed, same = self.writes.write_changes(table.table, target, stage, (table.key,), table.columns)
+        declared = self.plan.target.tables[table.table]
+        settle = partial(self.conflicts.settle, table, declared, target) if table.recorded else None
+        new, changed, same = self.writes.write_changes(
+            table.table, target, stage, (table.key,), table.columns, settle=settle
+        )
         return TableResult(table.table, table.planned, new, changed, same)
 
     def _found(self, table: TableRows) -> int:
@@ -384,9 +399,9 @@ class _Load:
             pairs += [self._same_thing(t, columns, gone) for t in tables for columns in self._unique(t)]
         led = sql.SQL(" UNION ").join(pairs)
         for table, column in references_to(self.plan.target, entity):
-            key = key_column(self.plan.target.tables[table])
-            target = sql.Identifier(self.plan.target.schema_name, table)
-            self.led[table] += self.writes.lead(table, target, key, column, led, gone)
+            declared, target = self.plan.target.tables[table], sql.Identifier(self.plan.target.schema_name, table)
+            types = column_types(declared)
+            self.led[table] += self.writes.lead(table, declared.entity, target, types, column, led, gone)
 
     def _unique(self, table: TableRows) -> tuple[tuple[str, ...], ...]:
         return self.plan.target.tables[table.table].unique

@@ -5,7 +5,7 @@ What a write replaces or removes is kept as a pre-image under the number of its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from migration_assets.connectors.postgres_target import copy_in, names
+from migration_assets.connectors.row_digests import server_digest
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.stages.load.changes import Changes
 from migration_assets.stages.load.refusal import STAGE_PREFIX
+from migration_assets.stages.load.schema import CROSSWALK, HASH_FORM, RECORD_SCHEMA
 
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
@@ -49,11 +51,13 @@ class GuardedWrites:
         key: tuple[str, ...],
         columns: tuple[str, ...],
         extra: Mapping[str, object] | None = None,
+        settle: Callable[[sql.Identifier], None] | None = None,
     ) -> tuple[int, int, int]:
         """Insert what is new and update what differs, from the stage table; returns both counts, and that of the rows
         that are there as they should be.
 
-        `extra` columns are written with what they are given but do not make a row different.
+        `extra` columns are written with what they are given but do not make a row different. `settle` is told the table
+        of changes (the key, `is_new`) before they are made, and may take rows out of it.
         """
         changes = change_name(name)
         values = tuple(c for c in columns if c not in key)
@@ -67,6 +71,8 @@ class GuardedWrites:
                 "FROM {stage} s LEFT JOIN {target} t ON {same} WHERE {first} IS NULL OR {differ}"
             ).format(**parts)
         )
+        if settle is not None:
+            settle(changes)
         count = sql.SQL(
             "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new), "
             "(SELECT count(*) FROM {stage} s JOIN {target} t ON {same} WHERE NOT {differ}) FROM {changes}"
@@ -117,19 +123,46 @@ class GuardedWrites:
         return self.connection.execute(statement).rowcount
 
     def lead(
-        self, name: str, target: sql.Composable, key: str, column: str, pairs: sql.Composed, but: sql.Identifier
+        self,
+        name: str,
+        entity: str,
+        target: sql.Composable,
+        types: Mapping[str, str],
+        column: str,
+        pairs: sql.Composed,
+        but: sql.Identifier,
     ) -> int:
-        """Lead a reference elsewhere: `pairs` is a query for `old` and `new`. Rows in `but` (target_id) are left alone;
-        returns how many rows were changed, each kept as a pre-image."""
+        """Lead a reference of a table elsewhere: `pairs` is a query for `old` and `new`. Rows in `but` (target_id) are
+        left alone; returns how many rows were changed, each kept as a pre-image. `types`: the table's columns, the key
+        first."""
+        key = next(iter(types))
         led = sql.SQL("JOIN ({}) p ON t.{} = p.old WHERE t.{} NOT IN (SELECT target_id FROM {})").format(
             pairs, sql.Identifier(column), sql.Identifier(key), but
         )
         self.changes.changing(name, target, (key,), led)
+        self._follow(entity, target, types, column, led)
         statement = sql.SQL(
             "UPDATE {target} t SET {column} = p.new FROM ({pairs}) p "
             "WHERE t.{column} = p.old AND t.{key} NOT IN (SELECT target_id FROM {but})"
         ).format(target=target, column=sql.Identifier(column), pairs=pairs, key=sql.Identifier(key), but=but)
         return self.connection.execute(statement).rowcount
+
+    def _follow(
+        self, entity: str, target: sql.Composable, types: Mapping[str, str], column: str, led: sql.Composable
+    ) -> None:
+        """Let the record know what rows become that are led on, where they are as they were loaded: what we change
+        ourselves must not look like somebody else's. It leaves no pre-image: whoever leads them back makes the record
+        follow again (rollback/undo.py), and rows of which only a reference was led are told by that."""
+        key, record = next(iter(types)), sql.Identifier(RECORD_SCHEMA, CROSSWALK)
+        new = server_digest("t", types, {column: sql.SQL("p.new")})
+        rows = sql.SQL("SELECT t.{} AS id, {} AS was, {} AS now FROM {} t {}").format(
+            sql.Identifier(key), server_digest("t", types), new, target, led
+        )
+        mine = sql.SQL(
+            "t.entity = {} AND t.status = 'loaded' AND t.target_id = l.id AND t.row_hash = {} || l.was"
+        ).format(sql.Literal(entity), sql.Literal(HASH_FORM))
+        followed = sql.SQL("UPDATE {} t SET row_hash = {} || l.now FROM ({}) l WHERE {}")
+        self.connection.execute(followed.format(record, sql.Literal(HASH_FORM), rows, mine))
 
 
 def one_row(connection: Connection, query: sql.Composed) -> tuple[Any, ...]:

@@ -69,8 +69,9 @@ class Outcome:
                     statement = query.format(sql.Identifier(RECORD_SCHEMA, LEDGER))
                     found = connection.execute(statement, [load_id, self._run_id]).fetchone()
                 return bool(found and found[0])
-            except (psycopg.Error, Misconfigured) as error:
-                if time.monotonic() > until:
+            except (psycopg.Error, Misconfigured, TargetRefused) as error:
+                # Refused is the lock: another load, or the lost one, has held it for as long as a load waits.
+                if time.monotonic() > until or isinstance(error, TargetRefused):
                     said = complaint(error).message if isinstance(error, psycopg.Error) else error.message
                     raise TargetRefused(
                         "the connection was lost while the load was being committed, and whether it was applied is "

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 RECORD_SCHEMA = RECORD
 CROSSWALK, LEDGER, PRE_IMAGE = "crosswalk", "load_ledger", "pre_image"
+# What a hash of the crosswalk begins with: a form that is read otherwise, or another's, says nothing.
+HASH_FORM = "2:"
 CROSSWALK_KEY = ("entity", "source_system", "source_table", "source_id")
 
 _TYPES = {
@@ -213,7 +215,12 @@ def _crosswalk() -> Table:
             Column("target_id", "uuid", True, "Key in the target."),
             Column("status", "text", True, "loaded, or merged into the row that has the target id."),
             Column("founder", "boolean", True, "The target id was minted from this very source row."),
-            Column("row_hash", "text", False, "MD5 of the loaded row; none when merged."),
+            Column(
+                "row_hash",
+                "text",
+                False,
+                "`2:` and the MD5 of the row as it was to be in the target; none when merged.",
+            ),
             Column("cohort", "text", True, "Cohort the row moved with."),
             Column("snapshot", "text", True, "Snapshot it was last loaded from."),
             Column("load_id", "bigint", True, "Load that last wrote it."),

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from migration_assets.connectors.engine_digests import engine_digest
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import Entity, Field
-from migration_assets.stages.load.schema import canonical_field
+from migration_assets.stages.load.schema import HASH_FORM, canonical_field, column_types
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -79,17 +80,17 @@ class Shaper:
         values = {column: self._value(entity, led, field) for column, field in fields.items()}
         place = led["source_system"] + ibis.literal(".") + led["source_table"] + ibis.literal("#")
         row = ibis.coalesce(led["source_row"].cast("string"), ibis.literal("?"))
-        record = self._record(entity, led, values, fields) if recorded else {}
+        record = self._record(table, entity, led, values) if recorded else {}
         return led.select(**values, _surrogate=place + row, **record)
 
     def _record(
-        self, entity: Entity, led: ir.Table, values: Mapping[str, ir.Value], fields: Mapping[str, Field]
+        self, table: TargetTable, entity: Entity, led: ir.Table, values: Mapping[str, ir.Value]
     ) -> dict[str, ir.Value]:
         key, alias = led[entity.key.name], f"_alias_{entity.key.name}"
         given = values[next(iter(values))]
-        others = [led[f.name].cast("string") for f in fields.values() if f is not entity.key]
         founder = given == self._minted(entity.name, key) if alias in led.columns else ibis.literal(True)
-        return {"_canonical_key": key, "_founder": founder, "_row_hash": _row_hash([given, *others])}
+        digest = ibis.literal(HASH_FORM) + engine_digest(values, column_types(table))
+        return {"_canonical_key": key, "_founder": founder, "_row_hash": digest}
 
     def crosswalk(self, entity: str, shaped: ir.Table) -> ir.Table:
         """One crosswalk row (CROSSWALK, status loaded) per shaped row of the entity."""
@@ -161,12 +162,6 @@ def source_of(entity: str | ir.Value, key: ir.StringValue) -> dict[str, ir.Value
         "source_table": key.substr(dot + 1, colon - dot - 1),
         "source_id": key.substr(colon + 1),
     }
-
-
-def _row_hash(values: list[ir.Value]) -> ir.StringValue:
-    """MD5 over all values; missing and empty are told apart, and a separator no text of ours contains keeps them so."""
-    parts = [ibis.coalesce(ibis.literal("=") + v, ibis.literal("-")) for v in values]
-    return ibis.literal("\x1f").join(parts).hexdigest("md5")
 
 
 def settled_aliases(

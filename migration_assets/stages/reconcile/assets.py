@@ -29,9 +29,10 @@ from migration_assets.stages.reconcile.report import (
     tie_amounts,
 )
 from migration_assets.stages.reconcile.rows import compare_rows
-from migration_assets.stages.reconcile.sides import read_both
+from migration_assets.stages.reconcile.sides import both_sides
 from migration_assets.stages.reconcile.spot_check import spot_check
 from migration_assets.wiring.call import StageCall
+from migration_assets.wiring.conflicts import words_of
 from migration_assets.wiring.kpis import kpi_metadata
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
@@ -83,19 +84,19 @@ def specs(workspace: Workspace) -> list[StageSpec]:
 
 
 def _reconcile(call: StageCall) -> StageOutput:
-    sides = read_both(
-        call.engine, call.workspace.target, call.plan, call.partition, _canonical(call), call.workspace.work_folder
-    )
     fates = _told(call, "dispositions")
     raw = {t: call.rows("cohort_plan", t) for t in call.plan.source_tables}
     seed = f"{call.snapshot}/{call.partition}"
-    rows = compare_rows(call.engine, call.plan, sides)
+    target, canonical, folder = call.workspace.target, _canonical(call), call.workspace.work_folder
+    with both_sides(call.engine, target, call.plan, call.partition, canonical, folder) as sides:
+        rows = compare_rows(call.engine, call.plan, sides, words_of(call.workspace))
+        spot = spot_check(call.engine, call.plan, sides, rows.differences, raw, seed, call.plan.file.spot_check)
     found = CohortReport(
         cohort=call.partition,
         rows=rows,
         balance=balance(call.engine, call.plan, {t: raw[t] for t in call.source_tables}, fates, sides.crosswalk),
         ties=_controls(call, raw, fates),
-        spot=spot_check(call.engine, call.plan, sides, rows.differences, raw, seed, call.plan.file.spot_check),
+        spot=spot,
     )
     lines = ranked(call.engine, found, call.plan.file.currency_exponents)
     by_rule = {"reasons": _reasons(call, fates), "changes": changed_values(call.engine, _told(call, "notes"))}
@@ -173,6 +174,7 @@ def _report_json(call: StageCall, found: CohortReport, lines: list[dict[str, Any
         **by_rule,
         "differences": shown,
         "differences_total": len(lines),
+        "left": found.rows.left,
     }
 
 
@@ -236,6 +238,7 @@ def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]],
         "unexplained": found.unexplained,
         "rows compared": sum(t.expected for t in found.rows.tables),
         "differences": len(lines),
+        "left as others changed them": found.rows.left,
         "largest difference": _largest(lines, exponents),
         "control totals that are off": sum(not t.ok for t in found.ties),
         "targets": markdown_table(("table", "expected", "found", "missing", "extra", "changed"), targets),

@@ -1,7 +1,7 @@
 """What a reconciliation found, for machines and for people: JSON, CSV, HTML. Ranked by money, largest first.
 
-JSON, CSV and the discrepancy page name rows by target id and surrogate key only. The spot-check page is the one place
-with values of people: it belongs in the reports folder.
+JSON, CSV and the discrepancy page name rows by target id and surrogate key only, and hold no personal value. The
+spot-check page is the one place with values of people: it belongs in the reports folder.
 """
 
 from __future__ import annotations
@@ -252,14 +252,19 @@ def _ties(report: CohortReport, exponents: Mapping[str, int]) -> str:
 def _lines(lines: Sequence[dict[str, Any]], exponents: Mapping[str, int]) -> str:
     if not lines:
         return "<h2>Differences</h2><p>None.</p>"
-    heads = ("#", "table", "target id", "column", "what", "source row", "money at stake")
-    told = ("table", "key", "column", "kind", "surrogate")
+    heads = (
+        "#", "table", "target id", "column", "what", "should be", "is", "source row", "money at stake",
+    )  # fmt: skip
+    told = ("table", "key", "column", "kind", "expected", "found", "surrogate")
     rows = [
         (n, *("" if line[c] is None else line[c] for c in told), Amount(_stake(line, exponents)))
         for n, line in enumerate(lines[:_SHOWN], start=1)
     ]
     more = f"<p>{len(lines) - _SHOWN} more in the CSV file.</p>" if len(lines) > _SHOWN else ""
-    words = "<p>The most money first, each currency by its own major units; rows without money last.</p>"
+    words = (
+        "<p>The most money first, each currency by its own major units; rows without money last. Of personal data it "
+        "is said only that it differs, of free text a digest.</p>"
+    )
     return f"<h2>Differences ({len(lines)})</h2>" + words + _table(heads, rows, lambda _: False) + more
 
 

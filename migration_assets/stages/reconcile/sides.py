@@ -1,5 +1,8 @@
 """Both sides of a comparison: what the target holds now, and what the canonical rows say it should hold.
 
+The target is asked for digests of its rows first, and only for those rows that are not as they should be (`buckets`):
+what is equal crosses no wire. The record of the cohort's loads is read whole.
+
 The writing side gives ids; this side asks the target's crosswalk for them and imports nothing that shapes or loads
 rows: a row under a wrong id, or one whose record was bent, shows as a difference. A key the crosswalk does not list has
 the id that the rule gives it (UUIDv5 of the plan's UUID, entity and key): a row nobody loaded is reported by that name.
@@ -7,18 +10,23 @@ the id that the rule gives it (UUIDv5 of the plan's UUID, entity and key): a row
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
+import pyarrow as pa
 from psycopg import sql
 
-from migration_assets.connectors.postgres_target import copy_out, read_csv
+from migration_assets.connectors.engine_digests import EngineRows
+from migration_assets.connectors.postgres_target import copy_out, engine_type, read_csv
+from migration_assets.connectors.row_digests import ServerRows
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.schema import canonical_field, column_types, parents_first, role_names
+from migration_assets.stages.reconcile.buckets import differing
 from migration_assets.stages.reconcile.membership import member_rows
 
 if TYPE_CHECKING:
@@ -61,17 +69,32 @@ class Expected:
         return self.whole.select(key=self.key, surrogate="_surrogate")
 
 
+# Rows of one table that the target holds now: those whose column has one of these values.
+Read = Callable[[str, Collection[str]], "ir.Table"]
+
+
 @dataclass(frozen=True)
 class Compared:
-    """Both sides of one table: what should be there, and what the target held when it was read."""
+    """Both sides of one table: what should be there, and what the target held when it was asked.
+
+    `count`: the cohort's rows that it held; `off`: the column `key`, of rows that are on one side only or not the same
+    on both, and `differs` whether there are any; `found`: those of them that the target has. As long as the sides are
+    open, `read` gives others of its rows, and `loaded_as` what the crosswalk says that rows of these keys were loaded
+    as (load/schema.py, `HASH_FORM`).
+    """
 
     expected: Expected
+    count: int
+    differs: bool
+    off: ir.Table
     found: ir.Table
+    read: Read = field(repr=False)
+    loaded_as: Callable[[Collection[str]], Mapping[str, str]] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class BothSides:
-    """All tables of the target, parents first, and the cohort's crosswalk, read in one snapshot of the target.
+    """All tables of the target, parents first, and the cohort's crosswalk, asked in one snapshot of the target.
 
     `crosswalk`: entity, source_system, source_table, source_id. Rows of the catalog have none; they are in it when the
     target holds their code.
@@ -81,16 +104,17 @@ class BothSides:
     crosswalk: ir.Table
 
 
-def read_both(
+@contextmanager
+def both_sides(
     engine: DuckDBEngine,
     target: PostgresTarget,
     plan: Plan,
     cohort: str,
     canonical: Mapping[str, ir.Table],
     work_folder: Path | None = None,
-) -> BothSides:
-    """Both sides of every target table. `canonical`: the cohort's rows by entity; an entity that is not given should
-    have none."""
+) -> Iterator[BothSides]:
+    """Both sides of every target table, in one snapshot of the target that lasts as long as the block. `canonical`: the
+    cohort's rows by entity; an entity that is not given should have none."""
     with (
         HeldFolder(work_folder) as folder,
         target.transaction(role=role_names(plan)["reader"], read_only=True) as connection,
@@ -99,12 +123,22 @@ def read_both(
         ids = _Ids(engine, plan, crosswalk)
         tables = []
         for table, declared in parents_first(plan.target):
-            found = _found(engine, connection, plan, cohort, table, folder)
-            whole = ids.expected(declared, canonical.get(declared.entity), found)
-            tables.append(Compared(Expected(table, declared.entity, tuple(declared.columns), whole), found))
-    own = crosswalk.filter(crosswalk.cohort == cohort).select(*_SOURCE)
-    listed = [_codes_held(side, canonical) for side in tables if _is_listed(side.expected.entity, canonical)]
-    return BothSides(tuple(tables), engine.cached(engine.union([own, *listed])) if listed else own)
+            whole = ids.expected(declared, canonical.get(declared.entity))
+            expected = Expected(table, declared.entity, tuple(declared.columns), whole)
+            rows = _Rows(engine, connection, plan, cohort, table, folder)
+            tables.append(_compared(engine, expected, rows))
+        own = crosswalk.filter(crosswalk.cohort == cohort).select(*_SOURCE)
+        listed = [_codes_held(side, canonical) for side in tables if _is_listed(side.expected.entity, canonical)]
+        yield BothSides(tuple(tables), engine.cached(engine.union([own, *listed])) if listed else own)
+
+
+def _compared(engine: DuckDBEngine, expected: Expected, rows: _Rows) -> Compared:
+    """Ask both for digests, and the target for the rows whose digests are not those they should be."""
+    ours = EngineRows(engine, expected.rows, expected.key, rows.types)
+    found = differing(ours, rows.digested, engine.count(expected.rows))
+    off = engine.table(pa.table({"key": pa.array(found.keys, pa.string())}))
+    held = rows.of(expected.key, found.keys)
+    return Compared(expected, found.right, bool(found.keys), off, held, rows.of, rows.loaded_as)
 
 
 def _is_listed(entity: str, canonical: Mapping[str, ir.Table]) -> bool:
@@ -114,7 +148,8 @@ def _is_listed(entity: str, canonical: Mapping[str, ir.Table]) -> bool:
 def _codes_held(side: Compared, canonical: Mapping[str, ir.Table]) -> ir.Table:
     """Canonical rows of a catalog entity whose code the target holds, as the crosswalk would have them."""
     entity, held = side.expected.entity, side.found.select(_held=side.expected.key)
-    rows = canonical[entity].semi_join(held, [(ENTITIES[entity].key.name, "_held")])
+    missing = side.off.anti_join(held, [("key", "_held")])
+    rows = canonical[entity].anti_join(missing, [(ENTITIES[entity].key.name, "key")])
     return rows.mutate(entity=ibis.literal(entity)).select(*_SOURCE)
 
 
@@ -126,12 +161,44 @@ def _crosswalk(engine: DuckDBEngine, connection: Connection, cohort: str, folder
     return read_csv(engine, copied, {**_CROSSWALK_TYPES, "target_id": "uuid", "founder": "boolean"})
 
 
-def _found(engine: DuckDBEngine, connection: Connection, plan: Plan, cohort: str, table: str, folder: Path) -> ir.Table:
-    path, types = folder / f"{table}.csv", column_types(plan.target.tables[table])
-    copied = copy_out(connection, member_rows(plan.target, table, cohort, tuple(types)), path)
-    rows = read_csv(engine, copied, types)
-    path.unlink()
-    return rows
+class _Rows:
+    """The cohort's rows of one table of the target."""
+
+    def __init__(
+        self, engine: DuckDBEngine, connection: Connection, plan: Plan, cohort: str, table: str, folder: Path
+    ) -> None:
+        self._engine, self._connection = engine, connection
+        self.types = column_types(plan.target.tables[table])
+        self._query = member_rows(plan.target, table, cohort, tuple(self.types))
+        self._entity, self._cohort = plan.target.tables[table].entity, cohort
+        self._path = folder / f"{table}.csv"
+
+    @property
+    def digested(self) -> ServerRows:
+        return ServerRows(self._connection, self._query, next(iter(self.types)), self.types)
+
+    def of(self, column: str, values: Collection[str]) -> ir.Table:
+        """Rows whose column (a key or a reference) has one of these values."""
+        if not values:
+            schema = ibis.schema({c: engine_type(kind) for c, kind in self.types.items()})
+            return self._engine.table(schema.to_pyarrow().empty_table())
+        listed = sql.SQL("{}::{}[]").format(sql.Literal(sorted(values)), sql.SQL(self.types[column]))
+        query = sql.SQL("SELECT * FROM ({}) t WHERE {} = ANY({})").format(
+            self._query, sql.Identifier("t", column), listed
+        )
+        copied = copy_out(self._connection, query, self._path)
+        rows = read_csv(self._engine, copied, self.types)
+        self._path.unlink()
+        return rows
+
+    def loaded_as(self, keys: Collection[str]) -> Mapping[str, str]:
+        """What the crosswalk says these rows were loaded as; nothing of rows it does not have."""
+        query = (
+            "SELECT target_id::text, row_hash FROM cutover.crosswalk WHERE cohort = %s AND entity = %s "
+            "AND status = 'loaded' AND target_id = ANY(%s::uuid[])"
+        )
+        found = self._connection.execute(query, [self._cohort, self._entity, sorted(keys)])
+        return {key: loaded or "" for key, loaded in found}
 
 
 class _Ids:
@@ -142,11 +209,13 @@ class _Ids:
         key = crosswalk.source_system + "." + crosswalk.source_table + ":" + crosswalk.source_id
         self._known = engine.cached(crosswalk.select("founder", entity="entity", key=key, id="target_id"))
 
-    def expected(self, table: TargetTable, canonical: ir.Table | None, found: ir.Table) -> ir.Table:
-        """The canonical rows with the target's columns, each of the type that it was read back with."""
-        if canonical is None:
-            return found.limit(0).mutate(_surrogate=ibis.null("string"), _bent=ibis.literal(False))
+    def expected(self, table: TargetTable, canonical: ir.Table | None) -> ir.Table:
+        """The canonical rows with the target's columns, each of the type that it is read back with."""
         entity, types = ENTITIES[table.entity], column_types(table)
+        if canonical is None:
+            nothing = {column: engine_type(kind) for column, kind in types.items()}
+            schema = ibis.schema({**nothing, "_surrogate": "string", "_bent": "boolean"})
+            return self._engine.table(schema.to_pyarrow().empty_table())
         fields = {column: canonical_field(entity, name) for column, name in table.columns.items()}
         # Rows of the catalog have codes for keys; every other key and reference has become an id.
         leads = {
@@ -162,7 +231,7 @@ class _Ids:
         values = {
             column: self._id(leads[column], led, field, column)
             if column in leads
-            else led[field.name].cast(found[column].type())
+            else led[field.name].cast(engine_type(types[column]))
             for column, field in fields.items()
         }
         place = led["source_system"] + ibis.literal(".") + led["source_table"] + ibis.literal("#")

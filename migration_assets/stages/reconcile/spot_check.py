@@ -166,7 +166,7 @@ def _pairs(engine: DuckDBEngine, plan: Plan, sides: BothSides, chosen: Mapping[s
             continue
         column, parents = owner[0], owners[owner[1]]
         expected = _of(engine, side.expected.rows, column, parents, key)
-        found = _of(engine, side.found, column, parents, key)
+        found = _of(engine, side.read(column, parents), column, parents, key)
         places = _places(engine, side, {*expected, *found})
         for row_key in sorted({*expected, *found}):
             row = expected.get(row_key) or found[row_key]

@@ -11,9 +11,11 @@ from psycopg import sql
 from migration_assets.domain.errors import BadInput, TargetRefused
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
-from migration_assets.stages.load.schema import CROSSWALK, LEDGER
+from migration_assets.stages.load.schema import CROSSWALK, LEDGER, RECORD_SCHEMA
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from migration_assets.connectors.postgres_target import Connection
     from migration_assets.stages.rollback.place import Place
 
@@ -98,3 +100,16 @@ def refuse_unnoted(connection: Connection, place: Place, chosen: Chosen) -> None
             "inserted; nothing was written",
             "They were made before Cutover could take a cohort back. Restore the target from a backup of before them.",
         )
+
+
+def rolled_back(connection: Connection) -> dict[str, tuple[str, datetime]]:
+    """Cohorts whose loads were all taken back -> by whom, and when the last time. None in a target without a record."""
+    there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{RECORD_SCHEMA}.{TAKEN_BACK}"]).fetchone()
+    if not there or not there[0]:
+        return {}
+    query = sql.SQL(
+        "SELECT DISTINCT ON (t.cohort) t.cohort, t.actor, t.taken_back_at FROM {taken} t WHERE NOT EXISTS "
+        "(SELECT FROM {ledger} l WHERE l.cohort = t.cohort AND l.load_id NOT IN "
+        "(SELECT load_id FROM {taken} UNION SELECT rollback_id FROM {taken})) ORDER BY t.cohort, t.rollback_id DESC"
+    ).format(taken=sql.Identifier(RECORD_SCHEMA, TAKEN_BACK), ledger=sql.Identifier(RECORD_SCHEMA, LEDGER))
+    return {cohort: (actor, at) for cohort, actor, at in connection.execute(query).fetchall()}

@@ -160,15 +160,16 @@ def _mark_led(connection: Connection, place: Place, chosen: Chosen, record: sql.
 
 
 def _later(connection: Connection, place: Place, chosen: Chosen) -> None:
-    """Who wrote rows last that are not what these loads left: the entry of the ledger, and the hash it left."""
+    """Who wrote rows that are not what these loads left: the last entry of the ledger that left them as they are now;
+    `taken`: of a load that is taken back, whose row stayed with these cohorts."""
     connection.execute(
         sql.SQL(
             "CREATE TEMP TABLE {later} ON COMMIT DROP AS "
-            "SELECT DISTINCT ON (b.table_name, b.key) b.table_name, b.key, r.load_id, u.after "
+            "SELECT DISTINCT ON (b.table_name, b.key) b.table_name, b.key, r.load_id, u.after, "
+            "r.load_id IN (SELECT load_id FROM {taken}) AS taken "
             "FROM {changes} r CROSS JOIN LATERAL " + UNPACKED + " JOIN {rows} b "
             "ON b.table_name = r.table_name AND b.key = u.key AND b.last < r.load_id "
-            "AND b.now IS DISTINCT FROM b.after "
-            "WHERE r.load_id > {first} AND r.load_id NOT IN (SELECT load_id FROM {taken}) "
+            "AND b.now IS DISTINCT FROM b.after AND u.after IS NOT DISTINCT FROM b.now WHERE r.load_id > {first} "
             "ORDER BY b.table_name, b.key, r.load_id DESC"
         ).format(
             later=_LATER,
@@ -189,7 +190,8 @@ def _fates(chosen: Chosen) -> sql.Composed:
         "UPDATE {rows} r SET fate = CASE WHEN r.owner = ANY({others}) AND NOT r.led THEN 'theirs' "
         "WHEN r.now IS NOT DISTINCT FROM r.after THEN {undone} "
         "WHEN r.owner = ANY({others}) THEN 'theirs' "
-        "WHEN l.key IS NOT NULL THEN CASE WHEN r.before IS NULL THEN {undone} ELSE 'later' END "
+        "WHEN l.key IS NOT NULL THEN CASE WHEN r.before IS NULL OR l.taken THEN {undone} "
+        "ELSE 'later' END "
         "ELSE 'changed' END "
         "FROM {rows} s LEFT JOIN {later} l ON l.table_name = s.table_name AND l.key = s.key "
         "AND l.after IS NOT DISTINCT FROM s.now WHERE s.table_name = r.table_name AND s.key = r.key"

@@ -229,16 +229,3 @@ def _enter(
     taken = sql.SQL("INSERT INTO {} VALUES (%s, %s, %s, %s, %s)").format(place.own(TAKEN_BACK))
     for load in chosen.undone:
         connection.execute(taken, (load.load_id, rollback_id, load.cohort, order.actor, order.at))
-
-
-def rolled_back(connection: Connection, place: Place) -> dict[str, tuple[str, datetime]]:
-    """Cohorts whose loads were all taken back -> by whom, and when the last time. None in a target without a record."""
-    there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{place.record}.{TAKEN_BACK}"]).fetchone()
-    if not there or not there[0]:
-        return {}
-    standing = {load.cohort for load in standing_loads(connection, place)}
-    query = sql.SQL(
-        "SELECT DISTINCT ON (cohort) cohort, actor, taken_back_at FROM {} ORDER BY cohort, rollback_id DESC"
-    )
-    found = connection.execute(query.format(place.own(TAKEN_BACK))).fetchall()
-    return {cohort: (actor, at) for cohort, actor, at in found if cohort not in standing}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.connectors.postgres_target import names
-from migration_assets.stages.load.schema import PRE_IMAGE
+from migration_assets.connectors.row_digests import server_digest
+from migration_assets.stages.load.schema import CROSSWALK, HASH_FORM, PRE_IMAGE, column_types
 from migration_assets.stages.rollback.rows import ROWS
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ def write_rows(connection: Connection, place: Place) -> None:
     """Parents first what returns and what is restored, children first what goes."""
     for table in place.tables:
         connection.execute(_insert(place, table))
+        if not place.coded(table):
+            connection.execute(_follow(place, table))
         connection.execute(_update(place, table, _columns(connection, place, table)))
     for table in reversed(place.tables):
         connection.execute(
@@ -55,6 +58,25 @@ def _update(place: Place, table: str, columns: tuple[str, ...]) -> sql.Composed:
         _images(place, table, "restored"),
         place.key(table),
         place.key(table),
+    )
+
+
+def _follow(place: Place, table: str) -> sql.Composed:
+    """Let the record know what rows of others become whose references are led back, where it knew them as they are."""
+    types = column_types(place.schema.tables[table])
+    return sql.SQL(
+        "UPDATE {record} x SET row_hash = {form} || f.new FROM (SELECT b.{key} AS id, b.digest AS new, {now} AS now "
+        "FROM (SELECT b.*, {new} AS digest {images} AND r.led) b JOIN {table} t ON t.{key} = b.{key}) f "
+        "WHERE x.entity = {entity} AND x.status = 'loaded' AND x.target_id = f.id AND x.row_hash = {form} || f.now"
+    ).format(
+        record=place.own(CROSSWALK),
+        form=sql.Literal(HASH_FORM),
+        key=place.key(table),
+        now=server_digest("t", types),
+        new=server_digest("b", types),
+        images=_images(place, table, "restored"),
+        table=place.table(table),
+        entity=sql.Literal(place.entity(table)),
     )
 
 

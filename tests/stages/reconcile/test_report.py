@@ -29,7 +29,7 @@ from migration_assets.stages.reconcile.report import (
     spot_check_html,
 )
 from migration_assets.stages.reconcile.rows import DIFFERENCES, RowsResult, compare_rows
-from migration_assets.stages.reconcile.sides import read_both
+from migration_assets.stages.reconcile.sides import both_sides
 from migration_assets.stages.reconcile.spot_check import spot_check
 
 PLAN = tiny_plan()
@@ -41,16 +41,16 @@ BILLED = Control(
 
 
 def balanced(engine: DuckDBEngine, target: PostgresTarget, raw: Legacy) -> Balance:
-    crosswalk = read_both(engine, target, PLAN, "pilot", {}).crosswalk
-    return balance(engine, PLAN, raw.tables, raw.dispositions, crosswalk)
+    with both_sides(engine, target, PLAN, "pilot", {}) as sides:
+        return balance(engine, PLAN, raw.tables, raw.dispositions, sides.crosswalk)
 
 
 def report(engine: DuckDBEngine, target: PostgresTarget, pilot: World, raw: Legacy) -> CohortReport:
-    sides = read_both(engine, target, PLAN, "pilot", pilot.canonical(engine))
     with target.transaction(read_only=True) as c:
         ties = run_controls(engine, c, [BILLED], PLAN.target, "pilot", raw.tables, raw.dispositions, exponent_of)
-    rows = compare_rows(engine, PLAN, sides)
-    spot = spot_check(engine, PLAN, sides, rows.differences, raw.tables, "snap|pilot", 3)
+    with both_sides(engine, target, PLAN, "pilot", pilot.canonical(engine)) as sides:
+        rows = compare_rows(engine, PLAN, sides)
+        spot = spot_check(engine, PLAN, sides, rows.differences, raw.tables, "snap|pilot", 3)
     return CohortReport("pilot", rows, balanced(engine, target, raw), ties, spot)
 
 
@@ -124,6 +124,9 @@ def test_the_list_is_ranked_by_money_and_holds_no_values(
     table = list(csv.DictReader(io.StringIO(discrepancy_csv(lines))))
     assert [r["amount_minor"] for r in table] == ["6000", "5000", "4000", "3000", "2000", "1000", *[""] * 6]
     assert (table[0]["rank"], table[0]["surrogate"], table[0]["amount"]) == ("1", "erp.contracts#6", "60.00 EUR")
+    assert [(r["column"], r["expected"], r["found"]) for r in (table[0], table[-1])] == [
+        ("billed_to_date_minor", "6000", "12000"), ("name", "differs", "differs"),
+    ]  # fmt: skip
     page = discrepancy_html({"snapshot": "snap"}, found, lines)
     assert "Wanda" not in page and "Ärger" not in page and "erp.contracts#6" in page
     # Twelve changed fields in twelve rows, and the control that sees the money double.

@@ -10,13 +10,14 @@ from target_world import World, rows, tiny_plan, world
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.reconcile.rows import RowsResult, compare_rows
-from migration_assets.stages.reconcile.sides import read_both
+from migration_assets.stages.reconcile.sides import both_sides
 
 PLAN = tiny_plan()
 
 
 def reconcile(engine: DuckDBEngine, target: PostgresTarget, expected: World, cohort: str = "pilot") -> RowsResult:
-    return compare_rows(engine, PLAN, read_both(engine, target, PLAN, cohort, expected.canonical(engine)))
+    with both_sides(engine, target, PLAN, cohort, expected.canonical(engine)) as sides:
+        return compare_rows(engine, PLAN, sides)
 
 
 def named(engine: DuckDBEngine, result: RowsResult) -> set[tuple]:
@@ -53,10 +54,10 @@ def test_a_row_of_the_catalog_is_in_the_target_when_its_code_is(
         {"product_code": code, "name": code, "kind": "base", "source_system": "erp", "source_table": "items",
          "source_id": code} for code in ("base", "gone")
     ])}  # fmt: skip
-    sides = read_both(engine, target, PLAN, "unassigned", fed)
+    with both_sides(engine, target, PLAN, "unassigned", fed) as sides:
+        result = compare_rows(engine, PLAN, sides)
     held = engine.arrow(sides.crosswalk.filter(sides.crosswalk.entity == "product")).to_pylist()
     assert held == [{"entity": "product", "source_system": "erp", "source_table": "items", "source_id": "base"}]
-    result = compare_rows(engine, PLAN, sides)
     assert [(t.expected, t.found, t.missing) for t in result.tables if t.table == "products"] == [(2, 1, 1)]
 
 
