@@ -6,9 +6,9 @@ import json
 import sys
 
 import click
-from rich.console import Console
 
 from migration_assets.session import Place, actor, at_once_option, json_option, opened, plan_option, side_by_side
+from migration_assets.terminal import err
 
 
 @click.command()
@@ -27,7 +27,6 @@ def delta(place: Place, plan: str | None, thorough: bool, at_once: int, as_json:
     from migration_assets.wiring.delta_views import print_tick
 
     with opened(place.root, plan) as (workspace, runner):
-        err = Console(stderr=True, highlight=False, emoji=False)
         with side_by_side(runner, at_once, (), err, quiet=as_json) as (beside, begin):
             result = run_tick(beside, actor(), thorough=thorough, report=begin)
         if as_json:

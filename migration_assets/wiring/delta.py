@@ -18,6 +18,7 @@ from migration_assets.wiring.copies import copy_to_compare, take_changes
 from migration_assets.wiring.execute import Chosen
 from migration_assets.wiring.reports import carry_report
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
+from migration_assets.wiring.status import rolled_back_cohorts
 from migration_assets.wiring.tags import ACTOR, AS_OF, SNAPSHOT
 from migration_assets.wiring.touched import inputs_of
 
@@ -70,11 +71,12 @@ def _table_json(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def moved_cohorts(workspace: Workspace, record: MigrationRecord) -> list[str]:
-    """Cohorts of the record that a load has been tried for: ticks follow them, and leave the others to `cutover run`.
+    """Cohorts of the record that a load has been tried for, and that were not taken back since: ticks follow them, and
+    leave the others to `cutover run`.
 
     StageRefused when there are none.
     """
-    loaded = workspace.control.ever_checked("loaded_target")
+    loaded = workspace.control.ever_checked("loaded_target") - set(rolled_back_cohorts(workspace))
     moved = [c.name for c in workspace.control.cohorts(record) if c.name in loaded]
     if record.trial or not set(moved) - {UNASSIGNED}:
         raise StageRefused(

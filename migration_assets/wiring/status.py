@@ -36,7 +36,7 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
     control, now, whys = workspace.control, datetime.now(UTC), _whys(workspace)
     cohorts = control.cohorts(record)
     found = control.status(basis, [c.name for c in cohorts], COHORT_STAGES, now)
-    back = _rolled_back(workspace)
+    back = rolled_back_cohorts(workspace)
     rows: list[dict[str, Any]] = [
         {
             "cohort": c.name,
@@ -84,7 +84,7 @@ def _holds_a_record(workspace: Workspace) -> bool:
         return False
 
 
-def _rolled_back(workspace: Workspace) -> dict[str, dict[str, str]]:
+def rolled_back_cohorts(workspace: Workspace) -> dict[str, dict[str, str]]:
     """Cohort -> by whom and when it was taken back, for those of which nothing is loaded since."""
     from migration_assets.stages.rollback.loads import rolled_back
 

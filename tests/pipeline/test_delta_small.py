@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 from telco_rows import Row, telco_rows, write_telco
-from world import World, command
+from world import World
 
-from migration_assets.control import CARRIED, TickLog
+from migration_assets.control import CARRIED
 from migration_assets.domain.errors import StageRefused
-from migration_assets.plan.sync_models import Sync
-from migration_assets.wiring.copies import copy_to_compare, take_changes
 from migration_assets.wiring.delta import TickResult, run_tick
-from migration_assets.wiring.sync import JOB, Cursor, evaluated
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -105,77 +100,8 @@ def test_a_new_customer_gets_a_cohort_and_one_that_is_gone_is_gone(
     assert cohort_of(loaded, "9000-TESTS") in COHORTS
 
 
-def test_after_the_ticks_a_whole_new_run_has_nothing_to_write(loaded: World) -> None:
-    """The target is what a full reload would make of it, given the same crosswalk."""
-    digests = {t: e["sha256"] for t, e in manifest(loaded).items()}
-    again = loaded.migrate(new_snapshot="true")
-    assert again.ok and again.rows_written == 0, again.to_json("small")
-    assert {t: e["sha256"] for t, e in manifest(loaded).items()} == digests
-    assert tick(loaded).tick.state == "quiet"
-
-
-def test_the_sensor_asks_for_a_run_and_the_run_brings_the_change_over(
-    loaded: World, telco_csv: Path, rows: list[Row]
-) -> None:
-    now, sync = datetime.now(UTC), Sync()
-    quiet = evaluated(loaded.workspace, loaded.instance, sync, Cursor(), now)
-    assert not quiet.run_requests and "nothing changed; lag" in str(quiet.skip_reason)
-    rows[10]["Churn"] = "No" if rows[10]["Churn"] == "Yes" else "Yes"
-    write_telco(telco_csv, rows)
-    asked = evaluated(loaded.workspace, loaded.instance, sync, Cursor(), now)
-    assert asked.run_requests is not None
-    [request] = asked.run_requests
-    job = loaded.runner.definitions.resolve_job_def(JOB)
-    done = job.execute_in_process(instance=loaded.instance, raise_on_error=False, tags=dict(request.tags))
-    assert done.success
-    status = names(loaded)[rows[10]["customerID"]]
-    assert (status == "inactive" or status != "active") is (rows[10]["Churn"] == "Yes")
-    jobs = [r.job_name for r in loaded.instance.get_runs(dg.RunsFilter(), limit=4)]
-    assert JOB in jobs and "global_phase" in jobs
-    [last] = TickLog(loaded.workspace.control, "small").last()
-    assert (last.state, last.snapshot_after) == ("done", loaded.workspace.record().snapshot)
-    assert not evaluated(loaded.workspace, loaded.instance, sync, Cursor(), now).run_requests
-
-
-def test_a_copy_that_fails_its_checks_is_told_and_the_next_tick_comes_through(
-    loaded: World, telco_csv: Path, rows: list[Row], server: str
-) -> None:
-    before = loaded.workspace.record()
-    write_telco(telco_csv, [*rows, rows[0]])
-    failed = tick(loaded)
-    assert (failed.ok, failed.tick.reason) == (False, "the global phase stopped at golden_copy")
-    assert loaded.workspace.record() == before
-    write_telco(telco_csv, rows)
-    given = {"TELCO_CSV": str(telco_csv)}
-    answer = command(loaded.workspace.root, server, "delta", "--plan", "small", "--json", **given)
-    told = json.loads(answer.out)
-    assert (answer.exit_code, told["state"], told["snapshot"]) == (0, "quiet", before.snapshot)
-    shown = command(loaded.workspace.root, server, "delta", "--plan", "small", **given)
-    assert shown.exit_code == 0 and "Nothing changed" in shown.out
-
-
 def cohort_of(world: World, number: str) -> str:
     import pyarrow.parquet as pq
 
     members = pq.read_table(world.workspace.store.file("cohort_plan", "_all", "members")).to_pylist()
     return next(str(m["cohort"]) for m in members if str(m["customer_id"]).endswith(f":{number}"))
-
-
-def manifest(world: World) -> dict[str, Any]:
-    folder = world.workspace.store.golden(world.workspace.record().snapshot)
-    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["tables"]
-    return found
-
-
-def test_a_tick_goes_on_where_an_earlier_one_was_broken_off(loaded: World, telco_csv: Path, rows: list[Row]) -> None:
-    """The copy was there and current, and nothing else had happened yet."""
-    before = loaded.workspace.record()
-    rows[20]["Churn"] = "No" if rows[20]["Churn"] == "Yes" else "Yes"
-    write_telco(telco_csv, rows)
-    taken = take_changes(loaded.workspace, copy_to_compare(loaded.workspace, before.snapshot), "tester", print)
-    assert taken is not None
-    loaded.workspace.store.make_current(taken.manifest.snapshot)
-    found = tick(loaded)
-    assert found.ok and set(found.to_json("small")["carried"]) == set(), "nobody knows what they read before"
-    assert loaded.workspace.record().snapshot == taken.manifest.snapshot != before.snapshot
-    assert (names(loaded)[rows[20]["customerID"]] == "active") is (rows[20]["Churn"] == "No")
