@@ -93,7 +93,7 @@ def test_what_somebody_else_changed_stops_it_and_is_listed_for_its_owner_alone(
     small: World, ran: Summary, call: Any
 ) -> None:
     one = "select target_id from cutover.crosswalk where entity = 'customer' and cohort = 'pilot' limit 1"
-    small.target(f"update telecom.accounts set status = 'suspended' where account_id = ({one})")
+    small.target(f"update telecom.accounts set status = 'prospect' where account_id = ({one})")
     answer = call("rollback", "--cohort", "pilot", "--json")
     found = json.loads(answer.out)
     assert answer.exit_code == 1 and "1 of accounts changed by somebody else" in found["error"]
