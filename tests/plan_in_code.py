@@ -11,15 +11,14 @@ import pyarrow as pa
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.plan.catalog_models import Catalog, Product
 from migration_assets.plan.models import (
-    Catalog,
     CohortRule,
     Cohorts,
     Feed,
     MappingRow,
     Plan,
     PlanFile,
-    Product,
     Target,
     TargetSchema,
     TargetTable,

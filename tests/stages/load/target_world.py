@@ -19,8 +19,8 @@ from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import PROVENANCE
 from migration_assets.engine.duckdb import DuckDBEngine
+from migration_assets.plan.catalog_models import Catalog, Product
 from migration_assets.plan.models import (
-    Catalog,
     CohortRule,
     Cohorts,
     Compare,
@@ -28,7 +28,6 @@ from migration_assets.plan.models import (
     NoOverlap,
     Plan,
     PlanFile,
-    Product,
     Target,
     TargetSchema,
     TargetTable,
