@@ -101,8 +101,10 @@ class World:
         found = {}
         for path in sorted(self.environment.store.rglob("*")):
             name = _SNAPSHOT.sub(b"SNAPSHOT", str(path.relative_to(self.environment.store)).encode()).decode()
-            # What the last load had to do is no data: after a kill that is less than the whole.
-            if path.is_file() and path.name not in (MANIFEST, "current", "loaded.parquet"):
+            # What the last load had to do is no data: after a kill that is less than the whole. Nor is where a source's
+            # transactions stood when it was read.
+            data = path.name not in (MANIFEST, "current", "loaded.parquet") and path.parent.name != "marks"
+            if path.is_file() and data:
                 content = path.read_bytes()
                 if path.suffix != ".parquet":
                     content = _RUN.sub(b"", _SNAPSHOT.sub(b"SNAPSHOT", content))

@@ -217,10 +217,12 @@ def test_tax_rates_that_mean_nothing_are_named(tmp_path: Path, rows: str | None,
 
 
 def test_what_the_page_tells_people_to_write_is_what_acme_has() -> None:
-    written, access, budget = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    written, steps, access, budget = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     has = yaml.safe_load((ACME / "billing.yaml").read_text(encoding="utf-8"))
     assert _within(yaml.safe_load(written), has)
-    # Acme has signed for no change of access.
+    # Acme sells nothing by tiers, and has signed for no change of access.
+    for record, said in yaml.safe_load(steps).items():
+        assert set(said["fields"]) <= set(READS[record])
     assert [AcceptedAccess.model_validate(told).feature for told in yaml.safe_load(access)["accepted_access"]]
     assert Budget.model_validate(yaml.safe_load(budget)["budget"]).at_most_customers == 3
 

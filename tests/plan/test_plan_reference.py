@@ -24,7 +24,7 @@ def section(page: str, name: str) -> str:
 @pytest.mark.parametrize(
     ("page", "name", "line"),
     [
-        ("plan", "PlanFile", "| strategy | one of big_bang, phased | phased |"),
+        ("plan", "PlanFile", "| strategy | one of big_bang, phased, parallel, hybrid | phased |"),
         ("plan", "SourceTable", "| key | list of text | required |"),
         ("plan", "Feature", "| units | map of text to text |  |"),
         ("plan", "Feed", "| where | list of condition |  |"),
