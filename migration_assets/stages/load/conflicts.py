@@ -114,9 +114,9 @@ class Conflicts:
             digest=server_digest("t", table.types),
         )  # fmt: skip
         count = len(table.columns)
-        with self.writes.connection.cursor(name="drifted") as cursor:
-            cursor.itersize = _AT_ONCE
-            for loaded, *texts in cursor.execute(query):
+        # As they come, for there may be many; nothing else is asked meanwhile.
+        with self.writes.connection.cursor() as cursor:
+            for loaded, *texts in cursor.stream(query, size=_AT_ONCE):
                 theirs = dict(zip(table.columns, texts[:count], strict=True))
                 ours = dict(zip(table.columns, texts[count:], strict=True))
                 yield str(texts[0]), loaded, theirs, ours
