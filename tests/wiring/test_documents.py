@@ -38,7 +38,7 @@ def test_roles_are_listed_with_what_they_may_do() -> None:
 
 def test_the_pages_know_old_types_and_what_stays_behind_once_the_source_was_read() -> None:
     table = {"telco.customers": {"Churn": "character varying(3)", "Hobby": "text"}}
-    known = documents(PLAN, KnownColumns("s", (), table, table))
+    known = documents(PLAN, KnownColumns("s", (), types=table, declared=table))
     assert list(known) == ["mapping", "fields", "dictionary"]
     assert "| telco.customers | Hobby | text |" in known["fields"]
     assert "character varying(3)" in known["fields"] and "character varying(3)" in known["dictionary"]
