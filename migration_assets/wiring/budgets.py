@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 from migration_assets.stages.shadow.budget import Share, as_rows, bears, kept_share, together
 
 if TYPE_CHECKING:
+    from migration_assets.control import Basis, MigrationRecord
     from migration_assets.plan.access_models import Budget
     from migration_assets.plan.billing_models import Billing
     from migration_assets.wiring.call import StageCall
+    from migration_assets.wiring.workspace import Workspace
 
 _SHARE = "wave_share"
+# Stages that ask whether a cohort may go on.
+_ASKING = ("shadow_billing", "verified_billing")
 
 
 def borne(call: StageCall, billing: Billing, asset: str, share: Share) -> tuple[bool, str]:
@@ -33,7 +37,7 @@ def _of_wave(call: StageCall, budget: Budget, asset: str, share: Share) -> str:
     record = call.workspace.record()
     cohorts = control.cohorts(record)
     wave = next(c.wave for c in cohorts if c.name == call.partition)
-    basis = f"{record.snapshot} {record.as_of.isoformat()} {record.plan_digest}"
+    basis = _text(record)
     with control.wave_lock(wave):
         engine.write(engine.table(as_rows(share, basis)), call.file(asset, _SHARE), order_by=["currency"])
         files = [store.file(asset, c.name, _SHARE) for c in cohorts if c.wave == wave]
@@ -42,3 +46,18 @@ def _of_wave(call: StageCall, budget: Budget, asset: str, share: Share) -> str:
         return ""
     call.say(f"wave {wave}: {whole.number} customers are hit unsigned by now, more than its budget bears")
     return f"wave {wave} is over its budget: {whole.number:,} customers of its cohorts by now"
+
+
+def carry_share(workspace: Workspace, cohort: str, before: Basis, after: Basis) -> None:
+    """Let what a cohort takes of its wave's budget count on the next snapshot too, as its verdicts do."""
+    for asset in _ASKING:
+        file = workspace.store.file(asset, cohort, _SHARE)
+        if file.exists():
+            rows = as_rows(kept_share(file, _text(before)), _text(after))
+            with workspace.engine() as engine:
+                engine.write(engine.table(rows), file, order_by=["currency"])
+
+
+def _text(basis: Basis | MigrationRecord) -> str:
+    """What a share is about: the same for every cohort of one migration record."""
+    return f"{basis.snapshot} {basis.as_of.isoformat()} {basis.plan_digest}"

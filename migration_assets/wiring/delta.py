@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from migration_assets.control import Basis, Tick, TickLog, TickState, carry_verdicts
 from migration_assets.domain.errors import CutoverError, StageRefused
 from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.wiring.budgets import carry_share
 from migration_assets.wiring.copies import copy_to_compare, take_changes
 from migration_assets.wiring.execute import Chosen
 from migration_assets.wiring.reports import carry_report
@@ -181,6 +182,7 @@ class _Ticking:
         now_basis = self.workspace.frozen_basis()
         for cohort in same:
             carry_report(self.workspace.store, cohort, now_basis.snapshot)
+            carry_share(self.workspace, cohort, basis, now_basis)
             carry_verdicts(
                 self.workspace.control, cohort, COHORT_STAGES, basis, now_basis, after[cohort], self.actor, _now()
             )

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(missing(), reason="no C compiler to put a faulty layer in front of writes with"),
 ]
 # Which files of a stage are hit, by what is in their paths: rows of the store, files on their way, pages for people.
-PLACES = ("/store/", "/work/", "/reports/")
+PLACES = tuple(f"/{folder}/" for folder in ("store", "work", "reports"))
 ERRORS = (errno.ENOSPC, errno.EIO, SHORT)
 
 

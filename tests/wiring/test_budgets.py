@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from plan_in_code import plan_of, table_of
 
-from migration_assets.control import ControlDatabase, migrate
+from migration_assets.control import Basis, ControlDatabase, migrate
 from migration_assets.plan.access_models import Budget
 from migration_assets.plan.billing_models import Billing
 from migration_assets.stages.shadow.budget import Share
-from migration_assets.wiring.budgets import borne
+from migration_assets.wiring.budgets import borne, carry_share
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.environment import Environment
 from migration_assets.wiring.workspace import Workspace
@@ -31,12 +31,18 @@ def budget(customers: int) -> Budget:
 
 
 @pytest.fixture
-def ask(server: str, database: str, tmp_path: Path) -> Ask:
-    """`borne` for a cohort of a migration whose wave 1 is a, b and c and whose wave 2 is d."""
+def workspace(server: str, database: str, tmp_path: Path) -> Workspace:
     migrate(database)
     plan = plan_of({"crm.a": table_of(None)})
     workspace = Workspace(plan, Environment(tmp_path, plan.name, tmp_path / "home", server))
     workspace.__dict__["control"] = ControlDatabase(database)
+    return workspace
+
+
+@pytest.fixture
+def ask(workspace: Workspace) -> Ask:
+    """`borne` for a cohort of a migration whose wave 1 is a, b and c and whose wave 2 is d."""
+    plan = workspace.plan
 
     def freeze(snapshot: str) -> None:
         record = workspace.control.freeze_record(
@@ -76,6 +82,16 @@ def test_what_stood_on_another_snapshot_does_not_count(ask: Ask) -> None:
     for cohort in "ab":
         assert ask(cohort, ONE)[0]
     assert ask("c", ONE, snapshot="S2") == (True, "")
+
+
+def test_a_cohort_whose_rows_did_not_change_still_counts_on_the_next_snapshot(ask: Ask, workspace: Workspace) -> None:
+    for cohort in "ab":
+        assert ask(cohort, ONE)[0]
+    before, after = (Basis(snapshot, workspace.plan.digest, AS_OF) for snapshot in ("S1", "S2"))
+    for cohort in "abd":
+        carry_share(workspace, cohort, before, after)
+    assert ask("c", ONE, snapshot="S2")[0] is False
+    assert ask("d", ONE, snapshot="S2") == (True, "")
 
 
 def test_a_cohort_has_to_be_within_its_own_budget_too(ask: Ask) -> None:
