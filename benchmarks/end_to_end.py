@@ -39,7 +39,7 @@ def main(customers: int, rounds: int) -> int:
 
 
 def _rounds(folder: Path, root: Path, admin: str, customers: int, rounds: int) -> int:
-    clock = ServerClock(_server_pid(admin))
+    clock = ServerClock.of(admin)
     ensure_database(admin, "bench_source")
     source = database_url(admin, "bench_source", "psycopg")
     plain = source.replace("postgresql+psycopg://", "postgresql://")
@@ -101,17 +101,6 @@ def _root(folder: Path) -> Path:
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "benchmarks" / "plans", folder / "plans")
     return folder
-
-
-def _server_pid(admin: str) -> int:
-    """The server's main process; a backend's parent, asked over a connection."""
-    import psutil
-    import psycopg
-
-    with psycopg.connect(admin.replace("postgresql+psycopg://", "postgresql://")) as connection:
-        row = connection.execute("SELECT pg_backend_pid()").fetchone()
-        assert row is not None
-        return psutil.Process(row[0]).ppid()
 
 
 def _print(who: str, cost: Cost) -> None:

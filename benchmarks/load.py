@@ -19,7 +19,6 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks.end_to_end import _server_pid
 from benchmarks.measure import Cost, ServerClock, cost_of
 from migration_assets.connectors.databases import database_url, ensure_database
 from migration_assets.connectors.embedded_postgres import EmbeddedServer
@@ -167,7 +166,7 @@ def main(count: int, few: int) -> int:
 
 
 def _measured(folder: Path, admin: str, count: int, few: int) -> int:
-    clock = ServerClock(_server_pid(admin))
+    clock = ServerClock.of(admin)
     ten, small, many = (_made(folder, n) for n in (10, few, count))
     changed = _made(folder, count, changed=True)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import psycopg
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,14 @@ class ServerClock:
 
     def __init__(self, pid: int) -> None:
         self._server = psutil.Process(pid)
+
+    @classmethod
+    def of(cls, admin: str) -> ServerClock:
+        """Of the server at an administrator's URL: a backend's parent, asked over a connection."""
+        with psycopg.connect(admin.replace("postgresql+psycopg://", "postgresql://")) as connection:
+            row = connection.execute("SELECT pg_backend_pid()").fetchone()
+            assert row is not None
+            return cls(psutil.Process(row[0]).ppid())
 
     def seconds(self) -> float:
         own = self._server.cpu_times()

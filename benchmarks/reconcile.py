@@ -27,7 +27,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from benchmarks.end_to_end import ROOT, _server_pid
+from benchmarks.end_to_end import ROOT
 from benchmarks.measure import Cost, ServerClock, cost_of
 from migration_assets.connectors.databases import database_url, ensure_database
 from migration_assets.connectors.embedded_postgres import EmbeddedServer
@@ -97,7 +97,7 @@ def _measured(folder: Path, admin: str, rows: int, rounds: int) -> int:
         with _open(url) as connection:
             connection.execute("VACUUM ANALYZE rows")
     ways = _ways(urls)
-    clock = ServerClock(_server_pid(admin))
+    clock = ServerClock.of(admin)
     taken: dict[str, list[Cost]] = {name: [] for name in ways}
     said = {}
     for _ in range(rounds):
