@@ -57,7 +57,8 @@ class Cursor:
 def delta_job(workspace: "Workspace", graph: Callable[[], dg.Definitions]) -> dg.JobDefinition:
     """The job of one tick. Its runs of the global phase and of cohorts stand in the history beside it."""
 
-    @dg.op(name=JOB, description="Bring over what changed in the sources, and run only what that touches.")
+    # An op may not bear the name of a job.
+    @dg.op(name="tick", description="Bring over what changed in the sources, and run only what that touches.")
     def tick(context: dg.OpExecutionContext) -> None:
         runner = Runner(workspace, context.instance, graph())
         try:

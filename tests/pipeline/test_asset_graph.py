@@ -18,11 +18,15 @@ LINEAGE = "dagster/column_lineage"
 
 
 @pytest.fixture(scope="module")
-def graph() -> dg.AssetGraph:
-    """Acme's graph; no server is needed to draw it."""
+def definitions() -> dg.Definitions:
+    """Acme's; no server is needed to make them."""
     environment = Environment(REPOSITORY, "acme", REPOSITORY / ".cutover", "postgresql://nobody@localhost/none")
-    workspace = Workspace(load_plan(REPOSITORY / "plans/acme"), environment)
-    return build_definitions(workspace).resolve_asset_graph()
+    return build_definitions(Workspace(load_plan(REPOSITORY / "plans/acme"), environment))
+
+
+@pytest.fixture(scope="module")
+def graph(definitions: dg.Definitions) -> dg.AssetGraph:
+    return definitions.resolve_asset_graph()
 
 
 def drawn(graph: dg.AssetGraph) -> str:
@@ -46,6 +50,14 @@ def drawn(graph: dg.AssetGraph) -> str:
 def test_the_graph_is_the_one_that_was_reviewed(graph: dg.AssetGraph) -> None:
     found = drawn(graph)
     assert found == SNAPSHOT.read_text(encoding="utf-8"), f"if you meant it, write this to {SNAPSHOT.name}:\n{found}"
+
+
+def test_dagster_serves_every_job_sensor_and_schedule(definitions: dg.Definitions) -> None:
+    """What a code server does before it answers: names that clash show nowhere else."""
+    served = definitions.get_repository_def()
+    served.load_all_definitions()
+    assert {"global_phase", "cohort_phase", "delta_tick"} <= {job.name for job in served.get_all_jobs()}
+    assert [s.name for s in served.sensor_defs] and [s.name for s in served.schedule_defs]
 
 
 def test_every_stage_has_owner_description_kinds_and_checks(graph: dg.AssetGraph) -> None:
