@@ -58,5 +58,16 @@ def database(server: str) -> Iterator[str]:
     drop_database(server, name)
 
 
-def _session_server() -> EmbeddedServer:
-    return EmbeddedServer(Path(os.environ[FOLDER]) / "postgres", FAST, system_folders=())
+@pytest.fixture(scope="session")
+def own_server(worker_id: str) -> Iterator[str]:
+    """The same of a server that no other worker uses."""
+    if worker_id == "master":
+        yield _session_server().start()
+        return
+    server = _session_server(f"postgres_{worker_id}")
+    yield server.start()
+    server.stop()
+
+
+def _session_server(folder: str = "postgres") -> EmbeddedServer:
+    return EmbeddedServer(Path(os.environ[FOLDER]) / folder, FAST, system_folders=())

@@ -205,7 +205,8 @@ class Control(Model):
     with `source_unit` last_day the source writes the last day that counts, and the target when it is over), number_sum
     (exact sum of numbers that are no money: pieces, attempts, calls), text_sum (sum of a number made from each text:
     catches one that is not letter for letter the same), code_count (rows by code: `codes` says what each code of the
-    source is in the target, in finance's own words and not by the lists of the plan), linked_count (rows whose
+    source is in the target, in finance's own words and not by the lists of the plan; `(erased)` stands for rows that
+    lost what they say because another row of their customer was erased), linked_count (rows whose
     `source_column` leads, by the table's `references`, to a row that goes on, against rows that lead anywhere). Sums
     of money are by currency: `source_currency`/`target_currency` name a column, or a fixed code as `=USD`.
     `source_rounding` (a column that the file need not have, like `codes`): each row's amount is rounded to minor units

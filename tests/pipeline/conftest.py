@@ -28,6 +28,12 @@ TELCO_COHORTS = """cohorts:
 
 
 @pytest.fixture(scope="session")
+def server(own_server: str) -> str:
+    """Databases are named after plans here: two workers on one server would write into one Acme."""
+    return own_server
+
+
+@pytest.fixture(scope="session")
 def legacy() -> Legacy:
     """Acme with every defect; so few customers that some kinds need a higher rate to be there at all."""
     return generate(120, seed=7, messy={**DEFAULT_RATES, "test_account": 0.02, "erased": 0.02})

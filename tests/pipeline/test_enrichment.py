@@ -133,6 +133,8 @@ def test_values_go_with_their_rule_from_the_target_too(told: Told) -> None:
     folder = told.world.workspace.environment.plan_folder
     _, _, second = RULES.partition("  - rule: segment_of_status")
     (folder / "enrichment.yaml").write_text("rules:\n  - rule: segment_of_status" + second, encoding="utf-8")
+    change(folder / "target.yaml", "    unique: [[account_number]]",
+           "    left_empty: {website: The register is no longer asked.}\n    unique: [[account_number]]")  # fmt: skip
     before = columns(told.world)
     without = told.world.reopened()
     done = without.migrate()

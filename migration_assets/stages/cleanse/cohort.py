@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from migration_assets.domain.canonical import ENTITIES
+from migration_assets.domain.erasure import ERASED_RULE
 from migration_assets.engine.mapping import MappedFeed
 from migration_assets.stages.canonical import StageRows, Upstream, excluded_claims, of_home_tables, stage_rows
 from migration_assets.stages.cleanse.consents import consent_states, no_consents, no_suppressions, suppressed
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+    from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.stages.feeds import Mapping as Feeds
 
 # Entities that say who somebody is and how to reach them: nothing of them is left when the customer is erased.
 _ABOUT_A_PERSON = ("contact", "address", "tax_registration")
-_RULE = ibis.literal("erased_customer")
+_RULE = ibis.literal(ERASED_RULE)
+_SHARED = "another row of the customer was erased"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def cleanse_cohort(feeds: Feeds, parties: Parties, upstream: Upstream) -> Cleans
     if "customer" in entities:
         made.dispositions.append(merged(customers, parties.identities, feeds.plan.file.identity.priority))
     made.dispositions += _wholly_excluded(feeds)
+    made.dispositions = _with_shared_fates(feeds.engine, made.dispositions, customers, parties.identities, erased)
     beside = survival.beside | _agreed(feeds, made, parties)
     return Cleansed(made.rows, made.notes, made.dispositions, made.fates, beside)
 
@@ -170,6 +174,27 @@ def _standing(mapped: MappedFeed, identities: ir.Table) -> MappedFeed:
     return MappedFeed(
         mapped.rows.anti_join(held, "customer_id"), mapped.notes.select(*NOTES.names).cast(NOTES).union(notes)
     )
+
+
+def _with_shared_fates(
+    engine: DuckDBEngine, claims: list[ir.Table], customers: ir.Table, identities: ir.Table, erased: ir.Table
+) -> list[ir.Table]:
+    """The claims, of which those on customer rows that are loaded say so where nothing in the row itself was erased and
+    another row's erasure took its values along: what the row says of itself is not what the target has then."""
+    place = ("source_system", "source_table", "source_row")
+    members = identities.semi_join(erased, "identity_id").select("customer_id")
+    shared = customers.filter(customers["status"] != "erased").semi_join(members, "customer_id")
+    shared = engine.cached(shared.select(**{f"_{n}": shared[n] for n in place}))
+    if engine.count(shared) == 0:
+        return claims
+    return [_with_shared_fate(c, shared) for c in claims]
+
+
+def _with_shared_fate(claims: ir.Table, shared: ir.Table) -> ir.Table:
+    led = claims.left_join(shared, [(n.removeprefix("_"), n) for n in shared.columns])
+    theirs = (led["disposition"] == "loaded") & led["_source_row"].notnull()
+    rule, reason = theirs.ifelse(_RULE, led["rule"]), theirs.ifelse(ibis.literal(_SHARED), led["reason"])
+    return led.mutate(rule=rule, reason=reason).select(*claims.columns)
 
 
 def _erased_claims(gone: ir.Table) -> ir.Table:

@@ -18,6 +18,7 @@ import ibis
 import psycopg
 from psycopg import sql
 
+from migration_assets.domain.erasure import ERASED_CODE, ERASED_RULE
 from migration_assets.domain.errors import BadInput
 from migration_assets.domain.money import MoneyError
 from migration_assets.stages.reconcile.membership import member_rows
@@ -41,6 +42,7 @@ _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
 _NO_CURRENCY = ""
 # Two names, so that a code without a meaning never makes up for a value without one.
 _CODE_NOT_NAMED, _VALUE_NOT_NAMED = "(code not named)", "(value not named)"
+_FATE = ("source_system", "source_table", "source_row", "disposition")
 
 
 def run_controls(
@@ -56,9 +58,10 @@ def run_controls(
     parents: Parents = MappingProxyType({}),
 ) -> tuple[Tie, ...]:
     """Tie out every control for one cohort. `raw`: `system.table` -> the cohort's raw rows with `_row`;
-    `dispositions`: source_system, source_table, source_row, disposition; `connection`: the target, now; `replaced`:
-    tables that are left out as a whole, of which every row counts; `parents`: what raw columns refer to."""
-    fates = engine.cached(dispositions.select("source_system", "source_table", "source_row", "disposition").distinct())
+    `dispositions`: source_system, source_table, source_row, disposition, rule; `connection`: the target, now;
+    `replaced`: tables that are left out as a whole, of which every row counts; `parents`: what raw columns refer to."""
+    erased = (dispositions["disposition"] == "loaded") & (dispositions["rule"] == ERASED_RULE)
+    fates = engine.cached(dispositions.group_by(*_FATE).aggregate(erased=erased.fill_null(False).any()))
     ties: list[Tie] = []
     places = _places(exponents)
     nobodys = fates.limit(0)
@@ -119,7 +122,7 @@ def source_totals(
     system, _, table = control.source.partition(".")
     own = fates.filter((fates.source_system == system) & (fates.source_table == table))
     rows = raw.filter(_holds(raw, control.source_where)) if control.source_where else raw
-    led = rows.left_join(own.select("source_row", "disposition"), rows["_row"] == own.source_row)
+    led = rows.left_join(own.select("source_row", "disposition", "erased"), rows["_row"] == own.source_row)
     value, unreadable = _measured(control, led)
     split = led.select(currency=_told_apart(control, led), value=value, unreadable=unreadable, fate=led.disposition)
     if control.source_rounding:
@@ -199,11 +202,14 @@ def _lost(column: ir.Value, value: ir.Value) -> ir.Value:
 
 
 def _told_apart(control: Control, rows: ir.Table) -> ir.Value:
-    """What there is a total of each for: the currency, or what the row's code means. Codes that finance has not named
+    """What there is a total of each for: the currency, or what the row's code means, unless its values were erased with
+    another row's and finance says what that counts as. Codes that finance has not named
     count together: a stray cell may hold anything, and a measure's name is shown."""
     if control.kind != "code_count":
         return _currency(control.source_currency, rows)
     code = _column(rows, control.source_column, control).cast("string").strip().fill_null("")
+    if ERASED_CODE in control.codes:
+        code = rows["erased"].fill_null(False).ifelse(ibis.literal(ERASED_CODE), code)
     meanings = [(code == raw, ibis.literal(meaning)) for raw, meaning in control.codes.items()]
     return ibis.cases(*meanings, (code == "", code), else_=_CODE_NOT_NAMED)
 

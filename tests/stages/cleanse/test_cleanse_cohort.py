@@ -89,7 +89,7 @@ def test_each_row_left_out_for_erasure_is_accounted_for_once(engine, cleansed) -
     claims = [r for part in cleansed.dispositions for r in listed(engine, part)]
     found = sorted((f"{r['source_table']}:{r['source_id']}", r["disposition"], r["rule"]) for r in claims)
     assert found == [
-        ("a:1", "loaded", ""), ("a:3", "rejected", "may_be_erased"), ("a:4", "loaded", ""),
+        ("a:1", "loaded", ""), ("a:3", "rejected", "may_be_erased"), ("a:4", "loaded", "erased_customer"),
         ("c:7", "merged", "link"), ("c:8", "loaded", ""), ("c:9", "rejected", "may_be_erased"),
         ("d:1", "excluded", "erased_customer"),
         ("e:0", "loaded", ""), ("e:1", "excluded", "erased_customer"), ("e:2", "loaded", ""),

@@ -351,6 +351,7 @@ def legacy(engine: DuckDBEngine, rejected: frozenset[int] = frozenset()) -> Lega
             "source_row": row["_row"],
             "source_id": str(row["id"]),
             "disposition": "rejected" if name == "erp.contracts" and row["_row"] in rejected else "loaded",
+            "rule": "",
         }
         for name, records in tables.items()
         for row in records

@@ -39,6 +39,7 @@ FATES = {
     "source_table": pa.string(),
     "source_row": pa.int64(),
     "disposition": pa.string(),
+    "erased": pa.bool_(),
 }
 
 
@@ -184,6 +185,23 @@ def test_rows_are_counted_by_what_finance_says_their_codes_mean(engine: DuckDBEn
     fates = engine.table(pa.table({c: pa.array([], t) for c, t in FATES.items()}))
     found = source_totals(engine, STATES, raw, fates, exponent_of)
     assert {code: int(t.total) for code, t in found.items()} == {"active": 2, "paused": 2, "(code not named)": 2, "": 2}
+
+
+def test_a_row_that_was_erased_with_another_counts_as_finance_says_and_no_other_does(engine: DuckDBEngine) -> None:
+    """What the row itself says is not what the target has then; where finance says nothing of it, its code counts."""
+    raw = engine.table(pa.table({"_row": range(3), "state": ["A", "A", "P"]}))
+    told = {
+        "source_system": ["erp"] * 3, "source_table": ["contracts"] * 3, "source_row": range(3),
+        "disposition": ["loaded", "loaded", "merged"], "erased": [True, False, False],
+    }  # fmt: skip
+    fates = engine.table(pa.table({c: pa.array(told[c], t) for c, t in FATES.items()}))
+
+    def counted(codes: dict[str, str]) -> dict[str, int]:
+        found = source_totals(engine, STATES.model_copy(update={"codes": codes}), raw, fates, exponent_of)
+        return {code: int(t.total - t.excluded) for code, t in found.items()}
+
+    assert counted({**STATES.codes, "(erased)": "gone"}) == {"active": 1, "gone": 1, "paused": 0}
+    assert counted(STATES.codes) == {"active": 2, "paused": 0}
 
 
 def test_a_code_that_leads_elsewhere_is_off_on_both_its_ends(
