@@ -318,11 +318,13 @@ class ControlDatabase:
 
     @contextmanager
     def delta_lock(self) -> Iterator[None]:
-        """One tick at a time, from its look at the sources to the end of its runs. StageRefused at once."""
+        """One tick or rollback at a time, from its first look to the end of all it does. StageRefused at once."""
         with self._connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_DELTA))).scalar_one():
-                raise StageRefused("another delta tick is on its way", "wait for it to end, then start this one again.")
+                raise StageRefused(
+                    "a delta tick or a rollback is on its way", "wait for it to end, then start this one again."
+                )
             try:
                 yield
             finally:

@@ -19,7 +19,7 @@ from migration_assets.wiring.copies import copy_to_compare, take_changes
 from migration_assets.wiring.execute import Chosen
 from migration_assets.wiring.reports import carry_report
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
-from migration_assets.wiring.status import rolled_back_cohorts
+from migration_assets.wiring.status import never_or_taken_back
 from migration_assets.wiring.tags import ACTOR, AS_OF, SNAPSHOT
 from migration_assets.wiring.touched import inputs_of
 
@@ -77,8 +77,9 @@ def moved_cohorts(workspace: Workspace, record: MigrationRecord) -> list[str]:
 
     StageRefused when there are none.
     """
-    loaded = workspace.control.ever_checked("loaded_target") - set(rolled_back_cohorts(workspace))
-    moved = [c.name for c in workspace.control.cohorts(record) if c.name in loaded]
+    planned = [c.name for c in workspace.control.cohorts(record)]
+    away = never_or_taken_back(workspace, planned)
+    moved = [name for name in planned if name not in away]
     if record.trial or not set(moved) - {UNASSIGNED}:
         raise StageRefused(
             "nothing has been loaded yet, so that there is nothing to keep in step", "Run `cutover run`."
@@ -105,13 +106,13 @@ def _states(workspace: Workspace, cohorts: Sequence[str]) -> dict[str, list[str]
 def run_tick(runner: Runner, actor: str, *, thorough: bool = False, report: Report = lambda _: None) -> TickResult:
     """Look at the sources, take what changed, run what that touches. How it went is kept, whatever happens.
 
-    StageRefused before the first load, and while another tick is on its way.
+    StageRefused before the first load, and while another tick or a rollback is on its way.
     """
     workspace = runner.workspace
-    record = workspace.record()
-    moved = moved_cohorts(workspace, record)
     log = TickLog(workspace.control, workspace.plan.name)
     with workspace.control.delta_lock():
+        record = workspace.record()
+        moved = moved_cohorts(workspace, record)
         number = log.begin(record.snapshot, thorough=thorough, now=_now())
         try:
             result = _Ticking(runner, actor, record, moved, report).run(log, number, thorough)
@@ -139,12 +140,13 @@ class _Ticking:
     def run(self, log: TickLog, number: int, thorough: bool) -> TickResult:
         """Look, copy, run; and note how it ended."""
         # A tick that was broken off between its copy and its cohort plan left a copy that nothing stands on yet.
-        current = self.workspace.store.current_snapshot()
+        current = self.workspace.store.current_snapshot() or self.record.snapshot
         finishing = current != self.record.snapshot
-        delta = None if finishing else self._taken(thorough)
+        # What is wrong with that one may have been mended in the source since.
+        delta = self._taken(current, thorough)
         if delta is None and not finishing and not unfinished(self.workspace, self.moved):
             return self._nothing_new(log, number)
-        before = {} if finishing or delta is None else self._inputs(self.record.snapshot)
+        before = {} if finishing else self._inputs(self.record.snapshot)
         carried: list[str] = []
         basis, standing = self.workspace.frozen_basis(), self._standing()
 
@@ -158,10 +160,11 @@ class _Ticking:
         summary = self.runner.migrate(tags=tags, report=self.report, choose=choose)
         return self._ended(log, number, delta, summary, carried)
 
-    def _taken(self, thorough: bool) -> Delta | None:
-        """The next copy. Nobody may work on the one before meanwhile, which may become the current one again."""
+    def _taken(self, current: str, thorough: bool) -> Delta | None:
+        """The next copy after the current one. Nobody may work on the one before meanwhile, which may become the
+        current one again."""
         with self.workspace.control.phase_lock(shared=False):
-            earlier = copy_to_compare(self.workspace, self.record.snapshot, thorough=thorough)
+            earlier = copy_to_compare(self.workspace, current, thorough=thorough)
             return take_changes(self.workspace, earlier, self.actor, lambda _: None)
 
     def _standing(self) -> set[str]:
@@ -180,6 +183,8 @@ class _Ticking:
             # What belongs to no customer goes or stays by what the others need: it looks again when one of them ran.
             same = [c for c in same if c != UNASSIGNED]
         now_basis = self.workspace.frozen_basis()
+        if now_basis == basis:
+            return same
         for cohort in same:
             carry_report(self.workspace.store, cohort, now_basis.snapshot)
             carry_share(self.workspace, cohort, basis, now_basis)

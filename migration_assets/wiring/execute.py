@@ -19,6 +19,7 @@ from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.progress import Begun
 from migration_assets.wiring.stage import EXIT_CODE
 from migration_assets.wiring.stage_names import ARRIVAL, COHORT_STAGES, STAGES_OF
+from migration_assets.wiring.status import rolled_back_cohorts
 from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT, REPAIR
 
 if TYPE_CHECKING:
@@ -240,7 +241,9 @@ class Runner:
         """Load these cohorts again, so that what others changed in the target is put back, and compare them again."""
         again = [c.name for c in self._wanted(cohorts, resume=False)] if cohorts else []
         waves = ([n for n in again if n != UNASSIGNED], [n for n in again if n == UNASSIGNED])
-        return self._in_lanes([_runs("cohort_arrival", w, {**tags, REPAIR: "true"}) for w in waves], report)
+        repaired = self._in_lanes([_runs("cohort_arrival", w, {**tags, REPAIR: "true"}) for w in waves], report)
+        self._load_what_was_received(repaired, (), tags, report)
+        return repaired
 
     def _wanted(self, cohorts: Sequence[str], resume: bool) -> list[Cohort]:
         control = self.workspace.control
@@ -250,6 +253,9 @@ class Runner:
         if resume:
             found = self._standings([c.name for c in wanted])
             open_ = {s.cohort for s in found if s.state not in ("passed", "waived")}
+            if not cohorts:
+                # Who took a cohort back does not mean it to come again with whatever else was left over.
+                open_ -= set(rolled_back_cohorts(self.workspace)) if control.ever_checked("loaded_target") else set()
             wanted = [c for c in wanted if c.name in open_]
         return wanted
 

@@ -38,10 +38,12 @@ def take_back(
     BadInput where nothing of a cohort is there; StageRefused where a run is working on it; TargetRefused where other
     cohorts or other people's changes are in the way, or the proof fails. Nothing has changed then.
     """
-    order, since = _order(workspace, cohorts, actor, dry_run=dry_run)
-    told = _written_statement(workspace, order, since)
-    with _held(workspace, order.cohorts), _listed(workspace, order):
-        result = roll_back(workspace.target, workspace.plan, order, lambda r: _withdraw(workspace, r))
+    with _held(workspace, cohorts):
+        # Once nobody works on them any more: the run that was waited for may have learned of an erasure.
+        order, since = _order(workspace, cohorts, actor, dry_run=dry_run)
+        told = _written_statement(workspace, order, since)
+        with _listed(workspace, order):
+            result = roll_back(workspace.target, workspace.plan, order, lambda r: _withdraw(workspace, r))
     if not dry_run:
         for cohort in result.cohorts:
             workspace.control.audit(actor, "rolled_back", cohort, _audited(result), now=order.at)
@@ -99,9 +101,10 @@ def _erased(workspace: Workspace) -> frozenset[str]:
 
 @contextmanager
 def _held(workspace: Workspace, cohorts: Sequence[str]) -> Iterator[None]:
-    """No run works on these cohorts meanwhile, and no global phase at all."""
-    with workspace.control.phase_lock(shared=True), ExitStack() as held:
-        for cohort in sorted(cohorts):
+    """No run works on these cohorts meanwhile, no global phase and no tick, which would load again what it meant to."""
+    control = workspace.control
+    with control.delta_lock(), control.phase_lock(shared=True), ExitStack() as held:
+        for cohort in sorted(set(cohorts)):
             held.enter_context(workspace.control.cohort_lock(cohort))
         yield
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
     control, now, whys = workspace.control, datetime.now(UTC), _whys(workspace)
     cohorts = control.cohorts(record)
     found = control.status(basis, [c.name for c in cohorts], COHORT_STAGES, now)
-    back = rolled_back_cohorts(workspace)
+    back = _as_far_as_known(workspace)
     rows: list[dict[str, Any]] = [
         {
             "cohort": c.name,
@@ -84,16 +84,29 @@ def _holds_a_record(workspace: Workspace) -> bool:
         return False
 
 
+def never_or_taken_back(workspace: Workspace, cohorts: Iterable[str]) -> set[str]:
+    """Those of which no load was ever tried, or all were taken back. Misconfigured as `rolled_back_cohorts`."""
+    wanted = set(cohorts)
+    tried = wanted & workspace.control.ever_checked("loaded_target")
+    return wanted - tried | (tried & set(rolled_back_cohorts(workspace)) if tried else set())
+
+
 def rolled_back_cohorts(workspace: Workspace) -> dict[str, dict[str, str]]:
-    """Cohort -> by whom and when it was taken back, for those of which nothing is loaded since."""
+    """Cohort -> by whom and when it was taken back, for those of which nothing is loaded since. Misconfigured when the
+    target cannot say: whoever goes on as if nothing had been taken back would load it again."""
     from migration_assets.stages.rollback.loads import rolled_back
 
+    with workspace.target.transaction(read_only=True) as connection:
+        found = rolled_back(connection)
+    return {cohort: {"by": actor, "at": at.isoformat()} for cohort, (actor, at) in found.items()}
+
+
+def _as_far_as_known(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """The same for people to look at, who see everything else too while the target is away."""
     try:
-        with workspace.target.transaction(read_only=True) as connection:
-            found = rolled_back(connection)
+        return rolled_back_cohorts(workspace)
     except Misconfigured:
         return {}
-    return {cohort: {"by": actor, "at": at.isoformat()} for cohort, (actor, at) in found.items()}
 
 
 def _taken_back(status: AssetStatus, back: Mapping[str, str] | None) -> dict[str, str]:

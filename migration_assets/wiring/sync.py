@@ -60,6 +60,9 @@ def delta_job(workspace: "Workspace", graph: Callable[[], dg.Definitions]) -> dg
     # An op may not bear the name of a job.
     @dg.op(name="tick", description="Bring over what changed in the sources, and run only what that touches.")
     def tick(context: dg.OpExecutionContext) -> None:
+        if not may_run(_settings(workspace).windows, datetime.now(UTC)):
+            context.add_output_metadata({"state": "left to the next window: the plan's windows have closed meanwhile"})
+            return
         runner = Runner(workspace, context.instance, graph())
         try:
             result = run_tick(runner, "delta sensor")
@@ -88,7 +91,7 @@ def delta_job(workspace: "Workspace", graph: Callable[[], dg.Definitions]) -> dg
 
 def delta_sensor(workspace: "Workspace", job: dg.JobDefinition) -> dg.SensorDefinition:
     """Looks at the sources as often as the plan says, and asks for a tick when there may be something to bring over."""
-    settings = workspace.plan.file.sync or Sync(follow=workspace.plan.mode.follows)
+    settings = _settings(workspace)
 
     @dg.sensor(
         job=job,
@@ -105,6 +108,10 @@ def delta_sensor(workspace: "Workspace", job: dg.JobDefinition) -> dg.SensorDefi
             return dg.SensorResult(skip_reason=e.message, cursor=cursor.text())
 
     return sensor
+
+
+def _settings(workspace: "Workspace") -> Sync:
+    return workspace.plan.file.sync or Sync(follow=workspace.plan.mode.follows)
 
 
 def evaluated(

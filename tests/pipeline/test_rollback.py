@@ -60,12 +60,22 @@ def test_a_cohort_is_rehearsed_taken_back_and_loaded_again(small: World, ran: Su
     assert {t["table"]: t["deleted"] for t in told["tables"]}["accounts"] == 50
     assert small.target("select count(*) from telecom.accounts") == [(10,)], "the pilot's are still there"
     _told_everywhere(small, call)
+    resumed = json.loads(call("run", "--resume", "--json").out)
+    assert "base_01" not in [c["cohort"] for c in resumed["cohorts"]], "nobody asked for it to come again"
+    assert small.target("select count(*) from telecom.accounts") == [(10,)]
 
     again = small.migrate("base_01")
     assert again.ok, again.to_json("small")
     assert held(small) == before, "loaded again, all is as if it had never been taken back"
     status = json.loads(call("status", "--json").out)
     assert status["ok"] and not any(c["rolled_back"] for c in status["cohorts"])
+
+
+def test_it_waits_for_no_tick(small: World, ran: Summary, call: Any) -> None:
+    """A tick that began before has chosen its cohorts already, and would load this one again."""
+    with small.workspace.control.delta_lock():
+        refused = call("rollback", "--cohort", "pilot", "--json")
+    assert refused.exit_code != 0 and "on its way" in json.loads(refused.out)["error"]
 
 
 def _told_everywhere(small: World, call: Any) -> None:

@@ -106,7 +106,8 @@ class LoadResult:
     """What a load did. `crosswalk` counts rows of the record, `tables` those of the target itself, parents first;
     `handed_over` are rows of the record that changed cohort or key, this one's or another's; `receivers` the other
     cohorts that were given rows, and have to be loaded after this one; `conflicts` what others have changed and the
-    load has left, `overwritten` how many columns they had changed that it wrote all the same."""
+    load has left, `overwritten` how many columns they had changed that it wrote all the same; `in_ledger`: whether the
+    ledger has an entry of this load."""
 
     cohort: str
     tables: tuple[TableResult, ...]
@@ -116,6 +117,7 @@ class LoadResult:
     receivers: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     overwritten: int = 0
+    in_ledger: bool = False
 
     @property
     def rows_written(self) -> int:
@@ -124,8 +126,8 @@ class LoadResult:
 
     @property
     def recorded(self) -> bool:
-        """Whether the ledger has anything of this load."""
-        return any(t.written for t in (*self.tables, self.crosswalk)) or self.handed_over > 0
+        """Whether the load has changed anything, the record of this cohort or another's included."""
+        return self.in_ledger or any(t.written for t in (*self.tables, self.crosswalk)) or self.handed_over > 0
 
     @property
     def rows_removed(self) -> int:
@@ -154,7 +156,7 @@ def load_cohort(
     hold = partial(hold_plan, plan=plan.file.uuid, seconds=order.lock_seconds)
     with (
         HeldFolder(order.work_folder) as folder,
-        Outcome(target, writer, order.run_id, hold) as outcome,
+        Outcome(target, writer, hold) as outcome,
         target.transaction(role=writer) as connection,
     ):
         hold_plan(connection, plan.file.uuid, order.lock_seconds)
@@ -179,7 +181,7 @@ def load_cohort(
             connection.rollback()
         else:
             before_commit(result)
-            outcome.committing(writes.load_id, writes=result.recorded)
+            outcome.committing(_entered(writes.load_id, order.run_id) if result.in_ledger else None)
     return result
 
 
@@ -203,6 +205,13 @@ def refuse_shared_ids(connection: Connection, cohort: str) -> None:
             f"The crosswalk of the target was changed by hand: compare cutover.crosswalk of {one} and {other} "
             "with the last backup of the target.",
         )
+
+
+def _entered(load_id: int, run_id: str) -> sql.Composed:
+    """Whether the ledger has this load; the number alone may be another's by now."""
+    return sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE load_id = {} AND run_id = {})").format(
+        sql.Identifier(RECORD_SCHEMA, LEDGER), sql.Literal(load_id), sql.Literal(run_id)
+    )
 
 
 def _writes(connection: Connection, plan: Plan) -> GuardedWrites:
@@ -251,7 +260,8 @@ class _Load:
         self._note_changes(done)
         self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
         tables = (*(self._counted(t, found[t.table]) for t in done), *self._led_elsewhere())
-        self._record([t for t in (*tables, self._with_handed(crosswalk)) if t.written])
+        entries = [t for t in (*tables, self._with_handed(crosswalk)) if t.written]
+        self._record(entries)
         given = self.receivers | (self.handover.receivers if self.handover else set())
         return LoadResult(
             self.order.cohort,
@@ -262,6 +272,7 @@ class _Load:
             tuple(sorted(given - {self.order.cohort})),
             tuple(self.conflicts.found),
             sum(self.conflicts.overwritten.values()),
+            in_ledger=bool(entries),
         )
 
     def _counted(self, result: TableResult, found: int) -> TableResult:

@@ -71,6 +71,9 @@ class GuardedWrites:
                 "FROM {stage} s LEFT JOIN {target} t ON {same} WHERE {first} IS NULL OR {differ}"
             ).format(**parts)
         )
+        # From here on nobody else can change these rows: what is settled is what is written over, pre-image and all.
+        lock = "SELECT FROM {target} t JOIN {changes} s ON {same} WHERE NOT s.is_new FOR UPDATE OF t"
+        self.connection.execute(sql.SQL(lock).format(**parts))
         if settle is not None:
             settle(changes)
         count = sql.SQL(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import psycopg
@@ -15,6 +16,7 @@ from migration_assets.connectors.postgres_target import complaint
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.stages.load.cohort_states import APPLIED, forget_states, has_states, set_states
 from migration_assets.stages.load.hold import hold_plan, next_id
+from migration_assets.stages.load.outcome import Outcome
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, role_names
 from migration_assets.stages.rollback.erased import leave_out_erased
@@ -103,14 +105,24 @@ def roll_back(
     BadInput: nothing of a cohort is there. ChangedSince: others changed rows, and the order says `refuse`.
     TargetRefused: other cohorts stand on these, or the proof failed. Nothing was written then.
     """
-    with target.transaction(role=role_names(plan)["writer"]) as connection:
-        hold_plan(connection, plan.file.uuid, order.lock_seconds)
-        result = undo_loads(connection, Place.of(plan), order)
+    writer, place = role_names(plan)["writer"], Place.of(plan)
+    hold = partial(hold_plan, plan=plan.file.uuid, seconds=order.lock_seconds)
+    with Outcome(target, writer, hold, "rollback") as outcome, target.transaction(role=writer) as connection:
+        hold(connection)
+        result = undo_loads(connection, place, order)
         if order.dry_run:
             connection.rollback()
         else:
             before_commit(result)
+            outcome.committing(_entered(place, result.rollback_id, order))
     return result
+
+
+def _entered(place: Place, rollback_id: int, order: RollbackOrder) -> sql.Composed:
+    """Whether the target has this rollback; the number alone may be another's by now."""
+    return sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE rollback_id = {} AND taken_back_at = {})").format(
+        place.own(TAKEN_BACK), sql.Literal(rollback_id), sql.Literal(order.at)
+    )
 
 
 def undo_loads(connection: Connection, place: Place, order: RollbackOrder) -> RollbackResult:
@@ -130,6 +142,7 @@ def undo_loads(connection: Connection, place: Place, order: RollbackOrder) -> Ro
 def _undone(connection: Connection, place: Place, order: RollbackOrder) -> RollbackResult:
     chosen = choose(standing_loads(connection, place), order.cohorts)
     refuse_unnoted(connection, place, chosen)
+    _keep_others_out(connection, place, order)
     # Tables of the transaction, whose statistics are young: rows by the thousand are not looked up one by one.
     connection.execute("SET LOCAL enable_nestloop = off")
     find_others(connection, place, chosen)
@@ -160,6 +173,21 @@ def _undone(connection: Connection, place: Place, order: RollbackOrder) -> Rollb
     return RollbackResult(
         chosen.cohorts, tuple(chosen.ids), rollback_id, fates, crosswalk, proof, kept, received, reserved, order.dry_run
     )
+
+
+def _keep_others_out(connection: Connection, place: Place, order: RollbackOrder) -> None:
+    """Until the end nobody else writes to these tables, though everybody reads: what was looked at is what is undone,
+    and the proof is about nobody else's rows."""
+    tables = sql.SQL(", ").join(map(place.table, place.tables))
+    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{order.lock_seconds}s")))
+    try:
+        connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(tables))
+    except psycopg.errors.LockNotAvailable:
+        raise TargetRefused(
+            f"others have been writing to the target for {order.lock_seconds} seconds; nothing was written",
+            "Wait until whoever writes there has committed, then take the cohort back again.",
+        ) from None
+    connection.execute("SET LOCAL lock_timeout = 0")
 
 
 def _received(connection: Connection, chosen: Chosen) -> tuple[str, ...]:

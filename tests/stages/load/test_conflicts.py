@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import psycopg
+import pytest
 from target_world import TARGET, World, order, tiny_plan, world
 
 from migration_assets.connectors.postgres_target import PostgresTarget
@@ -13,7 +15,7 @@ from migration_assets.domain.ownership import Owner
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import Plan, TargetSchema
 from migration_assets.stages.load.apply import LoadResult, load_cohort
-from migration_assets.stages.load.conflicts import Settlement, plain_seal
+from migration_assets.stages.load.conflicts import Conflicts, Settlement, plain_seal
 
 
 def owned(table: str, **owners: Owner) -> Plan:
@@ -49,6 +51,28 @@ def customer(target: PostgresTarget, number: int) -> Mapping[str, Any]:
 
 
 RENAMED = "UPDATE billing.customers SET name = 'Theirs' WHERE customer_number = 'C-00003'"
+
+
+def test_nobody_changes_a_row_between_its_settling_and_its_writing(
+    engine: DuckDBEngine, target: PostgresTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their change would be written over without a word, and be in no pre-image."""
+    load(engine, target, world())
+    later, waited = world(), []
+    later.one("customer", 3)["name"] = "From the source"
+    settle = Conflicts.settle
+
+    def interrupted(self: Conflicts, table: Any, *more: Any) -> None:
+        settle(self, table, *more)
+        if table.table == "customers":
+            with pytest.raises(psycopg.errors.LockNotAvailable), target.transaction() as c:
+                c.execute("SET LOCAL lock_timeout = '100ms'")
+                c.execute(RENAMED.encode())
+            waited.append(table.table)
+
+    monkeypatch.setattr(Conflicts, "settle", interrupted)
+    assert load(engine, target, later).rows_written == 1
+    assert waited == ["customers"] and customer(target, 3)["name"] == "From the source"
 
 
 def test_what_nobody_else_changed_is_written(engine: DuckDBEngine, target: PostgresTarget) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pytest
 from taken_world import ask, content, crosswalk, take_back, told
@@ -15,6 +16,7 @@ from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.load.apply import LoadResult, load_cohort
 from migration_assets.stages.rollback.loads import rolled_back
 from migration_assets.stages.rollback.obstacles import ChangedSince
+from migration_assets.stages.rollback.undo import write_rows
 
 OF_SIX = 30
 
@@ -295,3 +297,32 @@ def test_an_heir_bears_the_same_id_again(engine: DuckDBEngine, target: PostgresT
     assert crosswalk(target) == []
     load(engine, target, "pilot", alone, membership=membership(engine, {"pilot": (2,)}))
     assert crosswalk(target) == ids
+
+
+def test_nobody_else_writes_while_it_goes_on_and_everybody_reads(
+    engine: DuckDBEngine, target: PostgresTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they wrote between the look and the writing would be gone, and the proof would not see it."""
+    load(engine, target, "pilot", world())
+    tried = []
+
+    def meanwhile(*given: Any) -> None:
+        write_rows(*given)
+        with pytest.raises(psycopg.errors.LockNotAvailable), target.transaction() as c:
+            c.execute("SET LOCAL lock_timeout = '100ms'")
+            c.execute("UPDATE billing.products SET name = 'Theirs'")
+        assert ask(target, "SELECT count(*) FROM billing.customers") == [(6,)]
+        tried.append(True)
+
+    monkeypatch.setattr("migration_assets.stages.rollback.take_back.write_rows", meanwhile)
+    assert take_back(target, "pilot").rows("goes") == OF_SIX and tried == [True]
+
+
+def test_it_does_not_wait_for_ever_for_those_who_write(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    load(engine, target, "pilot", world())
+    before = content(target)
+    with target.transaction() as c:
+        c.execute("UPDATE billing.products SET name = name")
+        with pytest.raises(TargetRefused, match="others have been writing to the target for 1 seconds"):
+            take_back(target, "pilot", lock_seconds=1)
+    assert content(target) == before
