@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
-from migration_assets.session import Place, json_option, opened, plan_option
+from migration_assets.session import Place, actor, json_option, opened, plan_option
 
 
 @click.group()
@@ -43,6 +44,25 @@ def script(
             click.echo(f"wrote {written[each.system]}: {len(each.tables)} tables of {each.system}")
         else:
             click.echo(f"-- {each.system}\n{each.sql}")
+
+
+@freeze.command()
+@plan_option
+@click.option("--thorough", is_flag=True, help="Read every table whole, also where a source can tell without.")
+@json_option
+@click.pass_obj
+def check(place: Place, plan: str | None, thorough: bool, as_json: bool) -> None:
+    """Whether anything was written to the old systems since the copy that the cohorts stand on; exit code 1 if so."""
+    from migration_assets.wiring.delta_views import print_freeze_check
+    from migration_assets.wiring.freeze import check_freeze
+
+    with opened(place.root, plan) as (workspace, _):
+        found = check_freeze(workspace, actor(), lambda line: click.echo(line, err=True), thorough=thorough)
+    if as_json:
+        click.echo(json.dumps(found.to_json(workspace.plan.name), indent=2))
+    else:
+        print_freeze_check(place.out, found)
+    sys.exit(0 if found.ok else 1)
 
 
 def _written(folder: Path, system: str, sql: str, *, undo: bool) -> Path:

@@ -8,8 +8,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migration_assets.domain.errors import GoldenCopyAltered
+from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.plan.check import check_plan
-from migration_assets.stages.golden_copy.delta import Delta, Earlier, Seen, earlier_copy, first_look, take_delta
+from migration_assets.stages.golden_copy.delta import (
+    Delta,
+    Earlier,
+    Seen,
+    differences,
+    earlier_copy,
+    first_look,
+    take_delta,
+)
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
 from migration_assets.stages.golden_copy.manifest import read_manifest, snapshot_id, verify_golden_copy
 
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from migration_assets.connectors.source import Source
+    from migration_assets.stages.golden_copy.changes import TableChanges
     from migration_assets.stages.golden_copy.manifest import Manifest
     from migration_assets.wiring.workspace import Workspace
 
@@ -85,6 +95,15 @@ def take_changes(workspace: Workspace, earlier: Earlier, actor: str, say: Say) -
 def look(workspace: Workspace, snapshot: str) -> tuple[Seen, ...]:
     """The tables that are not surely as they are in a copy."""
     return first_look(workspace.plan, _sources(workspace, lambda _: None), copy_to_compare(workspace, snapshot))
+
+
+def written_since(workspace: Workspace, snapshot: str, say: Say, *, thorough: bool = False) -> tuple[TableChanges, ...]:
+    """Tables of the sources that are not as they are in a copy."""
+    earlier = copy_to_compare(workspace, snapshot, thorough=thorough)
+    with HeldFolder(workspace.work_folder) as folder:
+        work = folder / "compared"
+        work.mkdir(mode=0o700)
+        return differences(workspace.plan, _sources(workspace, say), earlier, datetime.now(UTC), work, say)
 
 
 def copy_to_compare(workspace: Workspace, snapshot: str, *, thorough: bool = False) -> Earlier:

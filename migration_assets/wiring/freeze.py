@@ -1,15 +1,19 @@
-"""Freezing the old systems: the script for each, to be handed to its owner."""
+"""Freezing the old systems: the script for each, to be handed to its owner, and what was written all the same."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from migration_assets.connectors.freeze_script import freeze_script
 from migration_assets.domain.errors import BadInput
 from migration_assets.plan.wording import nearest, shown
+from migration_assets.stages.golden_copy.manifest import read_manifest
+from migration_assets.wiring.copies import Say, written_since
 
 if TYPE_CHECKING:
+    from migration_assets.stages.golden_copy.changes import TableChanges
     from migration_assets.wiring.workspace import Workspace
 
 
@@ -21,6 +25,53 @@ class FreezeScript:
     tables: tuple[str, ...]
     sql: str
     told: str = ""
+
+
+@dataclass(frozen=True)
+class FreezeCheck:
+    """What was written to the sources since the copy that cohorts stand on. `taken_at`: when that copy was taken."""
+
+    snapshot: str
+    taken_at: datetime
+    tables: tuple[TableChanges, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.tables
+
+    def to_json(self, plan: str) -> dict[str, Any]:
+        """The shape that `cutover freeze check --json` promises: the tables as `cutover delta --json` has them."""
+        return {
+            "ok": self.ok,
+            "plan": plan,
+            "snapshot": self.snapshot,
+            "taken_at": self.taken_at.isoformat(),
+            "tables": [
+                {
+                    **{
+                        k: getattr(t, k)
+                        for k in ("table", "rows_before", "rows_after", "inserted", "updated", "deleted")
+                    },
+                    "late": t.late,
+                    "changed": t.changed,
+                }
+                for t in self.tables
+            ],
+        }
+
+
+def check_freeze(workspace: Workspace, actor: str, say: Say, *, thorough: bool = False) -> FreezeCheck:
+    """Compare the sources with the golden copy of the migration record; the audit log keeps what was found.
+
+    With `thorough` every table is read whole, also where a source can tell without. StageRefused before the first run;
+    GoldenCopyAltered when the copy is not what was taken.
+    """
+    snapshot = workspace.record().snapshot
+    taken_at = read_manifest(workspace.store.golden(snapshot)).taken_at
+    found = FreezeCheck(snapshot, taken_at, written_since(workspace, snapshot, say, thorough=thorough))
+    detail = {"written": {t.table: t.changed for t in found.tables}, "thorough": thorough}
+    workspace.control.audit(actor, "freeze_checked", snapshot, detail, now=datetime.now(UTC))
+    return found
 
 
 def freeze_scripts(

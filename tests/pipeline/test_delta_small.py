@@ -65,9 +65,11 @@ def test_nothing_changed_nothing_happens(loaded: World) -> None:
 
 
 def test_a_changed_row_arrives_and_other_cohorts_keep_their_verdicts(
-    loaded: World, telco_csv: Path, rows: list[Row]
+    loaded: World, telco_csv: Path, rows: list[Row], server: str
 ) -> None:
-    before = loaded.workspace.record()
+    before, given = loaded.workspace.record(), {"TELCO_CSV": str(telco_csv)}
+    frozen = command(loaded.workspace.root, server, "freeze", "check", "--plan", "small", **given)
+    assert frozen.exit_code == 0 and "Nothing was written" in frozen.out
     changed = next(i for i, r in enumerate(rows) if r["customerID"] == "1004-TESTS")
     cohort = cohort_of(loaded, "1004-TESTS")
     [other] = {"pilot", "base_01"} - {cohort}
@@ -75,6 +77,9 @@ def test_a_changed_row_arrives_and_other_cohorts_keep_their_verdicts(
     rows[changed]["PaymentMethod"] = "Credit card (automatic)"
     write_telco(telco_csv, rows)
     runs = {v.run_id for v in loaded.workspace.control.verdicts(other, "reconciliation")}
+    frozen = command(loaded.workspace.root, server, "freeze", "check", "--plan", "small", "--json", **given)
+    [written] = json.loads(frozen.out)["tables"]
+    assert (frozen.exit_code, written["updated"], written["changed"]) == (1, 1, 1)
     found = tick(loaded)
     told = found.to_json("small")
     assert found.ok, told

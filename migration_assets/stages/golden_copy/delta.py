@@ -107,11 +107,9 @@ def take_delta(
     with ExitStack() as held:
         snapshots = snapshots_of(sources, held)
         tasks = tasks_of(plan, snapshots, faults_of)
-        looks = {t.qualified: _look(plan, t, snapshots[t.system], earlier) for t in _read(tasks)}
+        looks = _looks(plan, tasks, snapshots, earlier)
         marks, old = marks_of(tasks, snapshots), earlier.manifest
-        if {t.qualified for t in tasks} == set(old.tables) and all(
-            _is_same(plan, t, looks[t.qualified], earlier) for t in _read(tasks)
-        ):
+        if _all_same(plan, tasks, looks, earlier):
             write_marks(marks_of_snapshot(old.snapshot), old.digest, plan.digest, marks)
             return None
         # What is shared goes into a new manifest: it has to be what the earlier one says, and still is.
@@ -127,6 +125,34 @@ def take_delta(
             return None
         write_marks(marks_of_snapshot(snapshot_id), manifest.digest, plan.digest, marks)
     return Delta(manifest, changes)
+
+
+def differences(
+    plan: Plan, sources: Mapping[str, Source], earlier: Earlier, now: datetime, work: Path, report: Report = no_report
+) -> tuple[TableChanges, ...]:
+    """How the sources differ from a copy, table by table, for those that do. Nothing is kept: `work` is an empty folder
+    that the caller removes. GoldenCopyAltered when the copy is not what was taken."""
+    with ExitStack() as held:
+        snapshots = snapshots_of(sources, held)
+        tasks = tasks_of(plan, snapshots, lambda _: ())
+        looks = _looks(plan, tasks, snapshots, earlier)
+        if _all_same(plan, tasks, looks, earlier):
+            return ()
+        verify_golden_copy(earlier.folder, digest=earlier.manifest.digest)
+        with suppress(_SameAsBefore):
+            _, changes = _Making(plan, earlier, work, now, report).all(tasks, looks, snapshots)
+            return tuple(c for c in changes if c.changed)
+    return ()
+
+
+def _looks(plan: Plan, tasks: Sequence[Task], snapshots: Mapping[str, Snapshot], earlier: Earlier) -> dict[str, Look]:
+    return {t.qualified: _look(plan, t, snapshots[t.system], earlier) for t in _read(tasks)}
+
+
+def _all_same(plan: Plan, tasks: Sequence[Task], looks: Mapping[str, Look], earlier: Earlier) -> bool:
+    """The same tables, each surely as it was."""
+    known = {t.qualified for t in tasks} == set(earlier.manifest.tables)
+    return known and all(_is_same(plan, t, looks[t.qualified], earlier) for t in _read(tasks))
 
 
 def _read(tasks: Sequence[Task]) -> list[Task]:

@@ -23,10 +23,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migration_assets.connectors.postgres_source import PostgresSnapshot
-from migration_assets.domain.errors import DeltaUnbalanced
+from migration_assets.domain.errors import DeltaUnbalanced, GoldenCopyAltered
 from migration_assets.plan.models import Plan, PlanFile
 from migration_assets.stages.golden_copy.changes import TableChanges
-from migration_assets.stages.golden_copy.delta import Delta, Earlier, earlier_copy, first_look, take_delta
+from migration_assets.stages.golden_copy.delta import Delta, Earlier, differences, earlier_copy, first_look, take_delta
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
 from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id, verify_golden_copy
 
@@ -355,3 +355,38 @@ def test_nothing_is_left_behind_when_a_tick_fails(database: str, monkeypatch: py
         monkeypatch.undo()
         assert told.tick() is not None
         assert digests(told.manifest) == digests(told.whole())
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_what_was_written_since_a_copy_is_told_and_nothing_is_kept(
+    database: str, tmp_path: Path, thorough: bool
+) -> None:
+    with history(database, thorough=thorough) as told:
+        place = told.folder.parent
+
+        def written(name: str) -> dict[str, tuple[int, int, int, int]]:
+            work = tmp_path / name
+            work.mkdir()
+            found = differences(told.plan, told.sources(), told.earlier(), BEGIN, work)
+            assert all(c.changed for c in found)
+            return {c.table: (c.inserted, c.updated, c.deleted, c.late) for c in found}
+
+        before = sorted(place.rglob("*"))
+        assert written("quiet") == {}
+        told.run("UPDATE accounts SET name = 'Eve' WHERE id = 'a2'")
+        told.run("DELETE FROM seats WHERE no = 5")
+        told.run("UPDATE notes SET said = said")
+        expected = {"crm.accounts": (0, 0, 0, 1), "crm.shown": (0, 1, 0, 0), "crm.seats": (0, 0, 1, 0)}
+        assert written("written") == expected == written("again"), "and is found again the next time"
+        assert sorted(place.rglob("*")) == before
+        assert changes(told.tick()) == {k.removeprefix("crm."): v for k, v in expected.items()}
+
+
+def test_a_copy_that_was_altered_is_compared_with_nothing(database: str, tmp_path: Path) -> None:
+    with history(database) as told:
+        told.run("UPDATE accounts SET name = 'Eve' WHERE id = 'a2'")
+        file = told.folder / told.manifest.snapshot / told.manifest.tables["crm.seats"].file
+        file.chmod(0o600)
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+        with pytest.raises(GoldenCopyAltered):
+            differences(told.plan, told.sources(), told.earlier(), BEGIN, tmp_path)
