@@ -37,10 +37,19 @@ _ORDINARY = """
 SELECT c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relhassubclass AND a.amname = 'heap'
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE c.oid = %s
 """
-# By number, so that a column that was dropped and made again under its name is another one.
+# By number, so that a column that was dropped and made again under its name is another one. With what a value may be
+# computed from or is called: another expression or another name changes what is read and touches no row.
 _SHAPE = """
-SELECT md5(string_agg(concat_ws(' ', attnum, quote_ident(attname), atttypid, atttypmod), ',' ORDER BY attnum))
-FROM pg_catalog.pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped
+SELECT md5(string_agg(
+  concat_ws(' ', a.attnum, quote_ident(a.attname), a.atttypid, a.atttypmod, pg_get_expr(d.adbin, d.adrelid), labels),
+  ',' ORDER BY a.attnum))
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN LATERAL (
+  SELECT string_agg(quote_ident(e.enumlabel), ',' ORDER BY e.enumsortorder) AS labels
+  FROM pg_catalog.pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)
+) named ON true
+WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
 """
 _HORIZON = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint

@@ -390,3 +390,25 @@ def test_a_copy_that_was_altered_is_compared_with_nothing(database: str, tmp_pat
         file.write_bytes(file.read_bytes()[:-1] + b"x")
         with pytest.raises(GoldenCopyAltered):
             differences(told.plan, told.sources(), told.earlier(), BEGIN, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "otherwise"),
+    [
+        ("kind mood DEFAULT 'glad'", "ALTER TYPE mood RENAME VALUE 'glad' TO 'happy'"),
+        ("kinds mood[] DEFAULT '{glad}'", "ALTER TYPE mood RENAME VALUE 'glad' TO 'happy'"),
+        (
+            "twice int GENERATED ALWAYS AS (no * 2) VIRTUAL",
+            "ALTER TABLE seats ALTER COLUMN twice SET EXPRESSION AS (no * 3)",
+        ),
+    ],
+)
+def test_what_changes_values_without_touching_a_row_is_found(database: str, column: str, otherwise: str) -> None:
+    with history(database) as told:
+        told.run("CREATE TYPE mood AS ENUM ('glad', 'sad')")
+        told.run(f"ALTER TABLE seats ADD COLUMN {column}")
+        told.tick()
+        assert told.falls_quiet()
+        told.run(otherwise)
+        assert changes(told.tick()) == {"seats": (0, 5, 0, 0)}
+        assert digests(told.manifest) == digests(told.whole())
