@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from migration_assets.control.answers import Effect, Settled, outcome_of
+from migration_assets.control.lock_numbers import Lock
 from migration_assets.control.signature import reason_given
 from migration_assets.control.tables import CONFLICT_DECISION, TARGET_CONFLICT
 from migration_assets.domain.errors import BadInput
@@ -24,7 +25,6 @@ from migration_assets.domain.stakes import FourEyes, needs_two
 if TYPE_CHECKING:
     from migration_assets.control.database import ControlDatabase
 
-_LOCK = 7_301_009
 _LAST = 2**63 - 1
 # Table, target id, column, and both values, sealed.
 About = tuple[str, str, str, str, str]
@@ -95,7 +95,7 @@ class ConflictQueue:
         and stay as history."""
         rows = [self._row(f, cohort, snapshot, now) for f in found]
         c = TARGET_CONFLICT.c
-        with self._control.begun(_LOCK) as connection:
+        with self._control.begun(Lock.CONFLICTS) as connection:
             connection.execute(
                 sa.update(TARGET_CONFLICT)
                 .where(c.plan == self._plan, c.cohort == cohort, c.open, c.table_name.in_(sorted(tables)))
@@ -119,7 +119,7 @@ class ConflictQueue:
         BadInput without a proper reason, when the queue never had it, or when a second person has to agree.
         """
         reason = reason_given(reason)
-        with self._control.begun(_LOCK) as connection:
+        with self._control.begun(Lock.CONFLICTS) as connection:
             case = self._one(connection, conflict_id)
             done = outcome_of(
                 answer, by, decided=case.answer, proposed=case.proposed, proposed_by=case.proposed_by,

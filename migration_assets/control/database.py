@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from migration_assets.control.audit import FIRST, Entry, entry_hash, refuse_unstable, verified
+from migration_assets.control.lock_numbers import Lock
 from migration_assets.control.records import (
     AssetStatus,
     AuditState,
@@ -27,19 +28,6 @@ from migration_assets.control.standing import covered, judged, status_of
 from migration_assets.control.tables import AUDIT_LOG, COHORT, MIGRATION_RECORD, VERDICT, WAIVER
 from migration_assets.domain.errors import Misconfigured, StageRefused
 from migration_assets.domain.patience import PATIENCE
-
-# Numbers of advisory locks; any will do, as long as they differ (`migrate` has 7_301_001).
-_PHASE = 7_301_002
-_RECORDS = 7_301_003
-_AUDIT = 7_301_004
-# Two verdicts of one asset and cohort at once would leave two sets current.
-_VERDICTS = 7_301_005
-# First key of the two-key locks of single cohorts.
-_COHORT = 7_301_006
-# First key of the locks of single waves.
-_WAVE = 7_301_009
-# `reviews` has 7_301_007, `kin` 7_301_008.
-_DELTA = 7_301_019
 
 
 class ControlDatabase:
@@ -75,7 +63,7 @@ class ControlDatabase:
         }
         t = MIGRATION_RECORD.c
         with self._begin() as connection:
-            _lock(connection, _RECORDS)
+            _lock(connection, Lock.RECORDS)
             present = _current_record(connection, plan)
             same = present is not None and all(getattr(present, k) == v for k, v in wanted.items())
             if present is not None and same and (trial or not present.trial):
@@ -115,7 +103,7 @@ class ControlDatabase:
             for i, (name, wave, position, customers, rows) in enumerate(cohorts)
         ]
         with self._begin() as connection:
-            _lock(connection, _RECORDS)
+            _lock(connection, Lock.RECORDS)
             connection.execute(sa.delete(COHORT).where(COHORT.c.record_id == record.record_id))
             if rows:
                 connection.execute(sa.insert(COHORT), rows)
@@ -138,7 +126,7 @@ class ControlDatabase:
         stays as history. Without `current` they are history themselves, and what stands goes on standing."""
         v = VERDICT.c
         with self._begin() as connection:
-            _lock(connection, _VERDICTS)
+            _lock(connection, Lock.VERDICTS)
             for cohort, asset in {(one.cohort, one.asset) for one in verdicts} if current else ():
                 connection.execute(
                     sa.update(VERDICT).where(v.cohort == cohort, v.asset == asset, v.current).values(current=False)
@@ -159,7 +147,7 @@ class ControlDatabase:
         whose = sa.true() if cohorts is None else v.cohort.in_(cohorts)
         statement = sa.update(VERDICT).where(v.asset.in_(assets), v.current, whose).values(current=False)
         with self._begin() as connection:
-            _lock(connection, _VERDICTS)
+            _lock(connection, Lock.VERDICTS)
             return int(connection.execute(statement).rowcount)
 
     def ever_checked(self, asset: str) -> frozenset[str]:
@@ -271,7 +259,7 @@ class ControlDatabase:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.execute(sa.select(sa.func.set_config("lock_timeout", f"{wait_seconds}s", False)))
             try:
-                connection.execute(sa.select(take(_PHASE)))
+                connection.execute(sa.select(take(Lock.PHASE)))
             except sa.exc.OperationalError as error:
                 raise StageRefused(
                     f"another {'global' if shared else 'cohort or global'} run holds the phase since {wait_seconds} s",
@@ -280,12 +268,12 @@ class ControlDatabase:
             try:
                 yield
             finally:
-                connection.execute(sa.select(give(_PHASE)))
+                connection.execute(sa.select(give(Lock.PHASE)))
 
     @contextmanager
     def cohort_lock(self, cohort: str) -> Iterator[None]:
         """Hold one cohort: a second run of it would write the files that the first is reading. StageRefused at once."""
-        key = (_COHORT, sa.func.hashtext(cohort))
+        key = (Lock.COHORT, sa.func.hashtext(cohort))
         with self._connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(*key))).scalar_one():
@@ -307,13 +295,13 @@ class ControlDatabase:
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
         )
         with self._begin() as connection:
-            return frozenset(connection.execute(held, {"names": list(cohorts), "kind": _COHORT}).scalars())
+            return frozenset(connection.execute(held, {"names": list(cohorts), "kind": Lock.COHORT}).scalars())
 
     @contextmanager
     def wave_lock(self, wave: int) -> Iterator[None]:
         """Hold what the cohorts of a wave add up together; waits for another one, which is done with it at once."""
         with self._begin() as connection:
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WAVE, wave)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(Lock.WAVE, wave)))
             yield
 
     @contextmanager
@@ -321,14 +309,14 @@ class ControlDatabase:
         """One tick or rollback at a time, from its first look to the end of all it does. StageRefused at once."""
         with self._connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_DELTA))).scalar_one():
+            if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(Lock.DELTA))).scalar_one():
                 raise StageRefused(
                     "a delta tick or a rollback is on its way", "wait for it to end, then start this one again."
                 )
             try:
                 yield
             finally:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(_DELTA)))
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(Lock.DELTA)))
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
@@ -351,7 +339,7 @@ class ControlDatabase:
 
     def begun_for_verdicts(self) -> AbstractContextManager[sa.Connection]:
         """A transaction that alone may replace verdicts."""
-        return self.begun(_VERDICTS)
+        return self.begun(Lock.VERDICTS)
 
     def audit_within(
         self,
@@ -420,7 +408,7 @@ def _append(
     """One more link of the chain; the lock keeps two writers from taking the same place."""
     plain = dict(detail)
     refuse_unstable([actor, action, subject, plain])
-    _lock(connection, _AUDIT)
+    _lock(connection, Lock.AUDIT)
     last = connection.execute(
         sa.select(AUDIT_LOG.c.seq, AUDIT_LOG.c.hash).order_by(AUDIT_LOG.c.seq.desc()).limit(1)
     ).one_or_none()

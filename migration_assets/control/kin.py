@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
+from migration_assets.control.lock_numbers import Lock
 from migration_assets.control.tables import CUSTOMER_KIN
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 # surely one customer with it; `asked`: one customer of the target with it, and a person is asked; `held`: like it, and
 # not loaded until a person has answered.
 Kind = Literal["link", "group", "erased", "asked", "held"]
-_LOCK = 7_301_008
 
 
 @dataclass(frozen=True, order=True)
@@ -56,7 +56,7 @@ class KinMemory:
             {"plan": self._plan, **vars(k), "snapshot": snapshot, "noted_at": now} for k in sorted({*found} - {*kept})
         ]
         held = sa.select(*(sa.func.unnest(sa.cast(part, sa.ARRAY(sa.Text))) for part in _columns(sorted(kept))))
-        with self._control.begun(_LOCK) as connection:
+        with self._control.begun(Lock.KIN) as connection:
             connection.execute(
                 sa.delete(CUSTOMER_KIN).where(
                     c.plan == self._plan, sa.tuple_(c.customer_id, c.kin_id, c.kind).not_in(held)

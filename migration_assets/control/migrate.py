@@ -9,22 +9,21 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.pool import NullPool
 
-# Any fixed number will do, as long as nothing else of ours uses it on this database.
-MIGRATING = 7_301_001
+from migration_assets.control.lock_numbers import Lock
 
 
 def migrate(url: str) -> None:
     """Create or upgrade the tables; doing it again changes nothing. A second process waits for the first."""
     engine = sa.create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_lock(MIGRATING)))
+        connection.execute(sa.select(sa.func.pg_advisory_lock(Lock.MIGRATING)))
         connection.commit()
         try:
             _upgrade(connection)
             connection.commit()
         finally:
             connection.rollback()
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(MIGRATING)))
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(Lock.MIGRATING)))
             connection.commit()
 
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from migration_assets.control.answers import Answer, Effect, Outcome, outcome_of
+from migration_assets.control.lock_numbers import Lock
 from migration_assets.control.signature import reason_given
 from migration_assets.control.tables import REVIEW_CASE, REVIEW_DECISION
 from migration_assets.domain.errors import BadInput
@@ -28,7 +29,6 @@ Pair = tuple[str, str]
 UNMERGED = "unmerged"
 # What a run finds of a case anew each time.
 _FOUND = ("rule", "probability", "reason", "snapshot", "last_seen", "open", "stakes", "rank")
-_LOCK = 7_301_007
 # The largest number that the database can give a case.
 _LAST_CASE = 2**63 - 1
 
@@ -109,7 +109,7 @@ class ReviewQueue:
         """The pairs in doubt as the run of this snapshot found them: new ones join the queue, those it found no more
         are closed and stay as history."""
         c, rows = REVIEW_CASE, [self._row(d, snapshot, now) | {"open": True} for d in doubts]
-        with self._control.begun(_LOCK) as connection:
+        with self._control.begun(Lock.REVIEWS) as connection:
             connection.execute(sa.update(c).where(c.c.plan == self._plan, c.c.open).values(open=False))
             if rows:
                 self._put(connection, rows, _FOUND)
@@ -138,7 +138,7 @@ class ReviewQueue:
     def decide_all(self, replies: Sequence[Reply], *, by: str, now: datetime) -> list[Effect]:
         """Answer cases, all or none, and say what each answer did. BadInput as in `decide`, and when a case is not any
         more as it was seen."""
-        with self._control.begun(_LOCK) as connection:
+        with self._control.begun(Lock.REVIEWS) as connection:
             done = []
             for reply in replies:
                 case = self._one(connection, reply.case_id)
@@ -156,7 +156,7 @@ class ReviewQueue:
         pairs, they are for all. BadInput as in `decide`.
         """
         reason = reason_given(reason)
-        with self._control.begun(_LOCK) as connection:
+        with self._control.begun(Lock.REVIEWS) as connection:
             rows = [self._row(d, snapshot, now) | {"open": False} for d in pairs]
             if rows:
                 self._put(connection, rows, ("stakes", "rank"))

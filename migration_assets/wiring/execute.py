@@ -19,7 +19,7 @@ from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.progress import Begun
 from migration_assets.wiring.stage import EXIT_CODE
 from migration_assets.wiring.stage_names import ARRIVAL, COHORT_STAGES, STAGES_OF
-from migration_assets.wiring.status import rolled_back_cohorts
+from migration_assets.wiring.status import taken_back
 from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT, REPAIR
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ class Runner:
             open_ = {s.cohort for s in found if s.state not in ("passed", "waived")}
             if not cohorts:
                 # Who took a cohort back does not mean it to come again with whatever else was left over.
-                open_ -= set(rolled_back_cohorts(self.workspace)) if control.ever_checked("loaded_target") else set()
+                open_ -= taken_back(self.workspace, open_)
             wanted = [c for c in wanted if c.name in open_]
         return wanted
 

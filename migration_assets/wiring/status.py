@@ -87,8 +87,13 @@ def _holds_a_record(workspace: Workspace) -> bool:
 def never_or_taken_back(workspace: Workspace, cohorts: Iterable[str]) -> set[str]:
     """Those of which no load was ever tried, or all were taken back. Misconfigured as `rolled_back_cohorts`."""
     wanted = set(cohorts)
-    tried = wanted & workspace.control.ever_checked("loaded_target")
-    return wanted - tried | (tried & set(rolled_back_cohorts(workspace)) if tried else set())
+    return (wanted - workspace.control.ever_checked("loaded_target")) | taken_back(workspace, wanted)
+
+
+def taken_back(workspace: Workspace, cohorts: Iterable[str]) -> set[str]:
+    """Those that were taken back and not loaded since; before any load was tried the target is not asked."""
+    tried = set(cohorts) & workspace.control.ever_checked("loaded_target")
+    return tried & set(rolled_back_cohorts(workspace)) if tried else set()
 
 
 def rolled_back_cohorts(workspace: Workspace) -> dict[str, dict[str, str]]:

@@ -44,6 +44,7 @@ def runner(strategy: Strategy, *failing: tuple[str, str]) -> Recorded:
         real_record=lambda _: record,
         cohorts=lambda _: tuple(PLANNED),
         status=lambda *_: (),
+        ever_checked=lambda _: set(),
     )
     rules = [SimpleNamespace(name=c.name, wave=c.wave, buckets=0) for c in PLANNED[:-1]]
     file, cohorts = SimpleNamespace(strategy=strategy), SimpleNamespace(cohorts=rules)
