@@ -6,7 +6,7 @@ Beside the target's own rows, this is what says whether a cohort may go on. Rows
 from migration_assets.control.answers import Answer, Effect, Settled
 from migration_assets.control.carry import CARRIED, carry_verdicts
 from migration_assets.control.conflicts import ConflictQueue, TargetConflict
-from migration_assets.control.database import ControlDatabase
+from migration_assets.control.database import CHANGED_MEANWHILE, ControlDatabase
 from migration_assets.control.kin import Kin, Kind, KinMemory
 from migration_assets.control.migrate import migrate
 from migration_assets.control.records import (
@@ -27,6 +27,7 @@ from migration_assets.control.ticks import Tick, TickLog, TickState
 
 __all__ = [
     "CARRIED",
+    "CHANGED_MEANWHILE",
     "UNMERGED",
     "Answer",
     "AssetStatus",

@@ -25,9 +25,12 @@ from migration_assets.control.records import (
 )
 from migration_assets.control.signature import reason_given
 from migration_assets.control.standing import covered, judged, status_of
-from migration_assets.control.tables import AUDIT_LOG, COHORT, MIGRATION_RECORD, VERDICT, WAIVER
+from migration_assets.control.tables import AUDIT_LOG, COHORT, MIGRATION_RECORD, VERDICT, WAIVER, WITHDRAWAL
 from migration_assets.domain.errors import Misconfigured, StageRefused
 from migration_assets.domain.patience import PATIENCE
+
+# What a stage is told whose cohort another load has given rows to while it looked.
+CHANGED_MEANWHILE = "was changed by another load or a rollback while it was looked at"
 
 
 class ControlDatabase:
@@ -121,12 +124,20 @@ class ControlDatabase:
 
     # --- verdicts --------------------------------------------------------------------------------------------------
 
-    def save_verdicts(self, verdicts: Sequence[Verdict], *, current: bool = True) -> None:
+    def save_verdicts(
+        self, verdicts: Sequence[Verdict], *, current: bool = True, looked_since: int | None = None
+    ) -> None:
         """Replace the current verdicts of their asset and cohort (all of one run), in one transaction; what was current
-        stays as history. Without `current` they are history themselves, and what stands goes on standing."""
+        stays as history. Without `current` they are history themselves, and what stands goes on standing.
+
+        `looked_since`: the last withdrawal when the stage began to look. StageRefused when there was one of these
+        verdicts since: they are about what was there before it.
+        """
         v = VERDICT.c
         with self._begin() as connection:
             _lock(connection, Lock.VERDICTS)
+            if looked_since is not None:
+                _refuse_withdrawn(connection, verdicts, looked_since)
             for cohort, asset in {(one.cohort, one.asset) for one in verdicts} if current else ():
                 connection.execute(
                     sa.update(VERDICT).where(v.cohort == cohort, v.asset == asset, v.current).values(current=False)
@@ -141,14 +152,24 @@ class ControlDatabase:
         return any(v.blocks and not covered(v, signed, now) for v in verdicts)
 
     def withdraw_verdicts(self, assets: Sequence[str], cohorts: Sequence[str] | None = None) -> int:
-        """What these assets were found to be is no longer so, for these cohorts (or any); it stays as history. Returns
-        how many."""
+        """What these assets were found to be is no longer so, for these cohorts (or any), nor what is being found just
+        now; it stays as history. Returns how many."""
         v = VERDICT.c
+        told = [{"asset": a, "cohort": c} for a in assets for c in ([None] if cohorts is None else cohorts)]
         whose = sa.true() if cohorts is None else v.cohort.in_(cohorts)
         statement = sa.update(VERDICT).where(v.asset.in_(assets), v.current, whose).values(current=False)
         with self._begin() as connection:
             _lock(connection, Lock.VERDICTS)
+            if told:
+                connection.execute(sa.insert(WITHDRAWAL), told)
             return int(connection.execute(statement).rowcount)
+
+    def last_withdrawal(self) -> int:
+        """The number of the last one: whoever begins to look at something notes it (`save_verdicts`)."""
+        with self._begin() as connection:
+            return int(
+                connection.execute(sa.select(sa.func.coalesce(sa.func.max(WITHDRAWAL.c.withdrawal_id), 0))).scalar_one()
+            )
 
     def ever_checked(self, asset: str) -> frozenset[str]:
         """Cohorts for which an asset has ever had a verdict, whether or not it still stands."""
@@ -420,3 +441,11 @@ def _append(
         )
     )
     return made
+
+
+def _refuse_withdrawn(connection: sa.Connection, verdicts: Sequence[Verdict], since: int) -> None:
+    w = WITHDRAWAL.c
+    for cohort, asset in sorted({(v.cohort, v.asset) for v in verdicts}):
+        theirs = w.asset == asset, sa.or_(w.cohort.is_(None), w.cohort == cohort), w.withdrawal_id > since
+        if connection.execute(sa.select(w.withdrawal_id).where(*theirs).limit(1)).first() is not None:
+            raise StageRefused(f"cohort `{cohort}` {CHANGED_MEANWHILE}", "`cutover run --resume` looks at it again.")

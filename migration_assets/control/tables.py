@@ -66,6 +66,16 @@ VERDICT = sa.Table(
     sa.CheckConstraint("evaluated or not passed", name="verdict_unevaluated_has_not_passed"),
 )
 
+# Without a cohort it is of every cohort.
+WITHDRAWAL = sa.Table(
+    "withdrawal",
+    METADATA,
+    sa.Column("withdrawal_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("asset", sa.Text, nullable=False),
+    sa.Column("cohort", sa.Text),
+    sa.Column("at", INSTANT, nullable=False, server_default=sa.func.now()),
+)
+
 # One signature under one failed check.
 WAIVER = sa.Table(
     "waiver",

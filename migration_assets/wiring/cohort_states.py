@@ -3,10 +3,12 @@ and whether somebody is at work on it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from migration_assets.domain.errors import StageRefused
 from migration_assets.stages.load.cohort_states import APPLIED, DIFFERS, VERIFIED, has_states, set_states, states
 from migration_assets.stages.load.schema import role_names
 from migration_assets.wiring.stage_names import AFTER_LOAD, ARRIVAL, COHORT_STAGES
@@ -31,6 +33,19 @@ def note_looked_at(call: StageCall, asset: str, *, held_back: bool) -> None:
     with call.workspace.target.transaction(role=role) as connection:
         if has_states(connection):
             set_states(connection, [call.partition], state, call.snapshot, call.run_id, datetime.now(UTC))
+
+
+@contextmanager
+def taken_back_if_refused(call: StageCall, asset: str) -> Iterator[None]:
+    """What readers were told a moment ago is not so when the verdict cannot be stored: others changed the rows."""
+    try:
+        yield
+    except StageRefused:
+        if asset in AFTER_LOAD:
+            with call.workspace.target.transaction(role=role_names(call.plan)["writer"]) as connection:
+                if has_states(connection):
+                    set_states(connection, [call.partition], APPLIED, call.snapshot, call.run_id, datetime.now(UTC))
+        raise
 
 
 def said_by_target(workspace: Workspace) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from migration_assets.control import CHANGED_MEANWHILE
 from migration_assets.domain.errors import BadInput
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.plan.wording import shown
@@ -192,9 +193,11 @@ class Runner:
     def _load_what_was_received(
         self, results: dict[str, PhaseResult], standing: Collection[str], tags: Mapping[str, str], report: Report
     ) -> None:
-        """Load cohorts again that others have handed rows to after they had passed: until none is left, or twice."""
+        """Load cohorts again that others have handed rows to after they had passed, or while they were looked at: until
+        none is left, or twice."""
         for _ in range(2):
-            passed = [*(name for name, r in results.items() if r.ok), *(n for n in standing if n not in results)]
+            good = (name for name, r in results.items() if r.ok or CHANGED_MEANWHILE in (r.reason or ""))
+            passed = [*good, *(n for n in standing if n not in results)]
             # Whoever hands rows over withdraws what the receiver's load and reconciliation were found to be.
             received = {s.cohort for s in self._standings(passed) if s.asset in ARRIVAL and s.state == "never"}
             if not received:

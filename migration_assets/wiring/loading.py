@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +33,10 @@ def load_rows(
     files: Mapping[str, Path],
     redirects: ir.Table | None = None,
     membership: Membership | None = None,
+    holding: Callable[[], None] = lambda: None,
 ) -> LoadResult:
-    """Load the canonical rows (entity -> Parquet file) of one cohort in one transaction."""
+    """Load the canonical rows (entity -> Parquet file) of one cohort in one transaction. `holding` is called when all
+    is written and nobody else loads: what others have committed until then was seen."""
     order = LoadOrder(
         cohort=cohort,
         snapshot=call.snapshot,
@@ -47,6 +49,7 @@ def load_rows(
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}
 
     def announce(found: LoadResult) -> None:
+        holding()
         if found.receivers:
             # What they were found to be was before this; `--resume` takes them, and so does the run itself. Before the
             # commit: whoever is killed in between must find them withdrawn, and a load too many does no harm.

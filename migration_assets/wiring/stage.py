@@ -23,7 +23,7 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
-from migration_assets.wiring.cohort_states import note_looked_at
+from migration_assets.wiring.cohort_states import note_looked_at, taken_back_if_refused
 from migration_assets.wiring.disk import disk_refusal
 from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.progress import Told, tell
@@ -47,7 +47,8 @@ class StageOutput:
 
     `stands` is False for a dry run: its verdict opens no gate. `publish` puts checked rows where others see them, and
     gives more metadata: it is called only when no critical check has failed. `basis`: what the verdict is about, where
-    that is not what the stage stands on (a golden copy that is not the current one yet).
+    that is not what the stage stands on (a golden copy that is not the current one yet). `looked_since`: the last
+    withdrawal of verdicts that was before what the verdict is about; else the last one before the stage began.
     """
 
     tables: Mapping[str, Path | Sequence[Path]]
@@ -56,6 +57,7 @@ class StageOutput:
     stands: bool = True
     publish: Callable[[], Mapping[str, Any]] = dict
     basis: "Basis | None" = None
+    looked_since: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def _run(
             context.instance,
         )  # fmt: skip
         call.say("started")
+        began = workspace.control.last_withdrawal()
         _ask_gates(call, spec)
         output = spec.compute(call)
         results = checked(call, spec.suite, output)
@@ -166,7 +169,9 @@ def _run(
             # Only now, when what the verdict lets through is where it belongs. What is about a copy that is not current
             # replaces nothing: it is history.
             standing = basis.snapshot == call.workspace.store.current_snapshot() or not call.is_global
-            call.workspace.control.save_verdicts(found, current=standing)
+            looked_since = began if output.looked_since is None else output.looked_since
+            with taken_back_if_refused(call, spec.name):
+                call.workspace.control.save_verdicts(found, current=standing, looked_since=looked_since)
         _tag_run(context, workspace)
         # What is about more than this run stands first.
         metadata = {**spec.closing(call), **output.metadata, **published}

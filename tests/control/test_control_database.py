@@ -18,7 +18,16 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.pool import NullPool
 
-from migration_assets.control import Basis, ControlDatabase, MigrationRecord, ReviewQueue, Waiver, migrate, verdicts_of
+from migration_assets.control import (
+    CHANGED_MEANWHILE,
+    Basis,
+    ControlDatabase,
+    MigrationRecord,
+    ReviewQueue,
+    Waiver,
+    migrate,
+    verdicts_of,
+)
 from migration_assets.control import migrations as control_migrations
 from migration_assets.control.tables import METADATA
 from migration_assets.domain.errors import BadInput, Misconfigured, StageRefused
@@ -223,6 +232,32 @@ def test_a_verdict_that_is_history_only_replaces_nothing(control: ControlDatabas
     control.save_verdicts(failed, current=False)
     assert control.standing("pilot", "cleansed", basis(record)).passed
     assert [v.run_id for v in control.history("pilot", "cleansed", "keys_unique")] == ["run-1", "run-2"]
+
+
+@pytest.mark.parametrize("cohorts", [["pilot"], ["north", "pilot"], None])
+def test_what_was_looked_at_before_a_withdrawal_is_not_stored_after_it(
+    control: ControlDatabase, cohorts: list[str] | None
+) -> None:
+    """Another load gave the cohort rows while it was compared: nobody has compared those."""
+    record = freeze(control)
+    found = verdicts_of("pilot", "reconciliation", basis(record), [result()], "run-2", NOW)
+    began = control.last_withdrawal()
+    control.withdraw_verdicts(("reconciliation",), cohorts)
+    with pytest.raises(StageRefused, match=CHANGED_MEANWHILE):
+        control.save_verdicts(found, looked_since=began)
+    assert not control.standing("pilot", "reconciliation", basis(record)).passed
+    control.save_verdicts(found, looked_since=control.last_withdrawal())
+    assert control.standing("pilot", "reconciliation", basis(record)).passed
+
+
+def test_a_withdrawal_of_others_is_no_reason_to_look_again(control: ControlDatabase) -> None:
+    record = freeze(control)
+    began = control.last_withdrawal()
+    control.withdraw_verdicts(("reconciliation",), ["north"])
+    control.withdraw_verdicts(("loaded_target",), ["pilot"])
+    found = verdicts_of("pilot", "reconciliation", basis(record), [result()], "run-2", NOW)
+    control.save_verdicts(found, looked_since=began)
+    assert control.standing("pilot", "reconciliation", basis(record)).passed
 
 
 def test_what_blocks_holds_back_until_somebody_signs(control: ControlDatabase) -> None:

@@ -80,7 +80,13 @@ def _load(call: StageCall) -> StageOutput:
         # In a dry run the global phase has rolled its rows back, and what is tried here needs them. And what left the
         # reference data goes with the last cohort of all, when no customer needs it any more.
         files = call.files("reference_data") | files
-    result = load_rows(call, call.partition, files, merged_rows(call), membership_of(call))
+    seen: list[int] = []
+    result = load_rows(
+        call, call.partition, files, merged_rows(call), membership_of(call),
+        holding=lambda: seen.append(call.workspace.control.last_withdrawal()),
+    )  # fmt: skip
     file = call.file("loaded_target", "loaded")
     call.engine.write(call.engine.table(loaded_table(result)), file, order_by=["table"])
-    return StageOutput({"loaded": file}, load_metadata(result), stands=not call.is_dry_run)
+    return StageOutput(
+        {"loaded": file}, load_metadata(result), stands=not call.is_dry_run, looked_since=max(seen, default=None)
+    )
