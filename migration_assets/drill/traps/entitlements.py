@@ -193,7 +193,7 @@ ENTITLEMENTS = (
         "Without limit has become nothing at all.",
         "entitlement",
         {"limit_kind": "'zero'", "allowed": "false"},
-        "limit_kind = 'unlimited' AND allowed",
+        "limit_kind = 'unlimited' AND allowed AND ends_at IS NULL",
         _ONLY,
     ),
     removed(
