@@ -73,7 +73,7 @@ class GuardedWrites:
         )
         # From here on nobody else can change these rows: what is settled is what is written over, pre-image and all.
         lock = "SELECT FROM {target} t JOIN {changes} s ON {same} WHERE NOT s.is_new FOR UPDATE OF t"
-        self.connection.execute(sql.SQL(lock).format(**parts))
+        self.connection.execute(sql.SQL(f"SELECT count(*) FROM ({lock}) locked").format(**parts))
         if settle is not None:
             settle(changes)
         count = sql.SQL(
