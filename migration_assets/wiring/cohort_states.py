@@ -29,23 +29,24 @@ def note_looked_at(call: StageCall, asset: str, *, held_back: bool) -> None:
     run that is killed in between does it again."""
     if asset not in AFTER_LOAD or not (held_back or asset == AFTER_LOAD[-1]):
         return
-    state, role = DIFFERS if held_back else VERIFIED, role_names(call.plan)["writer"]
-    with call.workspace.target.transaction(role=role) as connection:
-        if has_states(connection):
-            set_states(connection, [call.partition], state, call.snapshot, call.run_id, datetime.now(UTC))
+    _tell_readers(call, DIFFERS if held_back else VERIFIED)
 
 
 @contextmanager
-def taken_back_if_refused(call: StageCall, asset: str) -> Iterator[None]:
+def corrected_if_refused(call: StageCall, asset: str) -> Iterator[None]:
     """What readers were told a moment ago is not so when the verdict cannot be stored: others changed the rows."""
     try:
         yield
     except StageRefused:
         if asset in AFTER_LOAD:
-            with call.workspace.target.transaction(role=role_names(call.plan)["writer"]) as connection:
-                if has_states(connection):
-                    set_states(connection, [call.partition], APPLIED, call.snapshot, call.run_id, datetime.now(UTC))
+            _tell_readers(call, APPLIED)
         raise
+
+
+def _tell_readers(call: StageCall, state: str) -> None:
+    with call.workspace.target.transaction(role=role_names(call.plan)["writer"]) as connection:
+        if has_states(connection):
+            set_states(connection, [call.partition], state, call.snapshot, call.run_id, datetime.now(UTC))
 
 
 def said_by_target(workspace: Workspace) -> dict[str, str]:

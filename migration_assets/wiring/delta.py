@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from migration_assets.control import Basis, Tick, TickLog, TickState, carry_verdicts
 from migration_assets.domain.errors import CutoverError, StageRefused
 from migration_assets.plan.ownership import UNASSIGNED
+from migration_assets.stages.golden_copy.changes import changes_json
 from migration_assets.wiring.budgets import carry_share
 from migration_assets.wiring.copies import copy_to_compare, take_changes
 from migration_assets.wiring.execute import Chosen
@@ -57,18 +58,12 @@ class TickResult:
             "snapshot_before": self.tick.snapshot_before,
             "snapshot": self.tick.snapshot_after,
             "lag_seconds": self.tick.lag_seconds,
-            "tables": [_table_json(t) for t in self.tables],
+            "tables": [changes_json(t) for t in self.tables],
             "carried": list(self.carried),
             "cohorts": cohorts.get("cohorts", []),
             "rows_written": cohorts.get("rows_written", 0),
             "rows_removed": cohorts.get("rows_removed", 0),
         }
-
-
-def _table_json(table: Mapping[str, Any]) -> dict[str, Any]:
-    late = table["late_inserted"] + table["late_updated"]
-    kept = {k: table[k] for k in ("table", "rows_before", "rows_after", "inserted", "updated", "deleted")}
-    return kept | {"late": late, "changed": table["inserted"] + table["updated"] + table["deleted"] + late}
 
 
 def moved_cohorts(workspace: Workspace, record: MigrationRecord) -> list[str]:

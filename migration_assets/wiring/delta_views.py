@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from migration_assets.stages.golden_copy.changes import changes_json
 from migration_assets.wiring.views import print_summary
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def print_tick(out: Console, result: TickResult) -> None:
 def print_freeze_check(out: Console, found: FreezeCheck) -> None:
     """A table of what was written, if anything was, and one sentence."""
     if found.tables:
-        _print_changes(out, [{**vars(t), "late": t.late} for t in found.tables])
+        _print_changes(out, [changes_json(vars(t)) for t in found.tables])
     since = f"since snapshot {found.snapshot} was taken, {found.taken_at:%Y-%m-%d %H:%M:%S} UTC"
     if found.ok:
         out.print(f"[green]Nothing was written[/] to the tables of the plan {since}.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from migration_assets.connectors.freeze_script import freeze_script
 from migration_assets.domain.errors import BadInput
 from migration_assets.plan.wording import nearest, shown
+from migration_assets.stages.golden_copy.changes import changes_json
 from migration_assets.stages.golden_copy.manifest import read_manifest
 from migration_assets.wiring.copies import Say, written_since
 
@@ -46,17 +47,7 @@ class FreezeCheck:
             "plan": plan,
             "snapshot": self.snapshot,
             "taken_at": self.taken_at.isoformat(),
-            "tables": [
-                {
-                    **{
-                        k: getattr(t, k)
-                        for k in ("table", "rows_before", "rows_after", "inserted", "updated", "deleted")
-                    },
-                    "late": t.late,
-                    "changed": t.changed,
-                }
-                for t in self.tables
-            ],
+            "tables": [changes_json(vars(t)) for t in self.tables],
         }
 
 

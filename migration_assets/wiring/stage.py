@@ -23,7 +23,7 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
-from migration_assets.wiring.cohort_states import note_looked_at, taken_back_if_refused
+from migration_assets.wiring.cohort_states import corrected_if_refused, note_looked_at
 from migration_assets.wiring.disk import disk_refusal
 from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.progress import Told, tell
@@ -170,7 +170,7 @@ def _run(
             # replaces nothing: it is history.
             standing = basis.snapshot == call.workspace.store.current_snapshot() or not call.is_global
             looked_since = began if output.looked_since is None else output.looked_since
-            with taken_back_if_refused(call, spec.name):
+            with corrected_if_refused(call, spec.name):
                 call.workspace.control.save_verdicts(found, current=standing, looked_since=looked_since)
         _tag_run(context, workspace)
         # What is about more than this run stands first.

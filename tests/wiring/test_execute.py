@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from migration_assets.control import AssetStatus, Cohort
+from migration_assets.control import CHANGED_MEANWHILE, AssetStatus, Cohort
 from migration_assets.domain.errors import BadInput
 from migration_assets.plan.modes import MODES, Strategy
+from migration_assets.wiring import execute
 from migration_assets.wiring.execute import Chosen, PhaseResult, Runner, in_waves
 from migration_assets.wiring.stage_names import COHORT_STAGES
 
@@ -248,3 +249,54 @@ def test_only_chosen_cohorts_run_and_one_that_stands_is_loaded_when_it_was_hande
     summary = made.migrate(choose=lambda: Chosen(frozenset({"north"}), frozenset({"south"})))
     assert made.asked[1:] == [("cohort_phase", "north"), ("cohort_arrival", "south")]
     assert list(summary.cohorts) == ["north", "south"]
+
+
+def handed_rows(made: Recorded, cohort: str) -> None:
+    """What was found of the cohort's load is withdrawn, until it is loaded again."""
+    received = AssetStatus(cohort, "loaded_target", "never", 0, 0, (), None)
+    states = iter([(received,), ()])
+    object.__setattr__(made.workspace.control, "status", lambda *_: next(states))
+
+
+def test_a_cohort_that_another_load_changed_while_it_was_looked_at_is_loaded_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, refused = runner("phased"), iter([f"cohort `south` {CHANGED_MEANWHILE}"])
+    phase = Recorded.phase
+
+    def once_refused(self: Recorded, job: str, *, cohort: str | None = None, **more: Any) -> PhaseResult:
+        found = phase(self, job, cohort=cohort, **more)
+        why = next(refused, None) if cohort == "south" else None
+        return found if why is None else PhaseResult(False, "reconciliation", why, (), rows_written=7)
+
+    monkeypatch.setattr(Recorded, "phase", once_refused)
+    handed_rows(made, "south")
+    summary = made.migrate()
+    assert made.asked[-1] == ("cohort_arrival", "south")
+    assert summary.ok and summary.cohorts["south"].rows_written == 14
+
+
+def test_a_cohort_that_failed_by_itself_is_not_tried_again() -> None:
+    made = runner("phased", ("cohort_phase", "south"))
+    handed_rows(made, "south")
+    assert not made.migrate().ok
+    assert ("cohort_arrival", "south") not in made.asked
+
+
+def test_a_repair_loads_those_again_that_it_hands_rows_to() -> None:
+    made = runner("phased")
+    handed_rows(made, "north")
+    done = made.repair(["north", "south"], {})
+    assert made.asked == [("cohort_arrival", c) for c in ("north", "south", "north")]
+    assert all(r.ok for r in done.values())
+
+
+def test_who_was_taken_back_comes_again_only_when_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "taken_back", lambda _, cohorts: {"south"} & set(cohorts))
+    states = [AssetStatus(n, "loaded_target", "never", 0, 0, (), None) for n in ("north", "south")]
+    for named, expected in (((), ["north"]), (("south",), ["south"])):
+        made = runner("phased")
+        given = [s for s in states if not named or s.cohort in named]
+        object.__setattr__(made.workspace.control, "status", lambda *_, given=given: tuple(given))
+        made.migrate(cohorts=named, resume=True)
+        assert [c for c in moved(made) if c != "unassigned"] == expected

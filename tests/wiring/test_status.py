@@ -13,9 +13,10 @@ from test_views import COHORTS, NO_RUNS, printed, workspace
 
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.control import AssetStatus, FailedCheck
+from migration_assets.domain.errors import Misconfigured
 from migration_assets.wiring.kpis import last_run
 from migration_assets.wiring.stage_names import COHORT_STAGES
-from migration_assets.wiring.status import status_of
+from migration_assets.wiring.status import never_or_taken_back, status_of, taken_back
 from migration_assets.wiring.status_views import print_status
 
 
@@ -103,6 +104,16 @@ def test_status_notices_that_the_target_is_gone(tmp_path: Path, held: PostgresTa
         found = standing(tmp_path, target)
         assert not found["ok"] and "holds no record of what was loaded" in printed(print_status, found)
         assert not standing(tmp_path, target, loaded_target="never")["target_lost"], "nothing was loaded into it yet"
+
+
+def test_who_was_taken_back_is_not_guessed_at_while_the_target_is_away(database: str, held: PostgresTarget) -> None:
+    """Whoever went on would load again what was taken back; people who look are shown the rest."""
+    gone = PostgresTarget(database.replace("/test_", "/gone_"))
+    tried: Any = SimpleNamespace(target=gone, control=SimpleNamespace(ever_checked=lambda _: frozenset({"pilot"})))
+    for ask in (taken_back, never_or_taken_back):
+        with pytest.raises(Misconfigured):
+            ask(tried, ["pilot", "rest"])
+    assert taken_back(tried, ["rest"]) == set() and never_or_taken_back(tried, ["rest"]) == {"rest"}, "none was tried"
 
 
 def test_status_says_that_the_last_global_phase_failed(tmp_path: Path, held: PostgresTarget) -> None:

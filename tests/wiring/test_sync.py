@@ -118,6 +118,19 @@ def test_outside_the_windows_it_waits(situation: Situation) -> None:
     assert situation.key(now=NOW + 9 * 3600 * SECOND, **night)
 
 
+def test_a_run_that_the_closing_of_the_windows_has_overtaken_does_nothing(situation: Situation) -> None:
+    """It was queued, or tried again; the next window has its own."""
+    later = (datetime.now(UTC) + timedelta(hours=n) for n in (2, 3))
+    opens, closes = (f"{at:%H:%M}" for at in later)
+    situation.workspace.plan.file = SimpleNamespace(sync=Sync(windows=[{"opens": opens, "closes": closes}]))
+
+    def graph() -> dg.Definitions:
+        raise AssertionError("nothing may run")
+
+    done = sync.delta_job(situation.workspace, graph).execute_in_process(instance=situation.instance)
+    assert done.success and situation.log.last() == ()
+
+
 def test_after_failures_it_waits_longer_each_time(situation: Situation) -> None:
     situation.seen = (Seen("crm.accounts", 3),)
     ticked(situation.log, "failed", 100, reason="no connection")

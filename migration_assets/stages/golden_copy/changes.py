@@ -6,11 +6,11 @@ the latest stamp of the copy before (or not at all).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,6 +57,13 @@ class TableChanges:
                 "Take a whole new copy: `cutover run --new-snapshot`; and report this as a defect.",
             )
         return self
+
+
+def changes_json(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """What people are told of one table, out of the fields of its TableChanges."""
+    kept = {k: counts[k] for k in ("table", "rows_before", "rows_after", "inserted", "updated", "deleted")}
+    late = counts["late_inserted"] + counts["late_updated"]
+    return kept | {"late": late, "changed": kept["inserted"] + kept["updated"] + kept["deleted"] + late}
 
 
 def unchanged(table: str, rows: int) -> TableChanges:

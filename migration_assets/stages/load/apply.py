@@ -127,7 +127,7 @@ class LoadResult:
     @property
     def recorded(self) -> bool:
         """Whether the load has changed anything, the record of this cohort or another's included."""
-        return self.in_ledger or any(t.written for t in (*self.tables, self.crosswalk)) or self.handed_over > 0
+        return self.in_ledger or self.handed_over > 0
 
     @property
     def rows_removed(self) -> int:

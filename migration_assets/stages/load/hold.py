@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -18,14 +20,19 @@ if TYPE_CHECKING:
 
 def hold_plan(connection: Connection, plan: UUID, seconds: int) -> None:
     """Hold the plan's lock until the transaction ends. TargetRefused when another has it for too long."""
+    remedy = "Wait for the other run to end (`cutover status` shows it), then run this cohort again."
+    with waiting(connection, seconds, "another load of this plan has held the target", remedy):
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"cutover load {plan}"])
+
+
+@contextmanager
+def waiting(connection: Connection, seconds: int, who: str, remedy: str) -> Iterator[None]:
+    """Wait for locks so long and no longer: then TargetRefused. `who` says who has done what all the time."""
     connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{seconds}s")))
     try:
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"cutover load {plan}"])
+        yield
     except psycopg.errors.LockNotAvailable:
-        raise TargetRefused(
-            f"another load of this plan has held the target for {seconds} seconds; nothing was written",
-            "Wait for the other run to end (`cutover status` shows it), then run this cohort again.",
-        ) from None
+        raise TargetRefused(f"{who} for {seconds} seconds; nothing was written", remedy) from None
     connection.execute("SET LOCAL lock_timeout = 0")
 
 

@@ -15,7 +15,7 @@ from psycopg import sql
 from migration_assets.connectors.postgres_target import complaint
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.stages.load.cohort_states import APPLIED, forget_states, has_states, set_states
-from migration_assets.stages.load.hold import hold_plan, next_id
+from migration_assets.stages.load.hold import hold_plan, next_id, waiting
 from migration_assets.stages.load.outcome import Outcome
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, role_names
@@ -179,15 +179,9 @@ def _keep_others_out(connection: Connection, place: Place, order: RollbackOrder)
     """Until the end nobody else writes to these tables, though everybody reads: what was looked at is what is undone,
     and the proof is about nobody else's rows."""
     tables = sql.SQL(", ").join(map(place.table, place.tables))
-    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{order.lock_seconds}s")))
-    try:
+    remedy = "Wait until whoever writes there has committed, then take the cohort back again."
+    with waiting(connection, order.lock_seconds, "others have been writing to the target", remedy):
         connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(tables))
-    except psycopg.errors.LockNotAvailable:
-        raise TargetRefused(
-            f"others have been writing to the target for {order.lock_seconds} seconds; nothing was written",
-            "Wait until whoever writes there has committed, then take the cohort back again.",
-        ) from None
-    connection.execute("SET LOCAL lock_timeout = 0")
 
 
 def _received(connection: Connection, chosen: Chosen) -> tuple[str, ...]:
