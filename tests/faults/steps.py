@@ -90,8 +90,11 @@ def run_steps(
     kill: Kill | None = None,
     disk: BadDisk | None = None,
 ) -> None:
-    """Run stages in order. Sends ("began", asset), then ("done", asset, seconds, effects) or ("failed", asset, exit
-    code, why); with a bad disk at the end ("struck", whether a write has failed)."""
+    """Run stages in order, up to one that did less than the number at which it was to be killed.
+
+    Sends ("began", asset), then ("done", asset, seconds, effects) or ("failed", asset, exit code, why); with a bad disk
+    at the end ("struck", whether a write has failed).
+    """
     effects = Effects(environment.plan_home)
     run = _opened(environment)
     for asset, partition in steps:
@@ -107,6 +110,8 @@ def run_steps(
             send(("failed", asset, result.exit_code, result.reason or ", ".join(result.failed_checks)))
             break
         send(("done", asset, time.monotonic() - began, effects.count))
+        if kill and mine and kill.effect is not None:
+            break
     if disk is not None:
         send(("struck", disk_faults.struck()))
 

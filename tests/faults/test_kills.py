@@ -8,6 +8,7 @@ time. Between two kills lies one fork, so that a history costs little more than 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 import pytest
 from faulty_world import COHORT, STEPS, State, Undisturbed, World, differences
@@ -21,9 +22,9 @@ HISTORIES = [pytest.param(FIRST, id="seed 4100")] + [
 ]
 
 
-def drawn(dice: random.Random, asset: str, usual: Undisturbed) -> Kill:
+def drawn(dice: random.Random, asset: str, took: Mapping[str, tuple[float, int]]) -> Kill:
     """A moment in a stage: most often by what it does, sometimes by the clock, which also strikes amid a statement."""
-    seconds, effects = usual.took[asset]
+    seconds, effects = took[asset]
     if dice.random() < 0.7:
         return Kill(asset, effect=dice.randint(1, effects))
     return Kill(asset, seconds=dice.random() * seconds)
@@ -34,14 +35,19 @@ def test_a_migration_that_is_killed_in_every_stage_ends_as_an_undisturbed_one(
     faulty: World, undisturbed: Undisturbed, seed: int
 ) -> None:
     faulty.reset()
-    dice, begun = random.Random(seed), 0
+    dice, begun, took = random.Random(seed), 0, dict(undisturbed.took)
     names = [asset for asset, _ in STEPS]
     while begun < len(STEPS):
-        kill = drawn(dice, names[begun], undisturbed)
+        kill = drawn(dice, names[begun], took)
         # The stage that was killed is done again, and the next one killed.
         from_here = max(begun - 1, 0)
         ended = forked(run_steps, faulty.environment, STEPS[from_here:], kill)
-        assert ended.code == KILLED or kill.seconds is not None, (kill, ended.said[-2:])
+        if ended.code != KILLED and kill.effect is not None:
+            # It did less than usual, as a spot check of other customers does: again, within what it did.
+            (word, asset, seconds, effects) = ended.said[-1]
+            assert (word, asset) == ("done", kill.asset) and 0 < effects < kill.effect, (kill, ended.said[-2:])
+            took[asset] = (seconds, effects)
+            continue
         assert not [said for said in ended.said if said[0] == "failed"], (kill, ended.said)
         assert_nothing_is_half_there(faulty, undisturbed, kill)
         # By the clock it may have come further than was meant.
