@@ -13,8 +13,9 @@ import pyarrow as pa
 from migration_assets.engine.mapping import source_id
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.cohorts.assign import planned_cohorts
-from migration_assets.stages.load.apply import LoadOrder, LoadResult, TableResult, load_cohort
+from migration_assets.stages.load.apply import load_cohort
 from migration_assets.stages.load.customers import Membership
+from migration_assets.stages.load.order import LoadOrder, LoadResult, TableResult
 from migration_assets.stages.load.whereabouts import SOURCE, Whereabouts
 from migration_assets.wiring.conflicts import conflicts_in, settlement_of
 from migration_assets.wiring.metadata import markdown_table
@@ -44,6 +45,7 @@ def load_rows(
         loaded_at=datetime.now(UTC),
         dry_run=call.is_dry_run,
         work_folder=call.workspace.work_folder,
+        kept_folder=call.workspace.kept_folder,
         settlement=settlement_of(call.workspace, repair=call.tags.get(REPAIR) == "true"),
     )
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}

@@ -98,6 +98,11 @@ class Workspace:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
+    @property
+    def kept_folder(self) -> Path:
+        """Where loads keep hashes of what they loaded, for the next ones. Whoever removes it loses time, no more."""
+        return self.environment.plan_home / "loaded"
+
     def record(self) -> MigrationRecord:
         """The frozen migration record; StageRefused when there is none or the plan has changed since."""
         record = self.control.current_record(self.plan.name)

@@ -20,8 +20,9 @@ from migration_assets.connectors.patient import PatientConnection
 from migration_assets.connectors.postgres_target import PostgresTarget, connection_arguments
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.stages.load.apply import LoadResult, load_cohort
+from migration_assets.stages.load.apply import load_cohort
 from migration_assets.stages.load.catalog import apply_schema
+from migration_assets.stages.load.order import LoadResult
 from migration_assets.stages.load.schema import desired_schema
 
 PLAN = tiny_plan()

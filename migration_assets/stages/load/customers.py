@@ -6,7 +6,7 @@ The rule is `bearers`; here is what it needs to know, and what follows from it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     import ibis.expr.types as ir
+
+    from migration_assets.connectors.postgres_target import Connection
+    from migration_assets.engine.duckdb import DuckDBEngine
 
 _MEMBERS = sql.Identifier("pg_temp", "handover_members")
 # The ids that were handed over, and whose cohort has them now. Columns: target_id, entity, cohort.
@@ -66,16 +69,7 @@ class Customers:
         borne = bearers(recorded, self._minted, returned)
         self._hand_over([row for row in recorded if not row.reserved], borne)
         others = [(i, t) for i, t in sorted(borne.items()) if t != self._minted(i)]
-        return self._moves.engine.table(
-            pa.table(
-                {
-                    "entity": pa.array(["customer"] * len(others), pa.string()),
-                    "key": pa.array([identity for identity, _ in others], pa.string()),
-                    "target_id": pa.array([target_id for _, target_id in others], pa.string()),
-                },
-                schema=ALIASES.to_pyarrow(),
-            )
-        )
+        return _aliases(self._moves.engine, others)
 
     def _minted(self, key: str) -> str:
         return str(uuid.uuid5(self._namespace, f"customer|{key}"))
@@ -233,6 +227,36 @@ class Customers:
         members = self._membership.members
         found = members.inner_join(wanted, [("customer_id", "wanted")]).select("customer_id", "cohort")
         return {r["customer_id"]: r["cohort"] or UNASSIGNED for r in self._moves.engine.arrow(found).to_pylist()}
+
+
+def has_reserved(connection: Connection) -> bool:
+    """Whether a rollback has left ids that stay given."""
+    found = connection.execute(
+        sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(RECORD_SCHEMA, RESERVED_ID))
+    ).fetchone()
+    return found is not None and bool(found[0])
+
+
+def borne_aliases(connection: Connection, engine: DuckDBEngine) -> ir.Table:
+    """Which customers bear an id that was minted from another key (shape.ALIASES), as the record has it: what `settle`
+    finds where nothing has changed and no id is reserved."""
+    query = sql.SQL(
+        "SELECT source_system || '.' || source_table || ':' || source_id, target_id::text FROM {} "
+        "WHERE entity = 'customer' AND NOT founder AND status = 'loaded' ORDER BY 1"
+    )
+    return _aliases(engine, connection.execute(query.format(RECORD)).fetchall())
+
+
+def _aliases(engine: DuckDBEngine, borne: Sequence[tuple[str, str]]) -> ir.Table:
+    """Key and id of customers as ALIASES."""
+    columns = {
+        "entity": ["customer"] * len(borne),
+        "key": [key for key, _ in borne],
+        "target_id": [target_id for _, target_id in borne],
+    }
+    return engine.table(
+        pa.table({c: pa.array(v, pa.string()) for c, v in columns.items()}, schema=ALIASES.to_pyarrow())
+    )
 
 
 def _with_reserved() -> sql.Composed:

@@ -41,7 +41,10 @@ class GuardedWrites:
                 stage, names(columns), target
             )
         )
-        return stage, copy_in(self.connection, stage, columns, path)
+        rows = copy_in(self.connection, stage, columns, path)
+        # Just made it has no statistics: a few rows are looked up one by one, many are joined.
+        self.connection.execute(sql.SQL("ANALYZE {}").format(stage))
+        return stage, rows
 
     def write_changes(
         self,

@@ -23,6 +23,7 @@ from migration_assets.stages.load.ddl import (
     object_name,
 )
 from migration_assets.stages.load.rollback_tables import rollback_tables
+from migration_assets.stages.load.seal_table import seal_table
 
 if TYPE_CHECKING:
     from migration_assets.plan.models import Compare, NoOverlap, Plan, TargetSchema, TargetTable
@@ -200,7 +201,8 @@ def _reference_indexes(
 
 
 def _record_tables() -> tuple[Table, ...]:
-    return _crosswalk(), _ledger(), _pre_images(), cohort_state_table(), *rollback_tables(RECORD_SCHEMA)
+    beside = (cohort_state_table(), seal_table(RECORD_SCHEMA), *rollback_tables(RECORD_SCHEMA))
+    return _crosswalk(), _ledger(), _pre_images(), *beside
 
 
 def _crosswalk() -> Table:

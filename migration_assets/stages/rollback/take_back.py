@@ -19,6 +19,7 @@ from migration_assets.stages.load.hold import hold_plan, next_id, waiting
 from migration_assets.stages.load.outcome import Outcome
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, role_names
+from migration_assets.stages.load.seal_table import break_seals
 from migration_assets.stages.rollback.erased import leave_out_erased
 from migration_assets.stages.rollback.ghosts import find_ghosts
 from migration_assets.stages.rollback.loads import Chosen, choose, refuse_unnoted, standing_loads
@@ -169,6 +170,7 @@ def _undone(connection: Connection, place: Place, order: RollbackOrder) -> Rollb
     fates = dict(by_fate(connection))
     _enter(connection, place, order, chosen, rollback_id, fates, crosswalk)
     _tell_readers(connection, place, order, chosen, received)
+    break_seals(connection, place.record)
     connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
     return RollbackResult(
         chosen.cohorts, tuple(chosen.ids), rollback_id, fates, crosswalk, proof, kept, received, reserved, order.dry_run

@@ -33,8 +33,8 @@ from migration_assets.plan.models import (
     TargetTable,
 )
 from migration_assets.plan.source_models import SourceSystem, SourceTable
-from migration_assets.stages.load.apply import LoadOrder
 from migration_assets.stages.load.customers import Membership
+from migration_assets.stages.load.order import LoadOrder
 
 PLAN_UUID = UUID("6f1d9c1a-0f8e-4f5e-9a3b-1c2d3e4f5a6b")
 LOADED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)

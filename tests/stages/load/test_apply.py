@@ -16,8 +16,9 @@ from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.quality.run import run_suite
 from migration_assets.quality.suite import load_suite
-from migration_assets.stages.load import apply
-from migration_assets.stages.load.apply import LoadResult, TableResult, load_cohort, refuse_shared_ids
+from migration_assets.stages.load import whole
+from migration_assets.stages.load.apply import load_cohort, refuse_shared_ids
+from migration_assets.stages.load.order import LoadResult, TableResult
 from migration_assets.stages.load.plan import plan_load
 from migration_assets.stages.load.shape import Shaper
 from migration_assets.wiring.loading import loaded_table
@@ -190,14 +191,14 @@ def test_a_load_that_dies_between_tables_leaves_nothing(
     engine: DuckDBEngine, target: PostgresTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = counted(target)
-    load_table = apply._Load._table
+    load_table = whole.WholeLoad._table
 
-    def dies(self: apply._Load, table: object, fresh: bool) -> object:
+    def dies(self: whole.WholeLoad, table: object, fresh: bool) -> object:
         if table.table == "entitlements":  # type: ignore[attr-defined]
             raise KeyboardInterrupt
         return load_table(self, table, fresh)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(apply._Load, "_table", dies)
+    monkeypatch.setattr(whole.WholeLoad, "_table", dies)
     with pytest.raises(KeyboardInterrupt):
         load_cohort(engine, target, tiny_plan(), order(), world().canonical(engine))
     assert counted(target) == before

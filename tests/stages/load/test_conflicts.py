@@ -14,8 +14,9 @@ from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.domain.ownership import Owner
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import Plan, TargetSchema
-from migration_assets.stages.load.apply import LoadResult, load_cohort
+from migration_assets.stages.load.apply import load_cohort
 from migration_assets.stages.load.conflicts import Conflicts, Settlement, plain_seal
+from migration_assets.stages.load.order import LoadResult
 
 
 def owned(table: str, **owners: Owner) -> Plan:

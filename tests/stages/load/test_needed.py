@@ -12,9 +12,10 @@ from target_world import TARGET, World, membership, order, products, rows, sourc
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import TargetTable
-from migration_assets.stages.load.apply import LoadResult, load_cohort
+from migration_assets.stages.load.apply import load_cohort
 from migration_assets.stages.load.catalog import apply_schema
 from migration_assets.stages.load.customers import Membership
+from migration_assets.stages.load.order import LoadResult
 from migration_assets.stages.load.schema import desired_schema
 from migration_assets.wiring.loading import loaded_table
 

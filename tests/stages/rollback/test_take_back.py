@@ -13,7 +13,8 @@ from target_world import World, membership, order, tiny_plan, utc, world
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.domain.errors import BadInput, TargetRefused
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.stages.load.apply import LoadResult, load_cohort
+from migration_assets.stages.load.apply import load_cohort
+from migration_assets.stages.load.order import LoadResult
 from migration_assets.stages.rollback.loads import rolled_back
 from migration_assets.stages.rollback.obstacles import ChangedSince
 from migration_assets.stages.rollback.undo import write_rows

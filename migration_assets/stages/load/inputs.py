@@ -1,0 +1,176 @@
+"""What a load is made of, as digests: the same digests make the same rows, and need no second look.
+
+A row's hash is over the fields that the target's tables or the record have of it. Rows are counted and their hashes
+added up; each is stirred once more before, because DuckDB's hash of several columns ends in a plain exclusive or, and
+two rows that swap their last value must not balance. Hashes are not stable between versions of DuckDB, which is why its
+version is part of what they are about. They find changes, not forgers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from migration_assets.domain.canonical import ENTITIES
+from migration_assets.stages.load.schema import HASH_FORM
+from migration_assets.stages.load.shape import REDIRECTS
+from migration_assets.stages.load.whereabouts import SOURCE
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.models import Plan
+    from migration_assets.stages.load.customers import Membership
+    from migration_assets.stages.load.order import LoadOrder
+
+# Raise it when the same inputs make other rows of the target than before.
+_FORM = "1"
+_MEMBERS = ("customer_id", "identity_id", "cohort")
+_HASHED = "input_hashes"
+
+
+@dataclass(frozen=True)
+class Others:
+    """Canonical rows that are new or not as they were, by entity; and how many kept hashes no row has any more."""
+
+    canonical: Mapping[str, ir.Table]
+    gone: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Inputs of one load. `basis`: digest of everything but the canonical rows; `rows`: digest of these; `counts`: how
+    many there are, by entity; `fields`: what is hashed of them."""
+
+    engine: DuckDBEngine
+    canonical: Mapping[str, ir.Table]
+    fields: Mapping[str, tuple[str, ...]]
+    counts: Mapping[str, int]
+    basis: str
+    rows: str
+
+    def keep(self, folder: Path, cohort: str) -> None:
+        """Write the hash of each canonical row to a file of the cohort. Columns: entity, hash."""
+        file = _file(folder, cohort, self.rows)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = folder / f".{cohort}.part"
+        try:
+            self.engine.connection.execute(f"COPY {_HASHED} TO '{_quoted(part)}' (FORMAT parquet)")
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def keep_only(self, folder: Path, cohort: str) -> None:
+        """Remove what earlier loads of the cohort have kept."""
+        for file in folder.glob(f"{cohort}.*.parquet"):
+            if file != _file(folder, cohort, self.rows):
+                file.unlink(missing_ok=True)
+
+    def other_than(self, folder: Path, cohort: str, kept: str) -> Others | None:
+        """What is another than in the load that kept hashes under this digest of its rows; None where they are gone."""
+        file = _file(folder, cohort, kept)
+        if not file.is_file():
+            return None
+        run, hashes = self.engine.connection.execute, f"read_parquet('{_quoted(file)}')"
+        lost = f"SELECT entity FROM {hashes} k ANTI JOIN {_HASHED} h USING (entity, hash)"
+        gone = run(f"SELECT entity, count(*) FROM ({lost}) GROUP BY entity").fetchall()
+        run(
+            f"CREATE OR REPLACE TEMP TABLE {_HASHED}_new AS "
+            f"SELECT entity, hash FROM {_HASHED} h ANTI JOIN {hashes} k USING (entity, hash)"
+        )
+        found = {}
+        for entity, fields in self.fields.items():
+            rows = self.canonical[entity]
+            other = f"SELECT hash FROM {_HASHED}_new WHERE entity = '{entity}'"
+            query = f"SELECT r.* FROM ({self.engine.sql(rows)}) r WHERE {_hash('r', fields)} IN ({other})"
+            found[entity] = self.engine.kept(query, rows.schema())
+        return Others(found, dict(gone))
+
+
+def inputs_of(
+    engine: DuckDBEngine,
+    plan: Plan,
+    order: LoadOrder,
+    canonical: Mapping[str, ir.Table],
+    redirects: ir.Table | None,
+    membership: Membership | None,
+) -> Inputs | None:
+    """Inputs of a load of these rows, each read once; the hashes stay in the engine. None where nothing is to be
+    relied on: no folder to keep them in, a trial, an order to put right what others have changed, or rows of the
+    catalog, which have no record."""
+    fields = _fields(plan, canonical)
+    recorded = all(ENTITIES[e].origin != "catalog" for e in fields)
+    if order.kept_folder is None or order.dry_run or order.settlement.repair or not recorded or not fields:
+        return None
+    basis = [
+        _FORM, HASH_FORM, duckdb.__version__, plan.digest, str(plan.file.uuid), order.cohort,
+        sorted([*about, word] for about, word in order.settlement.words.items()),
+        None if redirects is None else _counted(engine, redirects, tuple(REDIRECTS)),
+        None if membership is None else _of_membership(engine, membership),
+    ]  # fmt: skip
+    hashed = _hashed(engine, canonical, fields)
+    counts = {entity: rows for entity, rows, _ in hashed}
+    return Inputs(engine, canonical, fields, counts, _digest_of(basis), _digest_of(hashed))
+
+
+def _file(folder: Path, cohort: str, rows: str) -> Path:
+    return folder / f"{cohort}.{rows[:32]}.parquet"
+
+
+def _fields(plan: Plan, canonical: Mapping[str, ir.Table]) -> dict[str, tuple[str, ...]]:
+    """Of each entity that the target has tables of: its key and the fields that they hold."""
+    tables = plan.target.tables.values()
+    fields = {e: {ENTITIES[e].key.name} for e in canonical if any(t.entity == e for t in tables)}
+    for table in tables:
+        if table.entity in fields:
+            fields[table.entity].update(table.columns.values())
+    return {entity: tuple(sorted(names)) for entity, names in sorted(fields.items())}
+
+
+def _hashed(
+    engine: DuckDBEngine, canonical: Mapping[str, ir.Table], fields: Mapping[str, tuple[str, ...]]
+) -> list[tuple[str, int, int]]:
+    """Rows of each entity and the sum of their hashes."""
+    run = engine.connection.execute
+    run(f"CREATE OR REPLACE TEMP TABLE {_HASHED} (entity VARCHAR, hash UBIGINT)")
+    for entity, names in fields.items():
+        run(f"INSERT INTO {_HASHED} SELECT '{entity}', {_hash('r', names)} FROM ({engine.sql(canonical[entity])}) r")
+    added = run(f"SELECT entity, count(*), sum(hash) FROM {_HASHED} GROUP BY entity").fetchall()
+    found = {entity: (int(rows), int(total)) for entity, rows, total in added}
+    return [(entity, *found.get(entity, (0, 0))) for entity in fields]
+
+
+def _of_membership(engine: DuckDBEngine, membership: Membership) -> list[object]:
+    """Who is in which cohort, and which rows were left out. Where a row lies matters only to rows of the record that
+    are handed over, and whoever hands any over breaks every seal."""
+    left_out = membership.left_out
+    return [
+        _counted(engine, membership.members, _MEMBERS),
+        sorted(membership.cohorts),
+        None if left_out is None else _counted(engine, left_out, SOURCE),
+    ]
+
+
+def _counted(engine: DuckDBEngine, rows: ir.Table, columns: tuple[str, ...]) -> list[int]:
+    query = f"SELECT count(*), coalesce(sum({_hash('r', columns)}), 0) FROM ({engine.sql(rows)}) r"
+    return [int(n) for n in engine.connection.execute(query).fetchone() or ()]
+
+
+def _hash(alias: str, columns: Iterable[str]) -> str:
+    listed = ", ".join(f'{alias}."{c}"' for c in columns)
+    return f"hash(hash({listed}))"
+
+
+def _digest_of(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
