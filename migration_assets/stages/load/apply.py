@@ -1,6 +1,6 @@
 """Applies a load: everything of one cohort in one transaction, and nothing at all where nothing changed.
 
-Where the cohort's seal holds (`seal`), rows that are others than last time are all that is looked at (`few`);
+Where the cohort's seal holds (`seal`), rows that are others than last time are all that is looked at (`part`);
 otherwise everything is compared (`whole`). Crosswalk, pre-images and ledger are written in the same transaction. One
 load of a plan at a time, by an advisory lock.
 """
@@ -23,7 +23,7 @@ from migration_assets.stages.load.cohort_states import APPLIED, set_states
 from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites, begin_writes
 from migration_assets.stages.load.conflicts import Conflicts
 from migration_assets.stages.load.customers import Membership, borne_aliases, has_reserved
-from migration_assets.stages.load.few import FewRows, nothing_changed
+from migration_assets.stages.load.part import PartLoad, nothing_changed
 from migration_assets.stages.load.handover import Handover
 from migration_assets.stages.load.hold import hold_plan
 from migration_assets.stages.load.inputs import Inputs, inputs_of
@@ -145,7 +145,7 @@ class _Load:
         self.planned = plan_load(self.engine, self.plan, others.canonical, self.redirects, aliases)
         result = None
         with self.connection.transaction():
-            result = FewRows(self._writing(), self.inputs, rows, others.gone).run()
+            result = PartLoad(self._writing(), self.inputs, rows, others.gone).run()
             if result is None:
                 raise psycopg.Rollback
         return result

@@ -16,7 +16,7 @@ from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.load.apply import load_cohort
 from migration_assets.stages.load.conflicts import Settlement
-from migration_assets.stages.load.few import FewRows
+from migration_assets.stages.load.part import PartLoad
 from migration_assets.stages.load.order import LoadResult
 from migration_assets.stages.load.whole import WholeLoad
 from migration_assets.stages.rollback.take_back import RollbackOrder, roll_back
@@ -54,7 +54,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     with monkeypatch.context() as patched:
         told(WholeLoad, "whole")
-        told(FewRows, "few")
+        told(PartLoad, "part")
         yield seen
 
 
@@ -96,7 +96,7 @@ def test_rows_that_changed_or_came_are_all_that_is_copied(
     with looked(monkeypatch) as seen:
         done = load(later)
         again = load(later)
-    assert seen == ["few"] and again.rows_written == 0
+    assert seen == ["part"] and again.rows_written == 0
     assert counts(done) == [
         ("customers", 6, 0, 1, 5, 6), ("subscriptions", 6, 0, 0, 6, 6),
         ("subscription_items", 13, 1, 0, 12, 13), ("entitlements", 6, 0, 0, 6, 6),
@@ -130,7 +130,7 @@ def test_a_value_that_two_rows_swap_is_a_change(load: Load, monkeypatch: pytest.
             with looked(monkeypatch) as seen:
                 assert load(swapped).rows_written == (0 if first[column] == second[column] else 2)
                 assert load(later).rows_written == (0 if first[column] == second[column] else 2)
-            assert seen == ([] if first[column] == second[column] else ["few", "few"])
+            assert seen == ([] if first[column] == second[column] else ["part", "part"])
 
 
 def test_a_row_that_went_has_everything_compared(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:

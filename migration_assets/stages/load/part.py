@@ -32,7 +32,7 @@ def nothing_changed(cohort: str, inputs: Inputs, rows: Mapping[str, Rows], table
 
 
 @dataclass
-class FewRows:
+class PartLoad:
     """Writes of the rows that differ. `rows`: what the target had of each table; `gone`: by entity, how many rows of
     the last load are not among the inputs as they were."""
 
