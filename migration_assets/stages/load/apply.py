@@ -30,6 +30,7 @@ from migration_assets.stages.load.conflicts import Conflict, Conflicts, Settleme
 from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.guarded import GuardedWrites, change_name, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
+from migration_assets.stages.load.hidden import as_owner, keep_hidden
 from migration_assets.stages.load.hold import hold_plan, next_id
 from migration_assets.stages.load.needed import SPARED, make_spared, spare_what_is_needed
 from migration_assets.stages.load.outcome import Outcome
@@ -173,6 +174,7 @@ def load_cohort(
             result = _Load(engine, connection, plan, order, folder, load, writes, conflicts, handover).run()
             touched = {*result.receivers, *([order.cohort] if result.recorded else [])}
             set_states(connection, touched, APPLIED, order.snapshot, order.run_id, order.loaded_at)
+            keep_hidden(connection)
             refuse_shared_ids(connection, order.cohort)
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except psycopg.Error as error:
@@ -356,7 +358,7 @@ class _Load:
     def _copy_fresh(self, target: sql.Composable, columns: tuple[str, ...], path: Path) -> int | None:
         """Copy straight into the table; None, with nothing written, when a row of the same key is there after all."""
         try:
-            with self.connection.transaction():
+            with self.connection.transaction(), as_owner(self.connection, self.plan):
                 return copy_in(self.connection, target, columns, path)
         except psycopg.errors.UniqueViolation:
             return None
