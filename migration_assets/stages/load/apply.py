@@ -30,8 +30,8 @@ from migration_assets.stages.load.conflicts import Conflict, Conflicts, Settleme
 from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.guarded import GuardedWrites, change_name, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
-from migration_assets.stages.load.hidden import as_owner, keep_hidden
-from migration_assets.stages.load.hold import hold_plan, next_id
+from migration_assets.stages.load.hidden import keep_hidden
+from migration_assets.stages.load.hold import LOCK_SECONDS, hold_plan, next_id
 from migration_assets.stages.load.needed import SPARED, make_spared, spare_what_is_needed
 from migration_assets.stages.load.outcome import Outcome
 from migration_assets.stages.load.plan import LoadPlan, TableRows, plan_load
@@ -71,7 +71,7 @@ class LoadOrder:
     run_id: str
     loaded_at: datetime
     dry_run: bool = False
-    lock_seconds: int = 3600
+    lock_seconds: int = LOCK_SECONDS
     work_folder: Path | None = None
     settlement: Settlement = field(default_factory=Settlement)
 
@@ -153,12 +153,14 @@ def load_cohort(
     load is running, the target would not take a row, or it was lost; nothing was written then. A load that was applied
     without the target's saying so is as good as any other (outcome). A dry run does everything and rolls back.
     """
-    writer = role_names(plan)["writer"]
+    # Whom a policy binds, be it one that lets everything through, PostgreSQL gives no COPY and does not tell which row
+    # it refused (`hidden`).
+    owner = role_names(plan)["owner"]
     hold = partial(hold_plan, plan=plan.file.uuid, seconds=order.lock_seconds)
     with (
         HeldFolder(order.work_folder) as folder,
-        Outcome(target, writer, hold) as outcome,
-        target.transaction(role=writer) as connection,
+        Outcome(target, owner, hold) as outcome,
+        target.transaction(role=owner) as connection,
     ):
         hold_plan(connection, plan.file.uuid, order.lock_seconds)
         # One load at a time: whole cohorts are joined, and a hash that does not fit is written out and read again.
@@ -358,7 +360,7 @@ class _Load:
     def _copy_fresh(self, target: sql.Composable, columns: tuple[str, ...], path: Path) -> int | None:
         """Copy straight into the table; None, with nothing written, when a row of the same key is there after all."""
         try:
-            with self.connection.transaction(), as_owner(self.connection, self.plan):
+            with self.connection.transaction():
                 return copy_in(self.connection, target, columns, path)
         except psycopg.errors.UniqueViolation:
             return None

@@ -8,19 +8,17 @@ in the caller's transaction, which has to hold the plan's lock (`hold`): the cro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from psycopg import sql
 
 from migration_assets.stages.load.hidden_tables import HIDDEN_COHORT, HIDDEN_ROW, HIDEABLE
-from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA, role_names
+from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA
 
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
-    from migration_assets.plan.models import Plan
 
 # Its reconciliation failed; or it is not in the target as a whole yet.
 Reason = Literal["differs", "incomplete"]
@@ -84,13 +82,3 @@ def knows_hidden(connection: Connection, record: str = RECORD_SCHEMA) -> bool:
     """Whether there are such tables: a target that was made before them has none until the next run."""
     found = connection.execute("SELECT to_regclass(%s)", [f"{record}.{HIDDEN_ROW}"]).fetchone()
     return found is not None and found[0] is not None
-
-
-@contextmanager
-def as_owner(connection: Connection, plan: Plan) -> Iterator[None]:
-    """In a transaction of the writer's: for COPY, which PostgreSQL refuses to whoever a policy binds, even one that lets
-    everything through. When it fails, the savepoint around it brings the role back."""
-    roles = role_names(plan)
-    connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(roles["owner"])))
-    yield
-    connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(roles["writer"])))

@@ -16,7 +16,7 @@ from migration_assets.connectors.postgres_target import complaint
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.stages.load.cohort_states import APPLIED, forget_states, has_states, set_states
 from migration_assets.stages.load.hidden import show
-from migration_assets.stages.load.hold import hold_plan, next_id, waiting
+from migration_assets.stages.load.hold import LOCK_SECONDS, hold_plan, next_id, waiting
 from migration_assets.stages.load.outcome import Outcome
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, role_names
@@ -66,7 +66,7 @@ class RollbackOrder:
     changed_since: ChangedSincePolicy = "refuse"
     erased: frozenset[str] = frozenset()
     dry_run: bool = False
-    lock_seconds: int = 3600
+    lock_seconds: int = LOCK_SECONDS
 
 
 @dataclass(frozen=True)
