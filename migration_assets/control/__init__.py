@@ -5,6 +5,7 @@ Beside the target's own rows, this is what says whether a cohort may go on. Rows
 
 from migration_assets.control.answers import Answer, Effect, Settled
 from migration_assets.control.carry import CARRIED, carry_verdicts
+from migration_assets.control.compared import compared_before
 from migration_assets.control.conflicts import ConflictQueue, TargetConflict
 from migration_assets.control.database import CHANGED_MEANWHILE, ControlDatabase
 from migration_assets.control.kin import Kin, Kind, KinMemory
@@ -56,6 +57,7 @@ __all__ = [
     "Verdict",
     "Waiver",
     "carry_verdicts",
+    "compared_before",
     "migrate",
     "verdicts_of",
 ]

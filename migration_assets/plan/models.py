@@ -50,11 +50,20 @@ class Rollback(Model):
     changed_since: Literal["refuse", "preserve"] = "refuse"
 
 
+AfterFailure = Literal["stay", "hide", "roll_back"]
+
+
 class PlanFile(Model):
     """plan.yaml. `uuid`: of no other plan, since ids in the target are made from it. `as_of` absent means the
     snapshot's own time. A rehearsal may run on ASSUMED rows. `strategy`: wave by wave (`phased`); the
     same while both systems live (`parallel`: the target is kept in step); all cohorts or none (`big_bang`); the first
-    wave, and then all others or none, kept in step (`hybrid`). Otherwise nothing follows the sources without `sync`."""
+    wave, and then all others or none, kept in step (`hybrid`). Otherwise nothing follows the sources without `sync`.
+    `after_failed_reconciliation`: what becomes of the rows of a cohort that are in the target when the comparison with
+    the source (`reconciliation` or `verified_billing`) fails: they `stay` as they are; or readers do not see them until
+    one passes (`hide`); or they are taken back at once, as `cutover rollback` does it, if it is the first comparison of
+    the cohort and nobody has worked with it, and else hidden (`roll_back`).
+    `hold_before_renewal_days`: a cohort is not loaded for the first time while a contract of it renews within so many
+    days from T on; 0 holds nobody. What renews when is told by billing.yaml."""
 
     name: Name
     uuid: UUID
@@ -71,6 +80,8 @@ class PlanFile(Model):
     currency_exponents: dict[str, StrictInt] = Field(default_factory=dict)
     spot_check: Annotated[StrictInt, Field(ge=1)] = 50
     rollback: Rollback = Rollback()
+    after_failed_reconciliation: AfterFailure = "stay"
+    hold_before_renewal_days: Annotated[StrictInt, Field(ge=0, le=366)] = 0
     sync: Sync | None = None
 
 
@@ -277,8 +288,8 @@ class TargetTable(Model):
 
 
 class TargetSchema(Model):
-    """target.yaml. Roles are created when missing: owner owns, writer writes rows, reader reads (names are prefixed
-    with the plan's name)."""
+    """target.yaml. Roles are created when missing: owner owns and loads, writer writes rows, reader reads those of
+    cohorts that are not hidden (names are prefixed with the plan's name)."""
 
     schema_name: Name
     roles: dict[Literal["owner", "writer", "reader"], Name]

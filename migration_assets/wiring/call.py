@@ -16,7 +16,7 @@ from migration_assets.domain.errors import StageRefused
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.partitions import COHORTS
-from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN
+from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, TICK
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -61,6 +61,11 @@ class StageCall:
     def is_dry_run(self) -> bool:
         """Whether this run is to write nothing to the target's tables."""
         return self.tags.get(DRY_RUN) == "true"
+
+    @property
+    def is_tick(self) -> bool:
+        """Whether this run is part of a delta tick."""
+        return self.tags.get(TICK) == "true"
 
     @property
     def snapshot(self) -> str:

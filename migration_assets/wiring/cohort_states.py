@@ -1,5 +1,5 @@
 """How far a cohort has come, in one word, and what to do about it: out of stored verdicts, what the target says of it
-and whether somebody is at work on it."""
+and whether somebody is at work on it; and what readers of the target are told and shown of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from migration_assets.domain.errors import StageRefused
 from migration_assets.stages.load.cohort_states import APPLIED, DIFFERS, VERIFIED, has_states, set_states, states
+from migration_assets.stages.load.hidden import hidden_cohorts, hide, knows_hidden, show
+from migration_assets.stages.load.hold import LOCK_SECONDS, hold_plan
 from migration_assets.stages.load.schema import role_names
 from migration_assets.wiring.stage_names import AFTER_LOAD, ARRIVAL, COHORT_STAGES
 
@@ -24,29 +26,43 @@ _BEFORE_LOAD = tuple(s for s in COHORT_STAGES if s not in ARRIVAL)
 _GOOD = ("passed", "waived")
 
 
-def note_looked_at(call: StageCall, asset: str, *, held_back: bool) -> None:
-    """Tell readers of the target what a stage that looks at the load has found; before its verdict is stored, so that a
-    run that is killed in between does it again."""
-    if asset not in AFTER_LOAD or not (held_back or asset == AFTER_LOAD[-1]):
-        return
-    _tell_readers(call, DIFFERS if held_back else VERIFIED)
-
-
 @contextmanager
-def corrected_if_refused(call: StageCall, asset: str) -> Iterator[None]:
-    """What readers were told a moment ago is not so when the verdict cannot be stored: others changed the rows."""
+def readers_told(call: StageCall, asset: str, *, held_back: bool) -> Iterator[None]:
+    """Tell readers of the target what a stage that looks at the load has found, and hide the cohort from them or show
+    it; before its verdict is stored, which is what happens in the block, so that a run that is killed in between does
+    it again. What they were told is not so when the verdict cannot be stored, since others changed the rows."""
+    if asset not in AFTER_LOAD:
+        yield
+        return
+    hides, was_hidden = held_back and call.plan.file.after_failed_reconciliation != "stay", False
+    if held_back or asset == AFTER_LOAD[-1]:
+        was_hidden = _tell_readers(call, DIFFERS if held_back else VERIFIED, hides=hides)
     try:
         yield
     except StageRefused:
-        if asset in AFTER_LOAD:
-            _tell_readers(call, APPLIED)
+        _tell_readers(call, APPLIED, hides=was_hidden or hides)
         raise
 
 
-def _tell_readers(call: StageCall, state: str) -> None:
+def _tell_readers(call: StageCall, state: str, *, hides: bool) -> bool:
+    """Whether the cohort was hidden for its difference before; a difference that is only told leaves it as it was."""
+    now = datetime.now(UTC)
     with call.workspace.target.transaction(role=role_names(call.plan)["writer"]) as connection:
+        hold_plan(connection, call.plan.file.uuid, LOCK_SECONDS)
+        before = hidden_cohorts(connection).get(call.partition, ())
         if has_states(connection):
-            set_states(connection, [call.partition], state, call.snapshot, call.run_id, datetime.now(UTC))
+            set_states(connection, [call.partition], state, call.snapshot, call.run_id, now)
+        if hides and knows_hidden(connection):
+            hide(connection, call.partition, "differs", now)
+        elif state == VERIFIED:
+            show(connection, [call.partition], "differs")
+    return "differs" in before
+
+
+def hidden_from_readers(workspace: Workspace) -> dict[str, tuple[str, ...]]:
+    """Cohort -> why readers of the target do not see it."""
+    with workspace.target.transaction(read_only=True) as connection:
+        return hidden_cohorts(connection)
 
 
 def said_by_target(workspace: Workspace) -> dict[str, str]:
@@ -55,8 +71,18 @@ def said_by_target(workspace: Workspace) -> dict[str, str]:
         return states(connection)
 
 
-def place_of(stages: Mapping[str, str], said: str | None, at_work: bool) -> tuple[str, str]:
-    """How far a cohort is, and what to do. `stages`: stage -> state of its verdict; `said`: by the target of it."""
+def place_of(stages: Mapping[str, str], said: str | None, at_work: bool, hidden: bool = False) -> tuple[str, str]:
+    """How far a cohort is, and what to do. `stages`: stage -> state of its verdict; `said`: by the target of it;
+    `hidden`: readers of the target do not see it."""
+    place, then = _place_of(stages, said, at_work)
+    if not hidden:
+        return place, then
+    # A waiver that is signed later changes the verdict, and nobody has looked since.
+    told = "readers of the target do not see it until a comparison passes (`cutover reconcile`)"
+    return place, f"{then}; {told}" if then else told
+
+
+def _place_of(stages: Mapping[str, str], said: str | None, at_work: bool) -> tuple[str, str]:
     ready = all(stages[s] in _GOOD for s in _BEFORE_LOAD)
     loaded = stages["loaded_target"] in _GOOD
     if at_work:

@@ -21,7 +21,7 @@ from migration_assets.wiring.execute import Chosen
 from migration_assets.wiring.reports import carry_report
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 from migration_assets.wiring.status import never_or_taken_back
-from migration_assets.wiring.tags import ACTOR, AS_OF, SNAPSHOT
+from migration_assets.wiring.tags import ACTOR, AS_OF, SNAPSHOT, TICK
 from migration_assets.wiring.touched import inputs_of
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class _Ticking:
             carried.extend(self._carried(before, basis, standing))
             return Chosen(frozenset(self.moved) - set(carried), frozenset(carried))
 
-        tags = {AS_OF: self.record.as_of.isoformat(), ACTOR: self.actor}
+        tags = {AS_OF: self.record.as_of.isoformat(), ACTOR: self.actor, TICK: "true"}
         if delta is not None:
             tags[SNAPSHOT] = delta.manifest.snapshot
         summary = self.runner.migrate(tags=tags, report=self.report, choose=choose)

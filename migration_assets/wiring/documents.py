@@ -8,7 +8,7 @@ from migration_assets.plan.dictionary import data_dictionary
 from migration_assets.plan.document import field_comparison, mapping_document
 from migration_assets.plan.markdown import cell, table
 from migration_assets.plan.models import Plan
-from migration_assets.stages.load.ddl import Desired, Table
+from migration_assets.stages.load.ddl import EVERYONE, Desired, Table
 from migration_assets.stages.load.schema import desired_schema
 from migration_assets.wiring.source_columns import KnownColumns
 
@@ -28,18 +28,20 @@ def target_tables(desired: Desired) -> str:
 
 
 def _target_parts(desired: Desired) -> Iterator[str]:
-    roles = ((part, name, ", ".join(_rights(desired, part))) for part, name in sorted(desired.roles.items()))
+    named = [*sorted(desired.roles.items()), ("everyone", EVERYONE)]
+    roles = ((part, name, ", ".join(_rights(desired, part))) for part, name in named)
     yield f"### Roles\n\n{table(('part', 'role', 'may'), roles)}"
     for made in desired.tables:
         yield f"### {cell(made.qualified)}\n\n{cell(made.comment)}\n"
         columns = ((c.name, c.type, "not null" if c.required else "", c.comment) for c in made.columns)
         yield table(("column", "type", "null", "holds"), columns)
-        yield table(("constraint or index", "definition"), _guards(made))
+        yield table(("constraint, index or policy", "definition"), _guards(made))
 
 
 def _guards(made: Table) -> Iterator[tuple[str, str]]:
     yield from ((c.name, c.definition) for c in made.constraints)
     yield from ((i.name, f"INDEX {i.definition}") for i in made.indexes)
+    yield from ((p.name, f"POLICY {p.definition}") for p in made.policies)
 
 
 def _rights(desired: Desired, part: str) -> Iterator[str]:

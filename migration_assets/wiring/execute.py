@@ -16,6 +16,7 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.plan.wording import shown
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.wiring.copies import verified_copy
+from migration_assets.wiring.failed_reconciliation import AFTERMATH
 from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.progress import Begun
 from migration_assets.wiring.stage import EXIT_CODE
@@ -37,7 +38,8 @@ QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITIC
 @dataclass(frozen=True)
 class PhaseResult:
     """How one run went. `stopped_at` names the asset that failed or whose critical check did, `reason` why it broke
-    off (a check that failed gives none: `failed_checks` says it better), `run_id` the run in Dagster's history.
+    off (a check that failed gives none: `failed_checks` says it better), `aftermath` what became of rows in the target
+    that the check was about, `run_id` the run in Dagster's history.
     `rows_written` are rows of the target that were inserted, updated or deleted, `rows_removed` the deleted ones."""
 
     ok: bool
@@ -48,6 +50,7 @@ class PhaseResult:
     exit_code: int = 0
     rows_removed: int = 0
     run_id: str | None = None
+    aftermath: str | None = None
 
 
 @dataclass
@@ -91,6 +94,7 @@ class Summary:
                 "stopped_at": p.stopped_at,
                 "failed_checks": list(p.failed_checks),
                 "reason": p.reason,
+                "aftermath": p.aftermath,
                 "rows_written": p.rows_written,
                 "rows_removed": p.rows_removed,
             }
@@ -400,7 +404,15 @@ def summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:
         exit_code=exit_code,
         rows_removed=_total(result, "rows removed"),
         run_id=result.run_id,
+        aftermath=_aftermath(result),
     )
+
+
+def _aftermath(result: dg.ExecuteInProcessResult) -> str | None:
+    """What a stage says became of the rows it found something against."""
+    events = [e.step_materialization_data.materialization for e in result.all_events if e.is_step_materialization]
+    told = [m.metadata[AFTERMATH].value for m in events if AFTERMATH in m.metadata]
+    return str(told[-1]) if told else None
 
 
 def _total(result: dg.ExecuteInProcessResult, key: str) -> int:

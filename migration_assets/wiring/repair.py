@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from migration_assets.wiring.conflicts import conflicts_in
+from migration_assets.wiring.status import taken_back
 from migration_assets.wiring.views import reconciliation_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def repaired(
     """
     workspace = runner.workspace
     before = {c["cohort"]: c for c in reconciliation_of(workspace, results)["cohorts"] if c.get("differences_total")}
+    # What the plan has had taken back is to be loaded anew, not repaired.
+    before = {name: before[name] for name in before.keys() - taken_back(workspace, before)}
     again = runner.repair(list(before), tags, begin)
     report = reconciliation_of(workspace, {**results, **again})
     now = {c["cohort"]: c for c in report["cohorts"]}

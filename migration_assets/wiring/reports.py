@@ -41,7 +41,8 @@ def reports_of(workspace: Workspace, results: Mapping[str, PhaseResult]) -> dict
     for cohort, result in results.items():
         report = stored_report(workspace.store, cohort)
         error = _no_report(result, report)
-        found[cohort] = {"cohort": cohort, "error": error} if error else report
+        told = {"aftermath": result.aftermath} if result.aftermath else {}
+        found[cohort] = ({"cohort": cohort, "error": error} if error else report) | told
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +46,40 @@ def take_back(
         with _listed(workspace, order):
             result = roll_back(workspace.target, workspace.plan, order, lambda r: _withdraw(workspace, r))
     if not dry_run:
-        for cohort in result.cohorts:
-            workspace.control.audit(actor, "rolled_back", cohort, _audited(result), now=order.at)
-            instance.report_runless_asset_event(_observed(result, cohort, order))
+        _note(workspace, instance, result, order)
     return _shown(result) | told
+
+
+def take_back_by_itself(
+    workspace: Workspace, instance: dg.DagsterInstance, cohort: str, actor: str, because: str
+) -> RollbackResult:
+    """Take one cohort back without anybody asking for it; the caller, a stage, has the cohort's lock and shares the
+    phase. It takes no lock of ticks: the one that it may be part of has it. A tick that has chosen the cohort already
+    finds out when it comes to load it.
+
+    TargetRefused as `take_back`, whatever the plan says of rows that others changed, and where the new system has
+    worked with the cohort: then a person decides. StageRefused when it is not known who was erased.
+    """
+    order, since = _order(workspace, [cohort], actor)
+    if not since.is_empty:
+        raise TargetRefused(
+            f"the new system has worked with {cohort} since it was loaded",
+            f"`cutover rollback --cohort {cohort} --dry-run` says what would have to be made good.",
+        )
+    order = replace(order, changed_since="refuse")
+    with _listed(workspace, order):
+        result = roll_back(workspace.target, workspace.plan, order, lambda r: _withdraw(workspace, r))
+    _note(workspace, instance, result, order, because=because)
+    return result
+
+
+def _note(
+    workspace: Workspace, instance: dg.DagsterInstance, result: RollbackResult, order: RollbackOrder, **more: str
+) -> None:
+    """The audit log and Dagster hear of it. `more`: for the audit log."""
+    for cohort in result.cohorts:
+        workspace.control.audit(order.actor, "rolled_back", cohort, _audited(result) | more, now=order.at)
+        instance.report_runless_asset_event(_observed(result, cohort, order))
 
 
 def try_out(workspace: Workspace, cohorts: Sequence[str], actor: str) -> dict[str, Any]:

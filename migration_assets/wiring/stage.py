@@ -23,8 +23,9 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.checks import check_results, check_specs
-from migration_assets.wiring.cohort_states import corrected_if_refused, note_looked_at
+from migration_assets.wiring.cohort_states import readers_told
 from migration_assets.wiring.disk import disk_refusal
+from migration_assets.wiring.failed_reconciliation import aftermath
 from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.progress import Told, tell
 from migration_assets.wiring.stage_names import COHORT_STAGES
@@ -150,32 +151,48 @@ def unexpected(error: Exception, file: Path) -> str:
 def _run(
     context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpec, partition: str
 ) -> dg.MaterializeResult:
-    with _locked(workspace, spec, partition), workspace.engine(alone=not spec.by_cohort) as engine:
-        call = StageCall(
-            workspace, engine, partition, context.run.tags, _say(context, spec, partition), context.run.run_id,
-            context.instance,
-        )  # fmt: skip
-        call.say("started")
-        began = workspace.control.last_withdrawal()
-        _ask_gates(call, spec)
-        output = spec.compute(call)
-        results = checked(call, spec.suite, output)
-        basis, now = output.basis or call.basis, datetime.now(UTC)
-        found = verdicts_of(call.partition, spec.name, basis, results, call.run_id, now)
-        held_back = call.workspace.control.holds_back(found, now)
-        published = {} if held_back else output.publish()
-        note_looked_at(call, spec.name, held_back=held_back)
+    with _locked(workspace, spec, partition):
+        with workspace.engine(alone=not spec.by_cohort) as engine:
+            call = StageCall(
+                workspace, engine, partition, context.run.tags, _say(context, spec, partition), context.run.run_id,
+                context.instance,
+            )  # fmt: skip
+            done = _looked(context, call, spec)
+        after = aftermath(call, spec.name) if done.held_back else {}
+    return dg.MaterializeResult(metadata={**done.metadata, **after}, check_results=check_results(done.results))
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What a stage has found, its verdict stored. `held_back`: it holds the cohort back, in earnest."""
+
+    results: "tuple[CheckResult, ...]"
+    metadata: Mapping[str, Any]
+    held_back: bool
+
+
+def _looked(context: dg.AssetExecutionContext, call: StageCall, spec: StageSpec) -> _Looked:
+    workspace = call.workspace
+    call.say("started")
+    began = workspace.control.last_withdrawal()
+    _ask_gates(call, spec)
+    output = spec.compute(call)
+    results = checked(call, spec.suite, output)
+    basis, now = output.basis or call.basis, datetime.now(UTC)
+    found = verdicts_of(call.partition, spec.name, basis, results, call.run_id, now)
+    held_back = workspace.control.holds_back(found, now)
+    published = {} if held_back else output.publish()
+    with readers_told(call, spec.name, held_back=held_back):
         if output.stands:
             # Only now, when what the verdict lets through is where it belongs. What is about a copy that is not current
             # replaces nothing: it is history.
-            standing = basis.snapshot == call.workspace.store.current_snapshot() or not call.is_global
+            standing = basis.snapshot == workspace.store.current_snapshot() or not call.is_global
             looked_since = began if output.looked_since is None else output.looked_since
-            with corrected_if_refused(call, spec.name):
-                call.workspace.control.save_verdicts(found, current=standing, looked_since=looked_since)
-        _tag_run(context, workspace)
-        # What is about more than this run stands first.
-        metadata = {**spec.closing(call), **output.metadata, **published}
-    return dg.MaterializeResult(metadata=metadata, check_results=check_results(results))
+            workspace.control.save_verdicts(found, current=standing, looked_since=looked_since)
+    _tag_run(context, workspace)
+    # What is about more than this run stands first.
+    metadata = {**spec.closing(call), **output.metadata, **published}
+    return _Looked(results, metadata, held_back and output.stands)
 
 
 @contextmanager

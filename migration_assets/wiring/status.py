@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from migration_assets.domain.errors import Misconfigured
 from migration_assets.stages.store import GLOBAL
 from migration_assets.wiring.back_test import back_test_of
-from migration_assets.wiring.cohort_states import place_of, said_by_target
+from migration_assets.wiring.cohort_states import hidden_from_readers, place_of, said_by_target
 from migration_assets.wiring.kpis import kpis_of, last_run
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
@@ -52,10 +52,12 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
     there = _holds_a_record(workspace)
     lost = any(r["stages"]["loaded_target"]["state"] == "passed" for r in rows) and not there
     said = said_by_target(workspace) if there else {}
+    hidden = hidden_from_readers(workspace) if there else {}
     busy = control.at_work([c.name for c in cohorts])
     for r in rows:
         stages = {asset: s["state"] for asset, s in r["stages"].items()}
-        r["place"], r["next"] = place_of(stages, said.get(r["cohort"]), r["cohort"] in busy)
+        r["hidden"] = list(hidden.get(r["cohort"], ()))
+        r["place"], r["next"] = place_of(stages, said.get(r["cohort"]), r["cohort"] in busy, bool(r["hidden"]))
     once = {s.asset: _standing(s, whys) for s in control.status(basis, [GLOBAL], GLOBAL_STAGES, now)}
     states = [s["state"] for stages in (once, *(r["stages"] for r in rows)) for s in stages.values()]
     return {

@@ -5,6 +5,8 @@ NEW_SNAPSHOT = "cutover/new_snapshot"
 SNAPSHOT = "cutover/take_snapshot"
 AS_OF = "cutover/as_of"
 DRY_RUN = "cutover/dry_run"
+# The run is part of a delta tick.
+TICK = "cutover/tick"
 # What others changed in the target is put back, but for money and what the plan gives to somebody else.
 REPAIR = "cutover/repair"
 # Who started the run; the audit log names them.

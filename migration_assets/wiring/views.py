@@ -56,6 +56,8 @@ def print_summary(out: Console, summary: Summary) -> None:
     for name, p in summary.cohorts.items():
         if p.reason:
             out.print(f"[red]{', '.join(filter(None, (name, p.stopped_at)))}:[/] {escape(p.reason)}")
+        if p.aftermath:
+            out.print(f"[yellow]{escape(name)}:[/] {escape(p.aftermath)}.")
 
 
 def _print_reason(out: Console, phase: PhaseResult) -> None:

@@ -9,13 +9,14 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from billing_folder import ACME, Edit, faults, tax_faults
+from billing_folder import ACME, Edit, bent, faults, tax_faults
 
 from migration_assets.domain.back_test import Reason
 from migration_assets.domain.legacy.terms import Rules
 from migration_assets.plan.access_models import AcceptedAccess, Budget
 from migration_assets.plan.billing_models import LegacyRules
 from migration_assets.plan.billing_records import READS
+from migration_assets.plan.check import check_plan
 from migration_assets.plan.load import load_plan
 
 REPOSITORY = Path(__file__).parents[2]
@@ -56,6 +57,16 @@ def test_acmes_own_file_has_no_fault_and_counts_for_the_digest(tmp_path: Path) -
     with (tmp_path / "acme" / "billing.yaml").open("a", encoding="utf-8") as file:
         file.write("# one more remark\n")
     assert load_plan(tmp_path / "acme").digest != before
+
+
+def test_a_hold_before_renewals_needs_what_tells_when_contracts_renew(tmp_path: Path) -> None:
+    folder = bent(tmp_path, lambda told: told.pop("target"))
+    with (folder / "plan.yaml").open("a", encoding="utf-8") as file:
+        file.write("hold_before_renewal_days: 2\n")
+    [fault] = [f for f in check_plan(load_plan(folder)) if f.file == "plan.yaml"]
+    assert fault.field == "hold_before_renewal_days" and "when contracts renew" in fault.problem
+    (folder / "billing.yaml").write_text((ACME / "billing.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert check_plan(load_plan(folder)) == ()
 
 
 @pytest.mark.parametrize(

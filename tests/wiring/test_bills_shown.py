@@ -12,7 +12,14 @@ import pytest
 
 from migration_assets.control import Basis, verdicts_of
 from migration_assets.engine.duckdb import DuckDBEngine
-from migration_assets.stages.shadow.comparison import _DIFFERENCES, _FORECAST, TOTALS, Comparison, nothing_compared
+from migration_assets.stages.shadow.comparison import (
+    _DIFFERENCES,
+    _FORECAST,
+    RENEWALS,
+    TOTALS,
+    Comparison,
+    nothing_compared,
+)
 from migration_assets.wiring.bill_totals import bills_of_all, compared_cohorts
 from migration_assets.wiring.bill_views import bills_shown
 from migration_assets.wiring.workspace import Workspace
@@ -58,7 +65,7 @@ def test_what_matters_is_text_and_numbers_and_not_a_table() -> None:
     with DuckDBEngine() as engine:
         shown = bills_shown(
             engine,
-            Comparison(engine.table(FORECAST), engine.table(DIFFERENCES), engine.table(TOTALS.empty_table())),
+            Comparison(*map(engine.table, (FORECAST, DIFFERENCES, TOTALS.empty_table(), RENEWALS.empty_table()))),
             {},
         )
     plain = {name: value for name, value in shown.items() if isinstance(value, str | int)}

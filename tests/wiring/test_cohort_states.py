@@ -31,6 +31,15 @@ def test_a_place_and_what_to_do(states: dict[str, str], said: str | None, at_wor
     assert found == place and (told in then if told else then == "")
 
 
+def test_a_hidden_cohort_says_so_whatever_its_place() -> None:
+    stages = dict.fromkeys(COHORT_STAGES, "passed")
+    assert place_of(stages, "verified", False) == ("verified", "")
+    place, then = place_of(stages, "verified", False, hidden=True)
+    assert place == "verified" and then.startswith("readers of the target do not see it")
+    place, then = place_of({**stages, "reconciliation": "failed"}, "differs", False, hidden=True)
+    assert place == "differs" and "mend it and reconcile again; readers of the target do not see it" in then
+
+
 @pytest.mark.postgres
 def test_a_cohort_is_at_work_while_a_run_holds_it(database: str) -> None:
     migrate(database)

@@ -22,7 +22,7 @@ def test_every_column_constraint_and_index_of_the_target_is_listed() -> None:
         for column in made.columns:
             kind = column.type.replace("[]", r"\[\]")  # as markdown has it
             assert f"| {column.name} | {kind} | {'not null' if column.required else ''} |" in section
-        assert all(f"| {guard.name} | " in section for guard in (*made.constraints, *made.indexes))
+        assert all(f"| {guard.name} | " in section for guard in (*made.constraints, *made.indexes, *made.policies))
         assert "PRIMARY KEY (" in section
 
 

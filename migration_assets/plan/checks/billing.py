@@ -15,7 +15,7 @@ from migration_assets.plan.checks.billing_features import feature_faults
 from migration_assets.plan.checks.billing_needs import need_faults
 from migration_assets.plan.checks.billing_signed import signature_faults
 from migration_assets.plan.checks.billing_values import value_faults
-from migration_assets.plan.checks.view import BILLING, PlanView
+from migration_assets.plan.checks.view import BILLING, PLAN, PlanView
 from migration_assets.plan.wording import listing, nearest, shown
 
 _FLOATS = ("float", "double", "halffloat")
@@ -23,7 +23,14 @@ _NO_INSTANTS = ("date", "timestamp", "int", "uint", "bool", "decimal", *_FLOATS)
 
 
 def billing_faults(view: PlanView) -> Iterator[Fault]:
-    """Everything about billing.yaml."""
+    """Everything about billing.yaml, and what cannot be told without it."""
+    if view.plan.file.hold_before_renewal_days and (view.plan.billing is None or view.plan.billing.target is None):
+        yield view.fault(
+            PLAN,
+            ("hold_before_renewal_days",),
+            "nothing says when contracts renew",
+            "write a billing.yaml with `legacy` and `target`, or leave the hold out",
+        )
     if view.plan.billing is None:
         return
     legacy = view.plan.billing.legacy

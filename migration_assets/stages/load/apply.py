@@ -23,12 +23,13 @@ from migration_assets.stages.load.cohort_states import APPLIED, set_states
 from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites, begin_writes
 from migration_assets.stages.load.conflicts import Conflicts
 from migration_assets.stages.load.customers import Membership, borne_aliases, has_reserved
-from migration_assets.stages.load.part import PartLoad, nothing_changed
 from migration_assets.stages.load.handover import Handover
+from migration_assets.stages.load.hidden import keep_hidden
 from migration_assets.stages.load.hold import hold_plan
 from migration_assets.stages.load.inputs import Inputs, inputs_of
 from migration_assets.stages.load.order import LoadOrder, LoadResult
 from migration_assets.stages.load.outcome import Outcome
+from migration_assets.stages.load.part import PartLoad, nothing_changed
 from migration_assets.stages.load.plan import LoadPlan, plan_load
 from migration_assets.stages.load.refusal import refusal
 from migration_assets.stages.load.schema import LEDGER, RECORD_SCHEMA, parents_first, role_names
@@ -61,13 +62,15 @@ def load_cohort(
     load is running, the target would not take a row, or it was lost; nothing was written then. A load that was applied
     without the target's saying so is as good as any other (outcome). A dry run does everything and rolls back.
     """
-    writer = role_names(plan)["writer"]
+    # Whom a policy binds, be it one that lets everything through, PostgreSQL gives no COPY and does not tell which row
+    # it refused (`hidden`).
+    owner = role_names(plan)["owner"]
     hold = partial(hold_plan, plan=plan.file.uuid, seconds=order.lock_seconds)
     inputs = inputs_of(engine, plan, order, canonical, redirects, membership)
     with (
         HeldFolder(order.work_folder) as folder,
-        Outcome(target, writer, hold) as outcome,
-        target.transaction(role=writer) as connection,
+        Outcome(target, owner, hold) as outcome,
+        target.transaction(role=owner) as connection,
     ):
         hold_plan(connection, plan.file.uuid, order.lock_seconds)
         # One load at a time: whole cohorts are joined, and a hash that does not fit is written out and read again.
@@ -77,6 +80,7 @@ def load_cohort(
             result = load.run()
             touched = {*result.receivers, *([order.cohort] if result.recorded else [])}
             set_states(connection, touched, APPLIED, order.snapshot, order.run_id, order.loaded_at)
+            keep_hidden(connection)
             refuse_shared_ids(connection, order.cohort)
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except psycopg.Error as error:

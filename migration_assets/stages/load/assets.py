@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pyarrow as pa
 
+from migration_assets.domain.errors import StageRefused
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.catalog import apply_schema, has_record, read_catalog
 from migration_assets.stages.load.inventory import inventory
@@ -21,6 +22,7 @@ from migration_assets.wiring.loading import (
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.stage_names import ARRIVAL, TRANSFORMED
+from migration_assets.wiring.status import taken_back
 from migration_assets.wiring.workspace import Workspace
 
 
@@ -75,6 +77,11 @@ def _make_schema(call: StageCall) -> StageOutput:
 
 
 def _load(call: StageCall) -> StageOutput:
+    if call.is_tick and taken_back(call.workspace, [call.partition]):
+        raise StageRefused(
+            f"cohort `{call.partition}` was taken back since the tick began",
+            f"`cutover run --cohort {call.partition}` loads it again; ticks leave it alone until then.",
+        )
     files = {e: call.file(asset, e) for asset in TRANSFORMED for e in call.entities(asset)}
     if call.is_dry_run or call.partition == UNASSIGNED:
         # In a dry run the global phase has rolled its rows back, and what is tried here needs them. And what left the

@@ -81,7 +81,7 @@ def _column(connection: Connection, query: str, argument: list[str]) -> frozense
 
 
 _TABLES = """
-SELECT n.nspname || '.' || c.relname, coalesce(obj_description(c.oid, 'pg_class'), '')
+SELECT n.nspname || '.' || c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), c.relrowsecurity
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p')
 """
@@ -103,6 +103,11 @@ FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY(%s)
 """
+_POLICIES = """
+SELECT n.nspname || '.' || c.relname, p.polname, coalesce(obj_description(p.oid, 'pg_policy'), '')
+FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s)
+"""
 _GRANTS = """
 WITH objects AS (
   SELECT nspname AS name, coalesce(nspacl, acldefault('n', nspowner)) AS acl
@@ -112,22 +117,30 @@ WITH objects AS (
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = ANY(%(schemas)s) AND c.relkind IN ('r', 'p')
 )
-SELECT r.rolname::text, o.name::text, a.privilege_type::text
-FROM objects o, aclexplode(o.acl) a JOIN pg_roles r ON r.oid = a.grantee
-WHERE r.rolname = ANY(%(roles)s)
+SELECT coalesce(r.rolname::text, 'PUBLIC'), o.name::text, a.privilege_type::text
+FROM objects o, aclexplode(o.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE r.rolname = ANY(%(roles)s) OR a.grantee = 0
 """
 
 
 def _tables(connection: Connection, schemas: list[str]) -> dict[str, CurrentTable]:
-    comments: dict[str, str] = dict(_rows(connection, _TABLES, schemas))
-    columns: dict[str, dict[str, CurrentColumn]] = {name: {} for name in comments}
+    known = {name: (comment, secured) for name, comment, secured in _rows(connection, _TABLES, schemas)}
+    columns: dict[str, dict[str, CurrentColumn]] = {name: {} for name in known}
     for table, name, kind, required, has_default, comment in _rows(connection, _COLUMNS, schemas):
         columns[table][name] = CurrentColumn(kind, required, has_default, comment)
     constraints = _definitions(_rows(connection, _CONSTRAINTS, schemas))
     indexes = _definitions(_rows(connection, _INDEXES, schemas))
+    policies = _definitions(_rows(connection, _POLICIES, schemas))
     return {
-        name: CurrentTable(columns[name], constraints.get(name, {}), indexes.get(name, {}), comment)
-        for name, comment in comments.items()
+        name: CurrentTable(
+            columns[name],
+            constraints.get(name, {}),
+            indexes.get(name, {}),
+            comment,
+            policies.get(name, {}),
+            secured,
+        )
+        for name, (comment, secured) in known.items()
     }
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from migration_assets.domain.errors import TargetRefused
 
 Role = Literal["owner", "writer", "reader"]
+# Who may be granted something: a role of the plan, or whoever there is on the server.
+Grantee = Role | Literal["everyone"]
+EVERYONE = "PUBLIC"
 
 _LONGEST_NAME = 63  # PostgreSQL cuts longer names silently
 
@@ -45,8 +48,16 @@ class Index:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """Who sees which rows of a table; `definition` is what follows `ON table`. It binds nobody who owns the table."""
+
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True)
 class Table:
-    """A table; `grants` gives the privileges of each role besides its owner's."""
+    """A table; `grants` gives the privileges of each role besides its owner's. With `policies` row security is on."""
 
     schema: str
     name: str
@@ -54,7 +65,8 @@ class Table:
     constraints: tuple[Constraint, ...] = ()
     indexes: tuple[Index, ...] = ()
     comment: str = ""
-    grants: tuple[tuple[Role, tuple[str, ...]], ...] = ()
+    grants: tuple[tuple[Grantee, tuple[str, ...]], ...] = ()
+    policies: tuple[Policy, ...] = ()
 
     @property
     def qualified(self) -> str:
@@ -73,6 +85,11 @@ class Desired:
     def schemas(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(t.schema for t in self.tables))
 
+    @property
+    def open_schemas(self) -> frozenset[str]:
+        """Schemas with a table that everyone may look into."""
+        return frozenset(t.schema for t in self.tables if any(to == "everyone" for to, _ in t.grants))
+
 
 @dataclass(frozen=True)
 class CurrentColumn:
@@ -84,17 +101,20 @@ class CurrentColumn:
 
 @dataclass(frozen=True)
 class CurrentTable:
-    """A table that is there: columns by name, definitions of constraints and indexes by name (from their comments)."""
+    """A table that is there: columns by name, definitions of constraints, indexes and policies by name (from their
+    comments), and whether row security is on."""
 
     columns: Mapping[str, CurrentColumn]
     constraints: Mapping[str, str]
     indexes: Mapping[str, str]
     comment: str
+    policies: Mapping[str, str] = field(default_factory=dict)
+    row_security: bool = False
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a database holds now. `grants`: (role, `schema` or `schema.table`, privilege)."""
+    """What a database holds now. `grants`: (role or EVERYONE, `schema` or `schema.table`, privilege)."""
 
     roles: frozenset[str]
     memberships: frozenset[str]
@@ -116,7 +136,7 @@ def plan_schema(current: Catalog, desired: Desired) -> tuple[str, ...]:
             "Change target.yaml to fit the target, or the target to fit the plan; nothing was changed.",
         )
     around = tuple(_surroundings(current, desired))
-    inside = (*_tables(current, desired), *_grants(current, desired))
+    inside = (*_tables(current, desired), *_grants(current, desired), *_row_security(current, desired))
     owner = ident(desired.roles["owner"])
     return (*around, *((f"SET LOCAL ROLE {owner}", *inside, "RESET ROLE") if inside else ()))
 
@@ -177,10 +197,15 @@ def _surroundings(current: Catalog, desired: Desired) -> Iterator[str]:
         if schema not in current.schemas:
             yield f"CREATE SCHEMA {ident(schema)} AUTHORIZATION {ident(owner)}"
         wanted = [(owner, "USAGE"), (owner, "CREATE"), *((r, "USAGE") for r in _others(desired))]
+        wanted += [(EVERYONE, "USAGE")] if schema in desired.open_schemas else []
         for role, privilege in wanted:
             made_for_owner = schema not in current.schemas and role == owner
             if (role, schema, privilege) not in current.grants and not made_for_owner:
-                yield f"GRANT {privilege} ON SCHEMA {ident(schema)} TO {ident(role)}"
+                yield f"GRANT {privilege} ON SCHEMA {ident(schema)} TO {_to(role)}"
+
+
+def _to(role: str) -> str:
+    return role if role == EVERYONE else ident(role)
 
 
 def _others(desired: Desired) -> tuple[str, ...]:
@@ -246,7 +271,23 @@ def _indexes(current: CurrentTable | None, table: Table) -> Iterator[str]:
 def _grants(current: Catalog, desired: Desired) -> Iterator[str]:
     for table in desired.tables:
         for part, privileges in table.grants:
-            role = desired.roles[part]
+            role = EVERYONE if part == "everyone" else desired.roles[part]
             missing = [p for p in privileges if (role, table.qualified, p) not in current.grants]
             if missing:
-                yield f"GRANT {', '.join(missing)} ON {ident(table.schema, table.name)} TO {ident(role)}"
+                yield f"GRANT {', '.join(missing)} ON {ident(table.schema, table.name)} TO {_to(role)}"
+
+
+def _row_security(current: Catalog, desired: Desired) -> Iterator[str]:
+    """Policies first, so that nobody is shut out when row security is switched on."""
+    for table in desired.tables:
+        there, name = current.tables.get(table.qualified), ident(table.schema, table.name)
+        for policy in table.policies:
+            found = there.policies.get(policy.name) if there else None
+            if found == policy.definition:
+                continue
+            if found is not None:
+                yield f"DROP POLICY {ident(policy.name)} ON {name}"
+            yield f"CREATE POLICY {ident(policy.name)} ON {name} {policy.definition}"
+            yield f"COMMENT ON POLICY {ident(policy.name)} ON {name} IS {literal(policy.definition)}"
+        if table.policies and not (there and there.row_security):
+            yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"

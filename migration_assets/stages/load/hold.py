@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
 
 
+# Longer than any load has taken.
+LOCK_SECONDS = 3600
+
+
 def hold_plan(connection: Connection, plan: UUID, seconds: int) -> None:
     """Hold the plan's lock until the transaction ends. TargetRefused when another has it for too long."""
     remedy = "Wait for the other run to end (`cutover status` shows it), then run this cohort again."

@@ -9,7 +9,7 @@ from migration_assets.stages.load.ddl import Catalog, Desired, Table
 
 
 class Planned(NamedTuple):
-    """A schema, role, extension, table, column, constraint or index that the plan wants."""
+    """A schema, role, extension, table, column, constraint, index or policy that the plan wants."""
 
     kind: str
     name: str
@@ -36,3 +36,6 @@ def _parts(current: Catalog, table: Table) -> Iterator[Planned]:
     yield from (Planned("column", f"{name}.{c.name}", c.name in columns) for c in table.columns)
     yield from (Planned("constraint", f"{name}.{c.name}", c.name in constraints) for c in table.constraints)
     yield from (Planned("index", f"{name}.{i.name}", i.name in indexes) for i in table.indexes)
+    # One that is there and not in force keeps nothing from anybody.
+    policies = there.policies if there and there.row_security else {}
+    yield from (Planned("policy", f"{name}.{p.name}", p.name in policies) for p in table.policies)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from migration_assets.stages.load.conflicts import Conflict, Settlement
+from migration_assets.stages.load.hold import LOCK_SECONDS
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class LoadOrder:
     run_id: str
     loaded_at: datetime
     dry_run: bool = False
-    lock_seconds: int = 3600
+    lock_seconds: int = LOCK_SECONDS
     work_folder: Path | None = None
     kept_folder: Path | None = None
     settlement: Settlement = field(default_factory=Settlement)

@@ -22,6 +22,7 @@ from migration_assets.stages.load.ddl import (
     literal,
     object_name,
 )
+from migration_assets.stages.load.hidden_tables import HIDEABLE, hidden_tables, policies
 from migration_assets.stages.load.rollback_tables import rollback_tables
 from migration_assets.stages.load.seal_table import seal_table
 
@@ -47,11 +48,11 @@ _OPERATORS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "=", "ne": "<>
 
 def desired_schema(plan: Plan) -> Desired:
     """Everything the plan wants of its target. Grain of its tables: one row of their entity."""
-    schema = plan.target
-    tables = [_table(schema, name, table) for name, table in parents_first(schema)]
+    schema, roles = plan.target, role_names(plan)
+    tables = [_table(schema, name, table, roles["writer"]) for name, table in parents_first(schema)]
     overlaps = any(t.no_overlap for t in schema.tables.values())
     return Desired(
-        roles=role_names(plan),
+        roles=roles,
         tables=(*_record_tables(), *tables),
         extensions=("btree_gist",) if overlaps else (),
     )
@@ -101,7 +102,7 @@ def table_of(schema: TargetSchema, entity: str) -> str | None:
 # --- one table ---------------------------------------------------------------------------------------------------
 
 
-def _table(schema: TargetSchema, name: str, table: TargetTable) -> Table:
+def _table(schema: TargetSchema, name: str, table: TargetTable, writer: str) -> Table:
     entity, types = ENTITIES[table.entity], column_types(table)
     fields = {column: canonical_field(entity, field) for column, field in table.columns.items()}
     return Table(
@@ -121,6 +122,9 @@ def _table(schema: TargetSchema, name: str, table: TargetTable) -> Table:
         indexes=tuple(_reference_indexes(schema, name, table, fields)),
         comment=table.comment or entity.description,
         grants=(("writer", ("SELECT", "INSERT", "UPDATE", "DELETE")), ("reader", ("SELECT",))),
+        policies=policies(schema.schema_name, name, key_column(table), entity.name, writer)
+        if entity.name in HIDEABLE
+        else (),
     )
 
 
@@ -201,7 +205,12 @@ def _reference_indexes(
 
 
 def _record_tables() -> tuple[Table, ...]:
-    beside = (cohort_state_table(), seal_table(RECORD_SCHEMA), *rollback_tables(RECORD_SCHEMA))
+    beside = (
+        cohort_state_table(),
+        *hidden_tables(),
+        seal_table(RECORD_SCHEMA),
+        *rollback_tables(RECORD_SCHEMA),
+    )
     return _crosswalk(), _ledger(), _pre_images(), *beside
 
 

@@ -120,7 +120,8 @@ def _told(call: StageCall, table: str) -> ir.Table:
 
 
 def _controls(call: StageCall, raw: dict[str, ir.Table], fates: ir.Table) -> tuple[Tie, ...]:
-    with call.workspace.target.transaction(role=role_names(call.plan)["reader"], read_only=True) as connection:
+    # Readers do not see hidden cohorts, the writer does; it cannot write here either.
+    with call.workspace.target.transaction(role=role_names(call.plan)["writer"], read_only=True) as connection:
         plan = call.plan
         exponents = partial(exponent_of, overrides=plan.file.currency_exponents)
         return run_controls(

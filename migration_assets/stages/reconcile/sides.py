@@ -117,7 +117,8 @@ def both_sides(
     cohort's rows by entity; an entity that is not given should have none."""
     with (
         HeldFolder(work_folder) as folder,
-        target.transaction(role=role_names(plan)["reader"], read_only=True) as connection,
+        # Readers do not see hidden cohorts, the writer does; it cannot write here either.
+        target.transaction(role=role_names(plan)["writer"], read_only=True) as connection,
     ):
         crosswalk = _crosswalk(engine, connection, cohort, folder)
         ids = _Ids(engine, plan, crosswalk)

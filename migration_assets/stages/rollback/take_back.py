@@ -15,7 +15,8 @@ from psycopg import sql
 from migration_assets.connectors.postgres_target import complaint
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.stages.load.cohort_states import APPLIED, forget_states, has_states, set_states
-from migration_assets.stages.load.hold import hold_plan, next_id, waiting
+from migration_assets.stages.load.hidden import show
+from migration_assets.stages.load.hold import LOCK_SECONDS, hold_plan, next_id, waiting
 from migration_assets.stages.load.outcome import Outcome
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, role_names
@@ -66,7 +67,7 @@ class RollbackOrder:
     changed_since: ChangedSincePolicy = "refuse"
     erased: frozenset[str] = frozenset()
     dry_run: bool = False
-    lock_seconds: int = 3600
+    lock_seconds: int = LOCK_SECONDS
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,9 @@ def _note(connection: Connection, place: Place, rollback_id: int) -> None:
 def _tell_readers(
     connection: Connection, place: Place, order: RollbackOrder, chosen: Chosen, received: tuple[str, ...]
 ) -> None:
-    """Readers of the target find no word of these cohorts any more, and that others have got rows."""
+    """Readers of the target find no word of these cohorts any more, and that others have got rows. What is left of
+    hidden ones is theirs who have it now."""
+    show(connection, chosen.cohorts, record=place.record)
     if has_states(connection, place.record):
         forget_states(connection, chosen.cohorts, place.record)
         set_states(connection, received, APPLIED, chosen.last.snapshot, RUN, order.at, place.record)

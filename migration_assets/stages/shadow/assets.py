@@ -13,6 +13,7 @@ import dagster as dg
 
 from migration_assets.domain.legacy.terms import Rules
 from migration_assets.domain.money import exponent_of
+from migration_assets.domain.renewal_hold import held_period
 from migration_assets.domain.shown_money import named_amount
 from migration_assets.stages.shadow.back_tested.compare import Found, back_tested
 from migration_assets.stages.shadow.back_tested.issued import last_issued
@@ -27,6 +28,7 @@ from migration_assets.stages.shadow.back_tested.told import contracts_of
 from migration_assets.stages.shadow.balances.new_ledger import READ as LEDGER
 from migration_assets.stages.shadow.forecast import origins
 from migration_assets.stages.shadow.read_back import read_back
+from migration_assets.stages.shadow.renewals import by_day, in_the_way
 from migration_assets.wiring.bill_totals import bills_of_all
 from migration_assets.wiring.both_sides import (
     Compared,
@@ -43,6 +45,7 @@ from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.recurring_views import recurring_of_all
 from migration_assets.wiring.stage import StageOutput, StageSpec
 from migration_assets.wiring.stage_names import TRANSFORMED
+from migration_assets.wiring.status import never_or_taken_back
 from migration_assets.wiring.words import NOT_MADE_AGAIN, several
 from migration_assets.wiring.workspace import Workspace
 
@@ -102,11 +105,39 @@ def _shadow(call: StageCall) -> StageOutput:
         held = Held(rows, origins(call.engine, rows, billing.legacy))
         compared = both_sides(call, "shadow_billing", billing, records, held, _proved(found))
     files, empty = write_both(call, "shadow_billing", compared)
-    files |= {t: call.file("shadow_billing", t) for t in ("back_test", "better_rules")}
+    files |= {t: call.file("shadow_billing", t) for t in ("back_test", "better_rules", "renewals")}
+    held = call.engine.cached(_held(call, compared.bills.renewals))
+    call.engine.write(held, files["renewals"], order_by=["contract_id"])
     call.engine.write(call.engine.table(verdict_table(found)), files["back_test"], order_by=["invoice_id"])
     call.engine.write(call.engine.table(suggestion_table(found)), files["better_rules"])
     empty |= {"better_rules"} | (set() if billed else {"back_test"})
-    return StageOutput(files, _metadata(call, found, compared), may_be_empty=empty)
+    return StageOutput(files, {**_metadata(call, found, compared), **_hold(call, held)}, may_be_empty=empty)
+
+
+def _held(call: StageCall, renewals: ir.Table) -> ir.Table:
+    """Contracts that renew while the plan holds their cohort; none once it has been loaded, for a tick moves nobody."""
+    held = held_period(call.as_of, call.plan.file.hold_before_renewal_days)
+    if held is None or not never_or_taken_back(call.workspace, [call.partition]):
+        return renewals.limit(0)
+    return in_the_way(renewals, held)
+
+
+def _hold(call: StageCall, held: ir.Table) -> dict[str, object]:
+    """When these contracts renew, and what to do."""
+    days = call.plan.file.hold_before_renewal_days
+    if not days:
+        return {"hold before renewals": "none: the plan has no hold_before_renewal_days"}
+    rows = call.engine.arrow(by_day(held)).to_pylist()
+    if not rows:
+        return {"hold before renewals": f"nobody renews within {days} days from T, or all are loaded already"}
+    count, last = sum(r["contracts"] for r in rows), rows[-1]["last"].isoformat()
+    return {
+        "hold before renewals": f"{count:,} contracts renew within {days} days from T, the last of them at {last}: "
+        "move after that (`cutover run --as-of`), or take their customers into a later wave",
+        "renewals in the way": markdown_table(
+            ("renews on (UTC)", "contracts"), [(r["day"], r["contracts"]) for r in rows]
+        ),
+    }
 
 
 def _verify(call: StageCall) -> StageOutput:

@@ -21,7 +21,7 @@ from migration_assets.stages.shadow.exchange import exchanged
 from migration_assets.stages.shadow.forecast import Origins, new_bills, old_bills
 from migration_assets.stages.shadow.kept import rejected_rows, without
 from migration_assets.stages.shadow.parity import bill_differences, differing, of
-from migration_assets.stages.shadow.runs import Bills, bill_by_bill, tables_of, totals
+from migration_assets.stages.shadow.runs import Bills, bill_by_bill, first_bills, tables_of, totals
 from migration_assets.stages.shadow.signed import STATUSES, judged
 
 if TYPE_CHECKING:
@@ -55,11 +55,13 @@ class Sides:
 class Comparison:
     """`forecast`: one row for each contract that either side bills or cannot bill; key contract_id. `differences`: one
     row for each bill and cause; key contract_id, cycle and cause. `totals`: what each bill of contracts whose customers
-    have credit comes to; key side, contract_id and cycle."""
+    have credit comes to; key side, contract_id and cycle. `renewals`: one row for each contract that either side bills,
+    with `renews_at`, when the first of these bills begins a new period on either; key contract_id."""
 
     forecast: ir.Table
     differences: ir.Table
     totals: ir.Table
+    renewals: ir.Table
 
 
 _FORECAST = pa.schema(
@@ -102,9 +104,19 @@ TOTALS = pa.schema(
 )
 
 
+RENEWALS = pa.schema(
+    [
+        ("contract_id", pa.string()),
+        ("renews_at", pa.timestamp("us", tz="UTC")),
+        ("currency", pa.string()),
+        ("at_stake_minor", pa.int64()),
+    ]
+)
+
+
 def nothing_compared(engine: DuckDBEngine) -> Comparison:
-    """Both tables without rows."""
-    return Comparison(*(engine.table(s.empty_table()) for s in (_FORECAST, _DIFFERENCES, TOTALS)))
+    """All tables without rows."""
+    return Comparison(*(engine.table(s.empty_table()) for s in (_FORECAST, _DIFFERENCES, TOTALS, RENEWALS)))
 
 
 def compared(
@@ -131,7 +143,8 @@ def compared(
     found = bill_differences(engine, of(legacy, few), of(made, few), steps, rest)
     signed = judged(engine, found, billing.accepted, as_of.date())
     totals = _totals(engine, {"legacy": legacy, "target": made}, sides.credited)
-    return Comparison(_forecast(engine, legacy, made, signed, proved), _told(signed), totals)
+    forecast = _forecast(engine, legacy, made, signed, proved)
+    return Comparison(forecast, _told(signed), totals, _renewals(engine, legacy, made, forecast))
 
 
 def _those(engine: DuckDBEngine, sides: Sides, few: ir.Table) -> Sides:
@@ -195,6 +208,16 @@ def _forecast(
     numbers = {f.name: told[f.name].fill_null(0).cast("int64") for f in _FORECAST if f.type == pa.int64()}
     named = told.mutate(contract_id=told[own], currency=told["legacy_currency"].coalesce(told["target_currency"]))
     return engine.cached(named.mutate(**numbers).select(*_FORECAST.names))
+
+
+def _renewals(engine: DuckDBEngine, legacy: Bills, target: Bills, forecast: ir.Table) -> ir.Table:
+    """`RENEWALS`: the earlier of both sides. At stake is what the bills of the forecast come to on one side."""
+    both = engine.union([first_bills(bills) for bills in (legacy, target)])
+    told = both.group_by(contract_id=both["subscription_id"]).aggregate(renews_at=_.starts_at.min())
+    sums = forecast.select(
+        "contract_id", "currency", at_stake_minor=ibis.greatest(forecast.legacy_minor, forecast.target_minor)
+    )
+    return engine.cached(told.join(sums, "contract_id").select(*RENEWALS.names))
 
 
 def _prefixed(sums: ir.Table, prefix: str) -> ir.Table:

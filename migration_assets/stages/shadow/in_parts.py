@@ -47,11 +47,10 @@ def compared_in_parts(
     def made(part: int) -> tuple[ir.Table, ...]:
         own = part_of(engine, sides, named, part, parts)
         found = compared(engine, billing, target, own, as_of, exponents, proved)
-        return found.forecast, found.differences, found.totals
+        return found.forecast, found.differences, found.totals, found.renewals
 
     told = [engine.aside(partial(made, part)) for part in range(parts)]
-    forecast, differences, totals = (engine.cached(engine.union(each)) for each in zip(*told, strict=True))
-    return Comparison(forecast, differences, totals)
+    return Comparison(*(engine.cached(engine.union(each)) for each in zip(*told, strict=True)))
 
 
 def part_of(engine: DuckDBEngine, sides: Sides, named: ir.Table, part: int, parts: int) -> Sides:

@@ -77,7 +77,8 @@ def read_back(
     entities beside those of bills and access."""
     with (
         HeldFolder(work_folder) as folder,
-        target.transaction(role=role_names(plan)["reader"], read_only=True) as connection,
+        # Readers do not see hidden cohorts, the writer does; it cannot write here either.
+        target.transaction(role=role_names(plan)["writer"], read_only=True) as connection,
     ):
         crosswalk = _crosswalk(engine, connection, cohort, folder)
         wanted = dict.fromkeys((*READ, *also))

@@ -48,6 +48,14 @@ def totals(bills: Bills) -> ir.Table:
     )
 
 
+def first_bills(bills: Bills) -> ir.Table:
+    """subscription_id (key), starts_at and currency of the first cycle that each is billed for."""
+    first = bills.runs.group_by("subscription_id").aggregate(
+        cycle=_.from_cycle.min(), schedule_id=_.schedule_id.argmin(_.from_cycle), currency=_.currency.min()
+    )
+    return first.join(bills.schedules, ["schedule_id", "cycle"]).select("subscription_id", "starts_at", "currency")
+
+
 def expanded(schedules: ir.Table, runs: ir.Table, lines: ir.Table) -> ir.Table:
     """One row for each subscription, cycle and line: with `cycle`, the cycle's `cycle_starts_at` and `cycle_ends_at`,
     and what the line covers always told."""

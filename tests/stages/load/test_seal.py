@@ -16,8 +16,8 @@ from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.load.apply import load_cohort
 from migration_assets.stages.load.conflicts import Settlement
-from migration_assets.stages.load.part import PartLoad
 from migration_assets.stages.load.order import LoadResult
+from migration_assets.stages.load.part import PartLoad
 from migration_assets.stages.load.whole import WholeLoad
 from migration_assets.stages.rollback.take_back import RollbackOrder, roll_back
 

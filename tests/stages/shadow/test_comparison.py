@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,15 +18,17 @@ from legacy_records import name_of, records_of, tables
 from random_sold import T, random_sold
 from told_twice import Part, Sold, subscription
 
-from migration_assets.domain.calendar import midnight
+from migration_assets.domain.calendar import Period, midnight
 from migration_assets.domain.money import exponent_of
+from migration_assets.domain.renewal_hold import held_period
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.billing_models import AcceptedDifference, Billing
 from migration_assets.plan.load import load_plan
-from migration_assets.stages.shadow.comparison import Sides
+from migration_assets.stages.shadow.comparison import Comparison, Sides
 from migration_assets.stages.shadow.forecast import Origins
 from migration_assets.stages.shadow.in_parts import MOST, compared_in_parts
 from migration_assets.stages.shadow.listing import differences_csv
+from migration_assets.stages.shadow.renewals import in_the_way
 
 AS_OF = midnight(T, "UTC")
 # Three lines of a third of a cent each: rounded one by one they come to nothing, together to a cent.
@@ -62,25 +64,38 @@ def judge(
 ) -> tuple[dict[str, Row], list[Row]]:
     """Forecast by contract, and differences."""
     with DuckDBEngine() as engine:
-        subscriptions = apart(subscription(s) for s in (facts if held is None else held))
-        contracts = {s.subscription_id: f"c{s.subscription_id[1:]}" for s in subscriptions}
-        items = {i.item_id: i.item_id.partition("-")[2] for s in subscriptions for i in s.items}
-        origins = Origins(
-            *(engine.table(pa.table({"id": list(m), "source_id": list(m.values())})) for m in (contracts, items))
-        )
-        left = pa.table(
-            {
-                "table": pa.array([t for t, _ in rejected], pa.string()),
-                "row": pa.array([r for _, r in rejected], pa.int64()),
-            }
-        )
-        sides = Sides(tables(engine, records_of(facts)), held_rows(engine, subscriptions), origins, engine.table(left))
-        assert told.target is not None
-        found = compared_in_parts(engine, told, told.target, sides, AS_OF, exponent_of, proved or {}, most=most)
+        found = compare(engine, facts, told, held, rejected, proved, most)
         rows = engine.arrow(found.forecast).to_pylist()
         forecast = {r["contract_id"]: r for r in rows}
         assert len(rows) == len(forecast)
         return forecast, engine.arrow(found.differences.order_by(["contract_id", "cycle", "cause"])).to_pylist()
+
+
+def compare(
+    engine: DuckDBEngine,
+    facts: Sequence[Sold],
+    told: Billing,
+    held: Sequence[Sold] | None = None,
+    rejected: Sequence[tuple[str, int]] = (),
+    proved: Mapping[str, bool] | None = None,
+    most: int = MOST,
+) -> Comparison:
+    """Both sides of these contracts."""
+    subscriptions = apart(subscription(s) for s in (facts if held is None else held))
+    contracts = {s.subscription_id: f"c{s.subscription_id[1:]}" for s in subscriptions}
+    items = {i.item_id: i.item_id.partition("-")[2] for s in subscriptions for i in s.items}
+    origins = Origins(
+        *(engine.table(pa.table({"id": list(m), "source_id": list(m.values())})) for m in (contracts, items))
+    )
+    left = pa.table(
+        {
+            "table": pa.array([t for t, _ in rejected], pa.string()),
+            "row": pa.array([r for _, r in rejected], pa.int64()),
+        }
+    )
+    sides = Sides(tables(engine, records_of(facts)), held_rows(engine, subscriptions), origins, engine.table(left))
+    assert told.target is not None
+    return compared_in_parts(engine, told, told.target, sides, AS_OF, exponent_of, proved or {}, most=most)
 
 
 def test_bills_that_are_the_same_are_told_with_their_money_and_what_proves_them() -> None:
@@ -91,6 +106,26 @@ def test_bills_that_are_the_same_are_told_with_their_money_and_what_proves_them(
     assert first["legacy_minor"] == first["target_minor"] == 12 * 4760
     assert [forecast[name_of(n)]["proved"] for n in (0, 1)] == [True, False]
     assert not any(first[f"{s}_{n}"] for s in ("signed", "unsigned", "rejected") for n in ("bills", "minor"))
+
+
+def test_a_contract_renews_when_its_next_bill_begins_and_is_in_the_way_while_the_hold_lasts() -> None:
+    """T is the last of June, UTC: by its own clock the contract billed on each month's last day has been."""
+    found, told = renewing([STEADY, THIRDS]), {}
+    for days in (1, 30, 31):
+        held = held_period(AS_OF, days)
+        assert held is not None
+        told[days] = renewing([STEADY, THIRDS], held)
+    last, first = datetime(2026, 7, 30, 22, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC)
+    assert found == {name_of(0): last, name_of(1): first}
+    assert told == {1: {name_of(1): first}, 30: {name_of(1): first}, 31: found}
+
+
+def renewing(facts: Sequence[Sold], held: Period | None = None) -> dict[str, datetime]:
+    """When each contract renews; with a hold, of those that it keeps."""
+    with DuckDBEngine() as engine:
+        found = compare(engine, facts, billing()).renewals
+        rows = engine.arrow(found if held is None else in_the_way(found, held)).to_pylist()
+    return {r["contract_id"]: r["renews_at"] for r in rows}
 
 
 def test_a_difference_is_signed_for_up_to_what_was_signed_and_no_further() -> None:
