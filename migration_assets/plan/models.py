@@ -31,10 +31,15 @@ from migration_assets.plan.sync_models import Sync
 
 
 class Target(Model):
-    """Where the rows go: a `database` on the plan's own server, or any SQLAlchemy `url`. Its tables: target.yaml."""
+    """Where the rows go: a `database` on the plan's own server, or any SQLAlchemy `url`. Its tables: target.yaml.
+
+    `package_rows`: a cohort that is loaded for the first time and has more rows than this is loaded in packages of so
+    many, each a transaction; readers do not see it before the last one.
+    """
 
     database: OwnDatabase | None = None
     url: str | None = None
+    package_rows: Annotated[StrictInt, Field(ge=1)] = 1_000_000
 
     @model_validator(mode="after")
     def _one_place(self) -> Target:

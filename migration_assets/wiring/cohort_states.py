@@ -3,7 +3,7 @@ and whether somebody is at work on it; and what readers of the target are told a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -71,11 +71,15 @@ def said_by_target(workspace: Workspace) -> dict[str, str]:
         return states(connection)
 
 
-def place_of(stages: Mapping[str, str], said: str | None, at_work: bool, hidden: bool = False) -> tuple[str, str]:
+def place_of(
+    stages: Mapping[str, str], said: str | None, at_work: bool, hidden: Collection[str] = ()
+) -> tuple[str, str]:
     """How far a cohort is, and what to do. `stages`: stage -> state of its verdict; `said`: by the target of it;
-    `hidden`: readers of the target do not see it."""
+    `hidden`: why readers of the target do not see it."""
+    if "incomplete" in hidden and not at_work:
+        return APPLYING, f"packages of it are outstanding, and readers of the target do not see it: {_RESUME}"
     place, then = _place_of(stages, said, at_work)
-    if not hidden:
+    if "differs" not in hidden:
         return place, then
     # A waiver that is signed later changes the verdict, and nobody has looked since.
     told = "readers of the target do not see it until a comparison passes (`cutover reconcile`)"

@@ -46,12 +46,15 @@ def load_rows(
         dry_run=call.is_dry_run,
         work_folder=call.workspace.work_folder,
         kept_folder=call.workspace.kept_folder,
+        package_rows=call.plan.file.target.package_rows,
         settlement=settlement_of(call.workspace, repair=call.tags.get(REPAIR) == "true"),
     )
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}
 
     def announce(found: LoadResult) -> None:
         holding()
+        if found.outstanding:
+            call.say(f"a package of {found.rows_written:,} rows is in, {found.outstanding:,} rows are still to come")
         if found.receivers:
             # What they were found to be was before this; `--resume` takes them, and so does the run itself. Before the
             # commit: whoever is killed in between must find them withdrawn, and a load too many does no harm.

@@ -57,7 +57,7 @@ def status_of(workspace: Workspace, instance: DagsterInstance) -> dict[str, Any]
     for r in rows:
         stages = {asset: s["state"] for asset, s in r["stages"].items()}
         r["hidden"] = list(hidden.get(r["cohort"], ()))
-        r["place"], r["next"] = place_of(stages, said.get(r["cohort"]), r["cohort"] in busy, bool(r["hidden"]))
+        r["place"], r["next"] = place_of(stages, said.get(r["cohort"]), r["cohort"] in busy, r["hidden"])
     once = {s.asset: _standing(s, whys) for s in control.status(basis, [GLOBAL], GLOBAL_STAGES, now)}
     states = [s["state"] for stages in (once, *(r["stages"] for r in rows)) for s in stages.values()]
     return {

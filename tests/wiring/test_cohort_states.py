@@ -34,9 +34,9 @@ def test_a_place_and_what_to_do(states: dict[str, str], said: str | None, at_wor
 def test_a_hidden_cohort_says_so_whatever_its_place() -> None:
     stages = dict.fromkeys(COHORT_STAGES, "passed")
     assert place_of(stages, "verified", False) == ("verified", "")
-    place, then = place_of(stages, "verified", False, hidden=True)
+    place, then = place_of(stages, "verified", False, hidden=["differs"])
     assert place == "verified" and then.startswith("readers of the target do not see it")
-    place, then = place_of({**stages, "reconciliation": "failed"}, "differs", False, hidden=True)
+    place, then = place_of({**stages, "reconciliation": "failed"}, "differs", False, hidden=["differs"])
     assert place == "differs" and "mend it and reconcile again; readers of the target do not see it" in then
 
 
@@ -48,3 +48,10 @@ def test_a_cohort_is_at_work_while_a_run_holds_it(database: str) -> None:
     with control.cohort_lock("pilot"):
         assert control.at_work(["pilot", "rest"]) == {"pilot"}
     assert control.at_work(["pilot", "rest"]) == frozenset()
+
+
+def test_a_cohort_of_which_packages_are_outstanding_says_so() -> None:
+    stages = dict.fromkeys(COHORT_STAGES, "missing")
+    place, then = place_of(stages, "applied", False, hidden=["incomplete"])
+    assert place == "applying" and "packages of it are outstanding" in then and "--resume" in then
+    assert place_of(stages, "applied", True, hidden=["incomplete"])[1] == "a run is at work on it: wait for it"

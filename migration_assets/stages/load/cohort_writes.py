@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
+import psycopg
 from psycopg import sql
 
-from migration_assets.connectors.postgres_target import Connection, write_csv
+from migration_assets.connectors.postgres_target import Connection, copy_in, write_csv
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.stages.load.changes import Changes
 from migration_assets.stages.load.conflicts import Conflicts
@@ -60,6 +61,14 @@ class CohortWrites:
         path = self.folder / f"{table.table}.csv"
         write_csv(self.engine, table.rows, path, order_by=[table.key])
         return path
+
+    def copy_fresh(self, target: sql.Composable, columns: tuple[str, ...], path: Path) -> int | None:
+        """Copy straight into the table; None, with nothing written, when a row of the same key is there after all."""
+        try:
+            with self.connection.transaction():
+                return copy_in(self.connection, target, columns, path)
+        except psycopg.errors.UniqueViolation:
+            return None
 
     def compare(self, table: TableRows, path: Path) -> TableResult:
         """Write those of the table's rows that are new or differ."""

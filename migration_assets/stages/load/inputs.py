@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ class Others:
 @dataclass(frozen=True)
 class Inputs:
     """Inputs of one load. `basis`: digest of everything but the canonical rows; `rows`: digest of these; `counts`: how
-    many there are, by entity; `fields`: what is hashed of them."""
+    many there are, by entity; `fields`: what is hashed of them; `hashes`: the engine's table that has their hashes."""
 
     engine: DuckDBEngine
     canonical: Mapping[str, ir.Table]
@@ -55,6 +55,23 @@ class Inputs:
     counts: Mapping[str, int]
     basis: str
     rows: str
+    hashes: str = _HASHED
+
+    @property
+    def total(self) -> int:
+        """How many canonical rows there are."""
+        return sum(self.counts.values())
+
+    def so_far(self, package: Mapping[str, ir.Table], folder: Path, cohort: str, kept: str | None) -> Inputs:
+        """Of these inputs those that are loaded with this package: its rows, and those kept under a digest."""
+        loaded = f"{_HASHED}_so_far"
+        hashed = _hashed(self.engine, package, self.fields, loaded)
+        if kept is not None:
+            self.engine.connection.execute(
+                f"INSERT INTO {loaded} SELECT * FROM read_parquet('{_quoted(_file(folder, cohort, kept))}')"
+            )
+            hashed = _added(self.engine, self.fields, loaded)
+        return replace(self, rows=_digest_of(hashed), hashes=loaded)
 
     def keep(self, folder: Path, cohort: str) -> None:
         """Write the hash of each canonical row to a file of the cohort. Columns: entity, hash."""
@@ -62,7 +79,7 @@ class Inputs:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = folder / f".{cohort}.part"
         try:
-            self.engine.connection.execute(f"COPY {_HASHED} TO '{_quoted(part)}' (FORMAT parquet)")
+            self.engine.connection.execute(f"COPY {self.hashes} TO '{_quoted(part)}' (FORMAT parquet)")
             part.replace(file)
         finally:
             part.unlink(missing_ok=True)
@@ -115,7 +132,7 @@ def inputs_of(
         None if redirects is None else _counted(engine, redirects, tuple(REDIRECTS)),
         None if membership is None else _of_membership(engine, membership),
     ]  # fmt: skip
-    hashed = _hashed(engine, canonical, fields)
+    hashed = _hashed(engine, canonical, fields, _HASHED)
     counts = {entity: rows for entity, rows, _ in hashed}
     return Inputs(engine, canonical, fields, counts, _digest_of(basis), _digest_of(hashed))
 
@@ -135,15 +152,21 @@ def _fields(plan: Plan, canonical: Mapping[str, ir.Table]) -> dict[str, tuple[st
 
 
 def _hashed(
-    engine: DuckDBEngine, canonical: Mapping[str, ir.Table], fields: Mapping[str, tuple[str, ...]]
+    engine: DuckDBEngine, canonical: Mapping[str, ir.Table], fields: Mapping[str, tuple[str, ...]], into: str
 ) -> list[tuple[str, int, int]]:
-    """Rows of each entity and the sum of their hashes."""
+    """Put the hash of each row into a table of the engine. Columns: entity, hash."""
     run = engine.connection.execute
-    run(f"CREATE OR REPLACE TEMP TABLE {_HASHED} (entity VARCHAR, hash UBIGINT)")
-    for entity, names in fields.items():
-        run(f"INSERT INTO {_HASHED} SELECT '{entity}', {_hash('r', names)} FROM ({engine.sql(canonical[entity])}) r")
-    added = run(f"SELECT entity, count(*), sum(hash) FROM {_HASHED} GROUP BY entity").fetchall()
-    found = {entity: (int(rows), int(total)) for entity, rows, total in added}
+    run(f"CREATE OR REPLACE TEMP TABLE {into} (entity VARCHAR, hash UBIGINT)")
+    for entity, rows in canonical.items():
+        if entity in fields:
+            run(f"INSERT INTO {into} SELECT '{entity}', {_hash('r', fields[entity])} FROM ({engine.sql(rows)}) r")
+    return _added(engine, fields, into)
+
+
+def _added(engine: DuckDBEngine, fields: Mapping[str, tuple[str, ...]], hashes: str) -> list[tuple[str, int, int]]:
+    """Rows of each entity and the sum of their hashes."""
+    query = f"SELECT entity, count(*), sum(hash) FROM {hashes} GROUP BY entity"
+    found = {e: (int(rows), int(total)) for e, rows, total in engine.connection.execute(query).fetchall()}
     return [(entity, *found.get(entity, (0, 0))) for entity in fields]
 
 

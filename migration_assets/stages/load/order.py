@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class LoadOrder:
     `lock_seconds`: how long to wait for another load of the same plan before giving up. `settlement`: what becomes of
     rows that others have changed since they were loaded. `work_folder` and `kept_folder`: where files lie while it
     runs, and where hashes of what was loaded lie for the next load; without that one everything is compared.
+    `package_rows`: a cohort that is new and has more rows is loaded in packages of so many, each a transaction.
     """
 
     cohort: str
@@ -27,6 +29,7 @@ class LoadOrder:
     lock_seconds: int = LOCK_SECONDS
     work_folder: Path | None = None
     kept_folder: Path | None = None
+    package_rows: int | None = None
     settlement: Settlement = field(default_factory=Settlement)
 
 
@@ -62,7 +65,7 @@ class LoadResult:
     `handed_over` are rows of the record that changed cohort or key, this one's or another's; `receivers` the other
     cohorts that were given rows, and have to be loaded after this one; `conflicts` what others have changed and the
     load has left, `overwritten` how many columns they had changed that it wrote all the same; `in_ledger`: whether the
-    ledger has an entry of this load."""
+    ledger has an entry of this load; `outstanding`: canonical rows that come in further packages."""
 
     cohort: str
     tables: tuple[TableResult, ...]
@@ -73,6 +76,7 @@ class LoadResult:
     conflicts: tuple[Conflict, ...] = ()
     overwritten: int = 0
     in_ledger: bool = False
+    outstanding: int = 0
 
     @property
     def rows_written(self) -> int:
@@ -93,3 +97,26 @@ class LoadResult:
     def rows_removed(self) -> int:
         """Those of them that were deleted, because this load does not have them any more."""
         return sum(t.deleted for t in self.tables)
+
+
+def together(packages: Sequence[LoadResult]) -> LoadResult:
+    """What the packages of one load did, as one result. What an earlier one inserted is not unchanged in a later one;
+    what was planned and found is what the last one says."""
+    *earlier, last = packages
+    if not earlier:
+        return last
+    tables = tuple(_added([t for p in earlier for t in p.tables if t.table == now.table], now) for now in last.tables)
+    return replace(
+        last,
+        tables=tables,
+        crosswalk=_added([p.crosswalk for p in earlier], last.crosswalk),
+        handed_over=sum(p.handed_over for p in packages),
+        receivers=tuple(sorted({c for p in packages for c in p.receivers})),
+        overwritten=sum(p.overwritten for p in packages),
+        in_ledger=any(p.in_ledger for p in packages),
+    )
+
+
+def _added(earlier: Sequence[TableResult], last: TableResult) -> TableResult:
+    inserted = sum(t.inserted for t in earlier)
+    return replace(last, inserted=last.inserted + inserted, unchanged=last.unchanged - inserted)

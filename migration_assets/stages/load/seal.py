@@ -93,8 +93,8 @@ class Seals:
         count, total = one_row(self.connection, query)
         return Rows(int(count), int(total))
 
-    def put(self, load_id: int, inputs: Inputs, before: Mapping[str, Rows]) -> None:
-        """Seal the cohort, of which these were the rows before this load."""
+    def put(self, load_id: int, inputs: Inputs, before: Mapping[str, Rows]) -> dict[str, Rows]:
+        """Seal the cohort, of which these were the rows before this load; its rows now."""
         noted = sql.SQL(
             "SELECT r.table_name, count(u.after) - count(u.before), "
             "bit_xor(coalesce(u.before, 0) # coalesce(u.after, 0)) "
@@ -102,17 +102,16 @@ class Seals:
         ).format(sql.Identifier(RECORD_SCHEMA, ROW_CHANGE), sql.Literal(load_id))
         changed = {table: (int(more), int(total)) for table, more, total in self.connection.execute(noted)}
         none = (0, 0)
-        rows = {
-            t: (r.count + changed.get(t, none)[0], r.hash ^ changed.get(t, none)[1]) for t, r in sorted(before.items())
-        }
+        rows = {t: Rows(r.count + changed.get(t, none)[0], r.hash ^ changed.get(t, none)[1]) for t, r in before.items()}
         statement = sql.SQL(
             "INSERT INTO {} AS t VALUES (%s, %s, %s, %s) ON CONFLICT (cohort) DO UPDATE SET basis = EXCLUDED.basis, "
             "inputs = EXCLUDED.inputs, row_hashes = EXCLUDED.row_hashes WHERE (t.basis, t.inputs, t.row_hashes) "
             "IS DISTINCT FROM (EXCLUDED.basis, EXCLUDED.inputs, EXCLUDED.row_hashes)"
         ).format(_TABLE)
         # As text: a number of 64 bits is more than every reader of JSON takes.
-        hashes = json.dumps({table: [count, str(total)] for table, (count, total) in rows.items()})
+        hashes = json.dumps({table: [r.count, str(r.hash)] for table, r in sorted(rows.items())})
         self.connection.execute(statement, (self.cohort, inputs.basis, inputs.rows, hashes))
+        return rows
 
     def break_own(self) -> None:
         """The next load of the cohort compares everything."""

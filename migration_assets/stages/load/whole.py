@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-import psycopg
 from psycopg import sql
 
-from migration_assets.connectors.postgres_target import copy_in
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites
 from migration_assets.stages.load.guarded import one_row, same_key, stage_name
@@ -94,7 +91,7 @@ class WholeLoad:
 
     def _table(self, table: TableRows, fresh: bool) -> TableResult:
         path = self.to.file_of(table)
-        if fresh and (copied := self._copy_fresh(self.to.target(table.table), table.columns, path)) is not None:
+        if fresh and (copied := self.to.copy_fresh(self.to.target(table.table), table.columns, path)) is not None:
             return TableResult(table.table, table.planned, copied, 0, 0)
         return self.to.compare(table, path)
 
@@ -127,14 +124,6 @@ class WholeLoad:
 
     def _rows_in(self, target: sql.Identifier) -> int:
         return int(one_row(self.to.connection, sql.SQL("SELECT count(*) FROM {}").format(target))[0])
-
-    def _copy_fresh(self, target: sql.Composable, columns: tuple[str, ...], path: Path) -> int | None:
-        """Copy straight into the table; None, with nothing written, when a row of the same key is there after all."""
-        try:
-            with self.to.connection.transaction():
-                return copy_in(self.to.connection, target, columns, path)
-        except psycopg.errors.UniqueViolation:
-            return None
 
     def _remove(self, entity: str, crosswalk: sql.Identifier) -> None:
         """Delete rows of an entity that an earlier load of this cohort brought and that nobody has any more. What
@@ -218,7 +207,7 @@ class WholeLoad:
         if self.to.load.crosswalk is None:
             return None, TableResult(CROSSWALK, 0, 0, 0, 0)
         path, columns = self.to.crosswalk_file()
-        if fresh and (copied := self._copy_fresh(RECORD_TABLE, columns, path)) is not None:
+        if fresh and (copied := self.to.copy_fresh(RECORD_TABLE, columns, path)) is not None:
             return None, TableResult(CROSSWALK, copied, copied, 0, 0)
         stage, planned = self.to.stage_crosswalk(path, columns)
         return stage, TableResult(CROSSWALK, planned, 0, 0, 0)
