@@ -153,14 +153,14 @@ def load_cohort(
     load is running, the target would not take a row, or it was lost; nothing was written then. A load that was applied
     without the target's saying so is as good as any other (outcome). A dry run does everything and rolls back.
     """
-    # Whom a policy binds, be it one that lets everything through, PostgreSQL gives no COPY and does not tell which row
-    # it refused (`hidden`).
-    owner = role_names(plan)["owner"]
+    roles = role_names(plan)
     hold = partial(hold_plan, plan=plan.file.uuid, seconds=order.lock_seconds)
     with (
         HeldFolder(order.work_folder) as folder,
-        Outcome(target, owner, hold) as outcome,
-        target.transaction(role=owner) as connection,
+        Outcome(target, roles["writer"], hold) as outcome,
+        # Whom a policy binds, be it one that lets everything through, PostgreSQL gives no COPY and does not tell which
+        # row it refused (`hidden`): not the writer.
+        target.transaction(role=roles["owner"]) as connection,
     ):
         hold_plan(connection, plan.file.uuid, order.lock_seconds)
         # One load at a time: whole cohorts are joined, and a hash that does not fit is written out and read again.
