@@ -48,13 +48,15 @@ def _tell_readers(call: StageCall, state: str, *, hides: bool) -> bool:
     """Whether the cohort was hidden for its difference before; a difference that is only told leaves it as it was."""
     now = datetime.now(UTC)
     with call.workspace.target.transaction(role=role_names(call.plan)["writer"]) as connection:
-        hold_plan(connection, call.plan.file.uuid, LOCK_SECONDS)
         before = hidden_cohorts(connection).get(call.partition, ())
+        if hides or before:
+            # Else nothing is hidden or shown, and a load of another cohort, which may take long, is not waited for.
+            hold_plan(connection, call.plan.file.uuid, LOCK_SECONDS)
         if has_states(connection):
             set_states(connection, [call.partition], state, call.snapshot, call.run_id, now)
         if hides and knows_hidden(connection):
             hide(connection, call.partition, "differs", now)
-        elif state == VERIFIED:
+        elif state == VERIFIED and before:
             show(connection, [call.partition], "differs")
     return "differs" in before
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from psycopg import sql
-
 from migration_assets.control import compared_before
 from migration_assets.domain.errors import CutoverError
-from migration_assets.stages.load.rollback_tables import TAKEN_BACK
-from migration_assets.stages.load.schema import RECORD_SCHEMA
+from migration_assets.stages.rollback.loads import last_taken_back
 from migration_assets.wiring.cohort_states import hidden_from_readers
 from migration_assets.wiring.stage_names import AFTER_LOAD
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from migration_assets.wiring.call import StageCall
-    from migration_assets.wiring.workspace import Workspace
 
 # Metadata of the stage that failed.
 AFTERMATH = "what became of its rows"
@@ -58,7 +52,9 @@ def _taken_back(call: StageCall, asset: str) -> str:
     from migration_assets.wiring.rollback import take_back_by_itself
 
     cohort, control = call.partition, call.workspace.control
-    if compared_before(control, cohort, AFTER_LOAD[-1], call.run_id, _last_taken_back(call.workspace, cohort)):
+    with call.workspace.target.transaction(read_only=True) as connection:
+        since = last_taken_back(connection, cohort)
+    if compared_before(control, cohort, AFTER_LOAD[-1], call.run_id, since):
         return (
             f"it was compared before, so that people may work with it and it is not taken back; {_where_they_are(call)}"
         )
@@ -70,12 +66,3 @@ def _taken_back(call: StageCall, asset: str) -> str:
         f"it was taken back, {result.rows('goes'):,} rows removed and {result.rows('restored', 'returns'):,} put back "
         f"as they were: nothing of it is in the target. `cutover run --cohort {cohort}` loads it again"
     )
-
-
-def _last_taken_back(workspace: Workspace, cohort: str) -> datetime | None:
-    """When loads of the cohort were last taken back, if ever."""
-    query = sql.SQL("SELECT max(taken_back_at) FROM {} WHERE cohort = {}")
-    with workspace.target.transaction(read_only=True) as connection:
-        table = sql.Identifier(RECORD_SCHEMA, TAKEN_BACK)
-        found = connection.execute(query.format(table, sql.Literal(cohort))).fetchone()
-    return found[0] if found else None

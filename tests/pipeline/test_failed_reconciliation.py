@@ -123,3 +123,26 @@ def test_roll_back_only_hides_what_was_compared_before(small: World) -> None:
     failed = loaded(small, "pilot")
     assert not failed.ok and "it was compared before" in str(failed.aftermath)
     assert seen_by_readers(small) == 0 and small.target("select count(*) from telecom.accounts") == [(10,)]
+
+
+MEANWHILE = """
+create function cutover.meanwhile() returns trigger language plpgsql as $$ begin
+  update telecom.accounts set status = 'prospect' where account_id = (select target_id from cutover.crosswalk
+    where cohort = new.cohort and entity = 'customer' order by 1 limit 1);
+  return new;
+end $$;
+create trigger meanwhile after update on cutover.cohort_state for each row when (new.state = 'differs')
+  execute function cutover.meanwhile();
+"""
+
+
+def test_what_stops_the_rollback_leaves_the_cohort_hidden_and_is_told(small: World, call: Any) -> None:
+    """Somebody edits a row between the comparison and the rollback."""
+    small.target(MEANWHILE)
+    failed = loaded(small, "base_01")
+    small.target("drop trigger meanwhile on cutover.cohort_state")
+    assert "it could not be taken back: 1 of accounts changed by somebody else" in str(failed.aftermath)
+    assert "readers do not see them" in str(failed.aftermath)
+    assert seen_by_readers(small) == 0 and small.target("select count(*) from telecom.accounts") == [(60,)]
+    assert standing(call, "base_01")["hidden"] == ["differs"]
+    assert call("rollback", "--cohort", "base_01").exit_code == 1, "for a person it is no other"

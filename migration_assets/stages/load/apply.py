@@ -79,14 +79,14 @@ def _transaction(
     target: PostgresTarget, load: _Load, before_commit: Callable[[LoadResult], None]
 ) -> tuple[LoadResult, Mapping[str, Rows] | None]:
     """The load, or a package of it; and the cohort's rows then, as far as they are followed."""
-    # Whom a policy binds, be it one that lets everything through, PostgreSQL gives no COPY and does not tell which row
-    # it refused (`hidden`).
-    order, owner = load.order, role_names(load.plan)["owner"]
+    order, roles = load.order, role_names(load.plan)
     hold = partial(hold_plan, plan=load.plan.file.uuid, seconds=order.lock_seconds)
     with (
         HeldFolder(order.work_folder) as folder,
-        Outcome(target, owner, hold) as outcome,
-        target.transaction(role=owner) as connection,
+        Outcome(target, roles["writer"], hold) as outcome,
+        # Whom a policy binds, be it one that lets everything through, PostgreSQL gives no COPY and does not tell which
+        # row it refused (`hidden`): not the writer.
+        target.transaction(role=roles["owner"]) as connection,
     ):
         hold_plan(connection, load.plan.file.uuid, order.lock_seconds)
         # One load at a time: whole cohorts are joined, and a hash that does not fit is written out and read again.

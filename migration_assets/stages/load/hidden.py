@@ -57,6 +57,9 @@ def keep_hidden(connection: Connection, record: str = RECORD_SCHEMA) -> None:
         "crosswalk": sql.Identifier(record, CROSSWALK),
         "entities": sql.Literal(sorted(HIDEABLE)),
     }
+    concerned = sql.SQL("SELECT EXISTS (SELECT FROM {cohorts}) OR EXISTS (SELECT FROM {rows})").format(**names)
+    if (connection.execute(concerned).fetchone() or (False,)) == (False,):
+        return
     theirs = sql.SQL(
         "SELECT x.target_id, x.entity FROM {crosswalk} x WHERE x.status = 'loaded' "
         "AND x.cohort IN (SELECT cohort FROM {cohorts}) AND x.entity = ANY({entities})"

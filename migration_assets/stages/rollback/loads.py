@@ -104,8 +104,7 @@ def refuse_unnoted(connection: Connection, place: Place, chosen: Chosen) -> None
 
 def rolled_back(connection: Connection) -> dict[str, tuple[str, datetime]]:
     """Cohorts whose loads were all taken back -> by whom, and when the last time. None in a target without a record."""
-    there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{RECORD_SCHEMA}.{TAKEN_BACK}"]).fetchone()
-    if not there or not there[0]:
+    if not _notes_rollbacks(connection):
         return {}
     query = sql.SQL(
         "SELECT DISTINCT ON (t.cohort) t.cohort, t.actor, t.taken_back_at FROM {taken} t WHERE NOT EXISTS "
@@ -113,3 +112,18 @@ def rolled_back(connection: Connection) -> dict[str, tuple[str, datetime]]:
         "(SELECT load_id FROM {taken} UNION SELECT rollback_id FROM {taken})) ORDER BY t.cohort, t.rollback_id DESC"
     ).format(taken=sql.Identifier(RECORD_SCHEMA, TAKEN_BACK), ledger=sql.Identifier(RECORD_SCHEMA, LEDGER))
     return {cohort: (actor, at) for cohort, actor, at in connection.execute(query).fetchall()}
+
+
+def last_taken_back(connection: Connection, cohort: str) -> datetime | None:
+    """When loads of a cohort were last taken back, whatever was loaded since; None if they never were."""
+    if not _notes_rollbacks(connection):
+        return None
+    query = sql.SQL("SELECT max(taken_back_at) FROM {} WHERE cohort = %s")
+    found = connection.execute(query.format(sql.Identifier(RECORD_SCHEMA, TAKEN_BACK)), [cohort]).fetchone()
+    return found[0] if found else None
+
+
+def _notes_rollbacks(connection: Connection) -> bool:
+    """Whether the target has such a record."""
+    there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{RECORD_SCHEMA}.{TAKEN_BACK}"]).fetchone()
+    return bool(there and there[0])
