@@ -22,6 +22,7 @@ from migration_assets.stages.rollback.rehearsal import rehearse
 from migration_assets.stages.rollback.since import done_since
 from migration_assets.stages.rollback.take_back import RollbackOrder, RollbackResult, roll_back
 from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring.audit_gaps import ROLLED_BACK, make_good
 from migration_assets.wiring.rollback_files import write_changed, write_statement
 from migration_assets.wiring.stage_names import ARRIVAL
 
@@ -41,12 +42,17 @@ def take_back(
     with _held(workspace, cohorts):
         # Once nobody works on them any more: the run that was waited for may have learned of an erasure.
         order, since = _order(workspace, cohorts, actor, dry_run=dry_run)
+        if not dry_run:
+            make_good(workspace, order.cohorts, actor)
         told = _written_statement(workspace, order, since)
         with _listed(workspace, order):
             result = roll_back(workspace.target, workspace.plan, order, lambda r: _withdraw(workspace, r))
+        if not dry_run:
+            # While they are held: who works on them next writes an entry that it does not find.
+            for cohort in result.cohorts:
+                workspace.control.audit(actor, ROLLED_BACK, cohort, _audited(result), now=order.at)
     if not dry_run:
         for cohort in result.cohorts:
-            workspace.control.audit(actor, "rolled_back", cohort, _audited(result), now=order.at)
             instance.report_runless_asset_event(_observed(result, cohort, order))
     return _shown(result) | told
 

@@ -148,14 +148,14 @@ def live(told: History, steps: list[Any]) -> None:
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture], "print_blob": True}
 
 
-HISTORIES = 50
+HISTORIES = 25
 
 
 @pytest.mark.parametrize(
-    "number", [pytest.param(n, id=f"seed {n}", marks=() if n == 0 else pytest.mark.faults) for n in range(10)]
+    "number", [pytest.param(n, id=f"seed {n}", marks=() if n == 0 else pytest.mark.faults) for n in range(20)]
 )
 def test_a_delta_is_what_a_whole_copy_would_be(database: str, number: int) -> None:
-    """Fifty histories of each seed."""
+    """So many histories of each seed."""
 
     @seed(number)
     @settings(max_examples=HISTORIES, database=None, **COMMON)
