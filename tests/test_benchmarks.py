@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
         (["benchmarks.quality_suite", "--rows", "3000", "--rounds", "1"], "20 checks over 3,000 rows"),
         (["benchmarks.billing", "40"], "the readable rules"),
         (["benchmarks.reconcile", "--rows", "2000", "--rounds", "1"], "500 of 500 found, 0 false"),
+        (["benchmarks.extract", "300"], "every type and value is the server's"),
+        (["benchmarks.delta", "300"], "10 changed of 300"),
     ],
 )
 def test_a_benchmark_runs(command: list[str], said: str) -> None:

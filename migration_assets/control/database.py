@@ -261,6 +261,13 @@ class ControlDatabase:
             row = connection.execute(query).mappings().one_or_none()
             return None if row is None else Entry(**row)
 
+    def has_audit(self, action: str, subject: str, detail: Mapping[str, Any]) -> bool:
+        """Whether there is an entry of this action on this subject whose detail has all of this."""
+        a = AUDIT_LOG.c
+        query = sa.select(sa.exists().where(a.action == action, a.subject == subject, a.detail.contains(dict(detail))))
+        with self._begin() as connection:
+            return bool(connection.execute(query).scalar_one())
+
     def verify_audit_log(self, expected_head: tuple[int, str] | None = None) -> AuditState:
         """Recompute the whole chain. `expected_head` (sequence, hash), kept elsewhere, shows a log that was cut off."""
         query = sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.seq)

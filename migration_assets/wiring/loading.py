@@ -17,6 +17,7 @@ from migration_assets.stages.load.apply import load_cohort
 from migration_assets.stages.load.customers import Membership
 from migration_assets.stages.load.order import LoadOrder, LoadResult, TableResult
 from migration_assets.stages.load.whereabouts import SOURCE, Whereabouts
+from migration_assets.wiring.audit_gaps import LOADED, make_good
 from migration_assets.wiring.conflicts import conflicts_in, settlement_of
 from migration_assets.wiring.metadata import markdown_table
 from migration_assets.wiring.stage_names import ARRIVAL, TRANSFORMED
@@ -50,6 +51,8 @@ def load_rows(
         settlement=settlement_of(call.workspace, repair=call.tags.get(REPAIR) == "true"),
     )
     canonical = {entity: call.engine.read(path) for entity, path in files.items()}
+    if not order.dry_run:
+        make_good(call.workspace, [cohort], call.actor)
 
     def announce(found: LoadResult) -> None:
         holding()
@@ -80,7 +83,7 @@ def load_rows(
             "plan_digest": call.plan.digest,
             "run_id": call.run_id,
         }
-        call.workspace.control.audit(call.actor, "loaded", cohort, detail, now=order.loaded_at)
+        call.workspace.control.audit(call.actor, LOADED, cohort, detail, now=order.loaded_at)
     return result
 
 

@@ -23,6 +23,7 @@ from migration_assets.stages.rollback.rehearsal import rehearse
 from migration_assets.stages.rollback.since import done_since
 from migration_assets.stages.rollback.take_back import RollbackOrder, RollbackResult, roll_back
 from migration_assets.stages.store import GLOBAL
+from migration_assets.wiring.audit_gaps import ROLLED_BACK, make_good
 from migration_assets.wiring.rollback_files import write_changed, write_statement
 from migration_assets.wiring.stage_names import ARRIVAL
 
@@ -42,11 +43,16 @@ def take_back(
     with _held(workspace, cohorts):
         # Once nobody works on them any more: the run that was waited for may have learned of an erasure.
         order, since = _order(workspace, cohorts, actor, dry_run=dry_run)
+        if not dry_run:
+            make_good(workspace, order.cohorts, actor)
         told = _written_statement(workspace, order, since)
         with _listed(workspace, order):
             result = roll_back(workspace.target, workspace.plan, order, lambda r: _withdraw(workspace, r))
+        if not dry_run:
+            # While they are held: who works on them next writes an entry that it does not find.
+            _enter(workspace, result, order)
     if not dry_run:
-        _note(workspace, instance, result, order)
+        _observe(instance, result, order)
     return _shown(result) | told
 
 
@@ -69,16 +75,20 @@ def take_back_by_itself(
     order = replace(order, changed_since="refuse")
     with _listed(workspace, order):
         result = roll_back(workspace.target, workspace.plan, order, lambda r: _withdraw(workspace, r))
-    _note(workspace, instance, result, order, because=because)
+    _enter(workspace, result, order, because=because)
+    _observe(instance, result, order)
     return result
 
 
-def _note(
-    workspace: Workspace, instance: dg.DagsterInstance, result: RollbackResult, order: RollbackOrder, **more: str
-) -> None:
-    """The audit log and Dagster hear of it. `more`: for the audit log."""
+def _enter(workspace: Workspace, result: RollbackResult, order: RollbackOrder, **more: str) -> None:
+    """The audit log hears of it, and of what is `more`."""
     for cohort in result.cohorts:
-        workspace.control.audit(order.actor, "rolled_back", cohort, _audited(result) | more, now=order.at)
+        workspace.control.audit(order.actor, ROLLED_BACK, cohort, _audited(result) | more, now=order.at)
+
+
+def _observe(instance: dg.DagsterInstance, result: RollbackResult, order: RollbackOrder) -> None:
+    """Dagster hears of it."""
+    for cohort in result.cohorts:
         instance.report_runless_asset_event(_observed(result, cohort, order))
 
 

@@ -23,8 +23,8 @@ _KILOBYTE = 1024
 
 @dataclass(frozen=True)
 class Trouble:
-    """`kind`: reset, stall or slow (1 KB a second for `seconds`), once so many bytes have passed from the client or,
-    `towards_client`, from the server; `answer`: COMMIT arrives and its answer does not; `commit`: it never arrives."""
+    """`kind`: none; reset, stall or slow (1 KB a second for `seconds`), once so many bytes have passed from the client
+    or, `towards_client`, from the server; `answer`: COMMIT arrives and its answer does not; `commit`: it never does."""
 
     kind: str
     after: int = 0
@@ -41,10 +41,15 @@ class Proxy:
         self._trouble, self.happened = trouble, threading.Event()
         self._first = True
         self._sockets: list[socket.socket] = []
+        self._lanes: list[_Lane] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
         port = self._listening.getsockname()[1]
         self.url = parsed.set(port=port).render_as_string(hide_password=False)
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def passed(self, *, towards_client: bool) -> int:
+        """Bytes that the first connection has had in that direction, until now."""
+        return next(lane.passed for lane in self._lanes if lane.down == towards_client)
 
     def close(self) -> None:
         """Let go of every connection that still stands."""
@@ -62,6 +67,7 @@ class Proxy:
                 troubled, self._first = self._first, False
                 for source, sink, down in ((client, server, False), (server, client, True)):
                     lane = _Lane(source, sink, self._trouble if troubled else None, down, self.happened)
+                    self._lanes.append(lane)
                     threading.Thread(target=lane.run, daemon=True).start()
 
 
@@ -87,7 +93,7 @@ class _Lane:
         """Hand a block on, or do what is to happen; whether the direction goes on."""
         trouble = self.trouble
         self.passed += len(block)
-        if trouble is None:
+        if trouble is None or trouble.kind == "none":
             self.sink.sendall(block)
         elif trouble.kind in ("answer", "commit"):
             return self._around_commit(block, trouble)

@@ -1,7 +1,8 @@
 """A small migration that can be broken off, and what it leaves behind: a telephone company of 30 customers, one cohort.
 
 `World.state` is all that must be equal in the end, whatever happened on the way: rows of the target, crosswalk, ledger,
-pre-images, files of the store and the verdicts that stand. Names of runs and snapshots and the clock are left out.
+pre-images, files of the store and the verdicts that stand. Names of runs and the clock are left out, and so is the name
+of the current snapshot; any other golden copy in the store has to be expected, and whole.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +30,20 @@ from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 
 COHORT = "everybody_01"
 COHORTS = "cohorts:\n  - {name: everybody, wave: 0, buckets: 1, description: All of them.}\n"
+TWO_COHORTS = """cohorts:
+  - {name: pilot, wave: 0, where: [{field: status, op: eq, value: active}], limit: 10, description: First.}
+  - {name: base, wave: 1, buckets: 1, description: Everybody else.}
+"""
+
+
 # Every stage in the order in which one runs after the other, and its partition.
-STEPS = (*((s, GLOBAL) for s in GLOBAL_STAGES), *((s, COHORT) for s in COHORT_STAGES))
-_SNAPSHOT = re.compile(rb"\d{8}T\d{6}Z-[0-9a-f]{6}")
+def steps_of(cohorts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    return (*((s, GLOBAL) for s in GLOBAL_STAGES), *((s, c) for c in cohorts for s in COHORT_STAGES))
+
+
+STEPS = steps_of((COHORT,))
+# Databases that a migration writes to.
+_CHANGING = ("target", "control")
 _RUN = re.compile(rb'"run_id": "[^"]*"')
 # What differs from run to run without anybody's data being different.
 _UNTOLD = ("snapshot", "loaded_at", "changed_at", "run_id", "plan_digest")
@@ -59,6 +71,8 @@ class World:
 
     environment: Environment
     server: str
+    source: Path
+    cohorts: tuple[str, ...] = (COHORT,)
 
     @property
     def store(self) -> Store:
@@ -80,11 +94,40 @@ class World:
         self.environment.logs.mkdir()
         self.environment.reports.mkdir()
 
+    def keep(self) -> None:
+        """Remember everything as it is now, for `back`."""
+        plan = self.environment.plan
+        for name in _CHANGING:
+            self._copy_database(f"{plan}_{name}", f"{plan}_kept_{name}")
+        shutil.copytree(self.environment.plan_home, self._kept)
+
+    def back(self) -> None:
+        """Everything is again as it was when it was kept; the source alone is as it is."""
+        plan = self.environment.plan
+        for name in _CHANGING:
+            self._copy_database(f"{plan}_kept_{name}", f"{plan}_{name}")
+        shutil.rmtree(self.environment.plan_home)
+        shutil.copytree(self._kept, self.environment.plan_home)
+
+    @property
+    def _kept(self) -> Path:
+        return self.environment.plan_home.with_name(f"{self.environment.plan}_kept")
+
+    def _copy_database(self, name: str, to: str) -> None:
+        drop_database(self.server, to)
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {to} TEMPLATE {name}")
+
     # --- what is there -------------------------------------------------------------------------------------------
 
-    def state(self) -> State:
-        """All that has to be equal, name by name: a digest each."""
-        return {**self.rows(), **self.files(), **self.verdicts()}
+    def state(self, besides: int = 0) -> State:
+        """All that has to be equal, name by name: a digest each. `besides`: how many golden copies there may be besides
+        the current one, at most; those are whole, and what is in them is not compared."""
+        there = self.golden_copies() - {self.store.current_snapshot()}
+        assert len(there) <= besides, f"{sorted(map(str, there))} besides the current copy, {besides} at most expected"
+        self.assert_copies_are_whole()
+        files = {n: d for n, d in self.files().items() if not any(f"/{snapshot}/" in n for snapshot in there)}
+        return {**self.rows(), **files, **self.verdicts()}
 
     def rows(self) -> State:
         """Every table of the target and of the record beside it; none when there is no such database."""
@@ -97,26 +140,28 @@ class World:
             return {f"rows {name}": digest for name, digest in table_digests(connection).items()}
 
     def files(self) -> State:
-        """Every file of the store; the golden copy under no name of its own."""
-        found = {}
+        """Every file of the store; the current golden copy under no name of its own, every other one under its own."""
+        found, current = {}, (self.store.current_snapshot() or "no snapshot").encode()
         for path in sorted(self.environment.store.rglob("*")):
-            name = _SNAPSHOT.sub(b"SNAPSHOT", str(path.relative_to(self.environment.store)).encode()).decode()
+            name = str(path.relative_to(self.environment.store)).replace(current.decode(), "SNAPSHOT")
             # What the last load had to do is no data: after a kill that is less than the whole. Nor is where a source's
             # transactions stood when it was read.
             data = path.name not in (MANIFEST, "current", "loaded.parquet") and path.parent.name != "marks"
             if path.is_file() and data:
                 content = path.read_bytes()
                 if path.suffix != ".parquet":
-                    content = _RUN.sub(b"", _SNAPSHOT.sub(b"SNAPSHOT", content))
+                    content = _RUN.sub(b"", content.replace(current, b"SNAPSHOT"))
                 found[f"file {name}"] = hashlib.sha256(content).hexdigest()
         return found
 
     def verdicts(self) -> State:
-        """What stands of every stage."""
-        control = self.control
+        """What stands of every stage, and whether it is about the current snapshot."""
+        control, current = self.control, self.store.current_snapshot()
         return {
-            f"verdict {partition} {asset} {v.check}": f"{v.passed} {v.severity} {v.rows_checked}"
-            for asset, partition in STEPS
+            f"verdict {partition} {asset} {v.check}": (
+                f"{v.passed} {v.severity} {v.rows_checked} {'current' if v.snapshot == current else 'of another'}"
+            )
+            for asset, partition in steps_of(self.cohorts)
             for v in control.verdicts(partition, asset)
         }
 
@@ -127,10 +172,17 @@ class World:
         on_their_way = [p for folder in ("spill", "work") for p in (home / folder).glob("held-*")]
         return [str(p.relative_to(home)) for p in (*hidden, *on_their_way)]
 
-    def current_copy_is_whole(self) -> bool:
-        """Whether what runs read is a golden copy as it was taken; True while there is none."""
-        snapshot = self.store.current_snapshot()
-        return snapshot is None or bool(verify_golden_copy(self.store.golden(snapshot)).tables)
+    def golden_copies(self) -> set[str | None]:
+        """The snapshots whose folders are in place."""
+        return {p.name for p in (self.environment.store / "golden_copy").glob("[!.]*Z-*")}
+
+    def assert_copies_are_whole(self) -> None:
+        """What is in place is as it was taken, the current copy and any other; and there is a current one, if any is
+        said to be."""
+        current = self.store.current_snapshot()
+        assert current is None or current in self.golden_copies(), f"{current} is current, and not there"
+        for snapshot in self.golden_copies():
+            assert verify_golden_copy(self.store.golden(str(snapshot))).tables
 
 
 def table_digests(connection: psycopg.Connection[Any]) -> dict[str, str]:
@@ -156,17 +208,19 @@ def differences(one: State, other: State) -> list[str]:
 
 
 @contextmanager
-def opened_world(folder: Path, server: str, name: str) -> Iterator[World]:
-    """The plan set up under that name; its databases go when the block ends."""
+def opened_world(
+    folder: Path, server: str, name: str, cohorts: str = COHORTS, named: tuple[str, ...] = (COHORT,)
+) -> Iterator[World]:
+    """The plan set up under that name, with these cohorts; its databases go when the block ends."""
     make_root(folder)
-    add_plan(folder, "telco", name, COHORTS)
+    add_plan(folder, "telco", name, cohorts)
     source = write_telco(folder / "customers.csv", telco_rows(30))
     environment = prepare(folder, name, {"CUTOVER_DATABASE_URL": server, "TELCO_CSV": str(source)})
     migrate(environment.control_url)
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}_empty TEMPLATE {name}_control")
     try:
-        yield World(environment, server)
+        yield World(environment, server, source, named)
     finally:
-        for database in ("dagster", "control", "target", "empty"):
+        for database in ("dagster", "control", "target", "empty", *(f"kept_{c}" for c in _CHANGING)):
             drop_database(server, f"{name}_{database}")

@@ -136,6 +136,77 @@ def reconcile(send: Send, environment: Environment, cohort: str) -> None:
         send((refused.exit_code, str(refused)))
 
 
+def command(send: Send, environment: Environment, work: Callable[[Any], Any], last: int | None = None) -> None:
+    """Something done with a runner, killed at effect number `last` of it; sends what it gives back, or the exit code
+    and words of what refused it, and how many effects it had."""
+    from migration_assets.domain.errors import CutoverError
+
+    effects, runner = Effects(environment.plan_home), _runner(environment)
+    effects.until(last)
+    try:
+        found = work(runner)
+    except CutoverError as refused:
+        found = (refused.exit_code, str(refused))
+    send((found, effects.count))
+
+
+def migrate(runner: Any) -> bool:
+    """`cutover run`."""
+    return bool(runner.migrate().ok)
+
+
+def delta(runner: Any) -> tuple[bool, list[str], list[str]]:
+    """`cutover delta`: whether all is in step, the cohorts that ran, and those that were carried."""
+    from migration_assets.wiring.delta import run_tick
+
+    found = run_tick(runner, "tester").to_json("")
+    return found["ok"], [c["cohort"] for c in found["cohorts"]], found["carried"]
+
+
+def rollback(runner: Any) -> list[str]:
+    """`cutover rollback --cohort base_01`: the cohorts taken back."""
+    from migration_assets.wiring.rollback import take_back
+
+    return list(take_back(runner.workspace, runner.instance, ["base_01"], "tester")["cohorts"])
+
+
+def rollback_without_entry(runner: Any) -> None:
+    """The same, killed when it is about to tell the audit log."""
+    _die_before_entry("rolled_back")
+    rollback(runner)
+
+
+def again(runner: Any) -> bool:
+    """`cutover run --resume --cohort base_01`."""
+    return bool(runner.migrate(cohorts=("base_01",), resume=True).ok)
+
+
+def again_without_entry(runner: Any) -> None:
+    """The same, killed when it is about to tell the audit log of the load."""
+    _die_before_entry("loaded")
+    again(runner)
+
+
+def _die_before_entry(action: str) -> None:
+    from migration_assets.control import ControlDatabase
+
+    audit = ControlDatabase.audit
+
+    def dies(self: Any, actor: str, what: str, subject: str, *rest: Any, **named: Any) -> str:
+        if (what, subject) == (action, "base_01"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return audit(self, actor, what, subject, *rest, **named)
+
+    ControlDatabase.audit = dies  # type: ignore[method-assign]
+
+
+def repair(runner: Any) -> bool:
+    """`cutover reconcile --repair`: whether nothing differs any more."""
+    from migration_assets.wiring.repair import repaired
+
+    return bool(repaired(runner, runner.reconcile(), {}, lambda _: None)["ok"])
+
+
 def _runner(environment: Environment) -> Any:
     from migration_assets.definitions import build_definitions
     from migration_assets.wiring.execute import Runner

@@ -8,12 +8,15 @@ time. Between two kills lies one fork, so that a history costs little more than 
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Mapping
 
 import pytest
 from faulty_world import COHORT, STEPS, State, Undisturbed, World, differences
 from forked import KILLED, forked
 from steps import Kill, resume, run_steps
+
+from migration_assets.domain.errors import GoldenCopyAltered
 
 pytestmark = pytest.mark.pipeline
 FIRST = 4_100
@@ -54,7 +57,7 @@ def test_a_migration_that_is_killed_in_every_stage_ends_as_an_undisturbed_one(
         begun = names.index([said[1] for said in ended.said if said[0] == "began"][-1]) + 1
     answer = forked(resume, faulty.environment, COHORT).answer
     assert answer["ok"], answer
-    assert differences(faulty.state(), undisturbed.state) == []
+    assert differences(faulty.state(besides=1), undisturbed.state) == []
     assert faulty.left_over() == []
     assert faulty.control.verify_audit_log().intact
 
@@ -64,7 +67,7 @@ def assert_nothing_is_half_there(faulty: World, usual: Undisturbed, fault: objec
     assert faulty.rows() in usual.rows, fault
     seen = faulty.files()
     assert [name for name in seen if name in usual.state and seen[name] != usual.state[name]] == [], fault
-    assert faulty.current_copy_is_whole(), fault
+    faulty.assert_copies_are_whole()
 
 
 @pytest.mark.parametrize("seed", [pytest.param(s, id=f"seed {s}", marks=pytest.mark.faults) for s in range(8)])
@@ -80,11 +83,33 @@ def test_a_run_that_is_killed_again_and_again_is_finished_by_resume(
             assert ended.answer["ok"], ended.answer
     answer = forked(resume, faulty.environment, COHORT).answer
     assert answer["ok"], answer
-    assert differences(faulty.state(), undisturbed.state) == []
+    assert differences(faulty.state(besides=3), undisturbed.state) == []
     assert faulty.left_over() == []
 
 
 def test_a_state_that_differs_is_seen(faulty: World, undisturbed: Undisturbed) -> None:
+    faulty.reset()
     changed: State = {**undisturbed.state, "rows telecom.accounts": "29 of 30"}
     assert differences(changed, undisturbed.state) == ["rows telecom.accounts"]
     assert differences({}, undisturbed.state) == sorted(undisturbed.state)
+
+
+def test_a_golden_copy_too_many_or_too_few_is_seen(faulty: World, undisturbed: Undisturbed) -> None:
+    faulty.reset()
+    assert forked(run_steps, faulty.environment, STEPS[:1]).said[-1][0] == "done"
+    alone, store = faulty.state(), faulty.store
+    assert [n for n in alone if n not in undisturbed.state] == []
+    first = str(store.current_snapshot())
+    (store.root / "golden_copy/current").unlink()
+    assert forked(run_steps, faulty.environment, STEPS[:1]).said[-1][0] == "done"
+    with pytest.raises(AssertionError, match=f"{first}.* besides the current copy"):
+        faulty.state()
+    assert faulty.state(besides=1) == alone
+    next(store.golden(first).glob("*.parquet")).unlink()
+    with pytest.raises(GoldenCopyAltered):
+        faulty.state(besides=1)
+    shutil.rmtree(store.golden(first))
+    assert faulty.state() == alone
+    shutil.rmtree(store.golden(str(store.current_snapshot())))
+    with pytest.raises(AssertionError, match="is current, and not there"):
+        faulty.state()

@@ -7,11 +7,8 @@ written by a transaction that was open while a copy was taken.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,18 +16,17 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from copied_history import BEGIN, History
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from migration_assets.connectors.postgres_source import PostgresSnapshot
 from migration_assets.domain.errors import DeltaUnbalanced, GoldenCopyAltered
 from migration_assets.plan.models import Plan, PlanFile
 from migration_assets.stages.golden_copy.changes import TableChanges
-from migration_assets.stages.golden_copy.delta import Delta, Earlier, differences, earlier_copy, first_look, take_delta
-from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
-from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id, verify_golden_copy
+from migration_assets.stages.golden_copy.delta import Delta, differences
+from migration_assets.stages.golden_copy.manifest import Manifest
 
-BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TABLES = {
     "accounts": {"read_from": "accounts", "key": ["id"], "updated_at": "changed", "secret": ["card"]},
     "seats": {"read_from": "seats", "key": ["account", "no"], "may_be_empty": True},
@@ -67,70 +63,6 @@ def plan(url: str) -> Plan:
     return Plan.model_construct(folder=Path("plans/tiny"), digest="d" * 64, file=file)
 
 
-@dataclass
-class History:
-    """A source and the copies taken of it, each from the one before."""
-
-    url: str
-    folder: Path
-    thorough: bool = False
-    plan: Plan = field(init=False)
-    taken: int = 0
-    manifest: Manifest = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.plan = plan(self.url)
-        self.manifest = take_golden_copy(
-            self.plan, self.sources(), self.folder, *self.next(), marks=self.marks(self.last())
-        )
-
-    def sources(self) -> Any:
-        return open_sources(self.plan, lambda _, system: str(system.url))
-
-    def next(self) -> tuple[str, datetime]:
-        self.taken += 1
-        at = BEGIN + timedelta(minutes=self.taken)
-        return self.last(), at
-
-    def last(self) -> str:
-        return snapshot_id(BEGIN + timedelta(minutes=self.taken), f"{self.taken:06x}")
-
-    def marks(self, snapshot: str) -> Path:
-        return self.folder.parent / "marks" / f"{snapshot}.json"
-
-    def earlier(self) -> Earlier:
-        name = self.manifest.snapshot
-        return earlier_copy(self.folder / name, self.manifest, self.marks(name), self.plan, thorough=self.thorough)
-
-    def look(self) -> dict[str, int | None]:
-        return {s.table: s.changed for s in first_look(self.plan, self.sources(), self.earlier())}
-
-    def falls_quiet(self) -> bool:
-        """Whether a look finds nothing but what nobody can tell of, sooner or later: while other transactions are open
-        anywhere on the server, as those of tests beside this one, it believes less."""
-        for _ in range(100):
-            if self.look() == {"crm.shown": None}:
-                return True
-            time.sleep(0.2)
-            assert self.tick() is None
-        return False
-
-    def tick(self) -> Delta | None:
-        delta = take_delta(self.plan, self.sources(), self.earlier(), *self.next(), self.marks)
-        if delta is not None:
-            self.manifest = delta.manifest
-            verify_golden_copy(self.folder / delta.manifest.snapshot, digest=delta.manifest.digest)
-        return delta
-
-    def whole(self) -> Manifest:
-        """A whole new copy of the source as it is."""
-        return take_golden_copy(self.plan, self.sources(), self.folder.parent / "whole", *self.next())
-
-    def run(self, statement: str, *values: object) -> None:
-        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(statement, values)
-
-
 def digests(manifest: Manifest) -> dict[str, str]:
     return {name: entry.sha256 for name, entry in manifest.tables.items()}
 
@@ -140,7 +72,7 @@ def history(database: str, **more: Any) -> Iterator[History]:
     with TemporaryDirectory() as folder, psycopg.connect(database.replace("+psycopg", "")) as connection:
         connection.execute(DDL)
         connection.commit()
-        yield History(database, Path(folder) / "golden_copy", **more)
+        yield History(plan(database), database, Path(folder) / "golden_copy", **more)
 
 
 def changes(delta: Delta | None) -> dict[str, tuple[int, int, int, int]]:
@@ -216,19 +148,26 @@ def live(told: History, steps: list[Any]) -> None:
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture], "print_blob": True}
 
 
-@settings(max_examples=50, **COMMON)
-@given(steps=st.lists(STEP, min_size=1, max_size=10))
-def test_a_delta_is_what_a_whole_copy_would_be(database: str, steps: list[Any]) -> None:
-    with history(database) as told:
-        live(told, steps)
+HISTORIES = 25
 
 
-@pytest.mark.slow
-@settings(max_examples=500, **COMMON)
-@given(steps=st.lists(STEP, min_size=1, max_size=16))
-def test_five_hundred_histories(database: str, steps: list[Any]) -> None:
-    with history(database) as told:
-        live(told, steps)
+@pytest.mark.parametrize(
+    "number", [pytest.param(n, id=f"seed {n}", marks=() if n == 0 else pytest.mark.faults) for n in range(20)]
+)
+def test_a_delta_is_what_a_whole_copy_would_be(database: str, number: int) -> None:
+    """So many histories of each seed."""
+
+    @seed(number)
+    @settings(max_examples=HISTORIES, database=None, **COMMON)
+    @given(steps=st.lists(STEP, min_size=1, max_size=10 if number == 0 else 16))
+    def each(steps: list[Any]) -> None:
+        lived.append(len(steps))
+        with history(database) as told:
+            live(told, steps)
+
+    lived: list[int] = []
+    each()
+    assert len(lived) >= HISTORIES, "none was left out"
 
 
 def test_each_kind_of_change_is_counted_once(database: str) -> None:

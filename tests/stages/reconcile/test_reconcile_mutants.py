@@ -165,7 +165,7 @@ def many(server: str) -> Iterator[str]:
         yield name
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 21))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.faults) for n in range(2, 21))])
 def test_fifty_random_mutants_are_all_named_and_nothing_else(
     engine: DuckDBEngine, server: str, many: str, seed: int
 ) -> None:

@@ -96,7 +96,7 @@ def test_whatever_happened_all_can_be_taken_back(engine: DuckDBEngine, target: P
     play(engine, target, seed)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("seed", range(100, 150))
 def test_fifty_histories_can_be_taken_back(engine: DuckDBEngine, target: PostgresTarget, seed: int) -> None:
     play(engine, target, seed)

@@ -1,0 +1,82 @@
+"""A source that lives on, and the golden copies taken of it, each from the one before: what tests of deltas share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+
+from migration_assets.connectors.source import Source
+from migration_assets.plan.models import Plan
+from migration_assets.stages.golden_copy.delta import Delta, Earlier, earlier_copy, first_look, take_delta
+from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
+from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id, verify_golden_copy
+
+BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@dataclass
+class History:
+    """A source and the copies taken of it, each from the one before."""
+
+    plan: Plan
+    url: str
+    folder: Path
+    thorough: bool = False
+    taken: int = 0
+    manifest: Manifest = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.manifest = take_golden_copy(
+            self.plan, self.sources(), self.folder, *self.next(), marks=self.marks(self.last())
+        )
+
+    def sources(self) -> Mapping[str, Source]:
+        return open_sources(self.plan, lambda *_: self.url)
+
+    def next(self) -> tuple[str, datetime]:
+        self.taken += 1
+        at = BEGIN + timedelta(minutes=self.taken)
+        return self.last(), at
+
+    def last(self) -> str:
+        return snapshot_id(BEGIN + timedelta(minutes=self.taken), f"{self.taken:06x}")
+
+    def marks(self, snapshot: str) -> Path:
+        return self.folder.parent / "marks" / f"{snapshot}.json"
+
+    def earlier(self) -> Earlier:
+        name = self.manifest.snapshot
+        return earlier_copy(self.folder / name, self.manifest, self.marks(name), self.plan, thorough=self.thorough)
+
+    def look(self) -> dict[str, int | None]:
+        return {s.table: s.changed for s in first_look(self.plan, self.sources(), self.earlier())}
+
+    def falls_quiet(self) -> bool:
+        """Whether a look finds nothing but what nobody can tell of, sooner or later: while other transactions are open
+        anywhere on the server, as those of tests beside this one, it believes less."""
+        for _ in range(100):
+            if self.look() == {"crm.shown": None}:
+                return True
+            time.sleep(0.2)
+            assert self.tick() is None
+        return False
+
+    def tick(self) -> Delta | None:
+        delta = take_delta(self.plan, self.sources(), self.earlier(), *self.next(), self.marks)
+        if delta is not None:
+            self.manifest = delta.manifest
+            verify_golden_copy(self.folder / delta.manifest.snapshot, digest=delta.manifest.digest)
+        return delta
+
+    def whole(self) -> Manifest:
+        """A whole new copy of the source as it is."""
+        return take_golden_copy(self.plan, self.sources(), self.folder.parent / "whole", *self.next())
+
+    def run(self, statement: str, *values: object) -> None:
+        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(statement, values)
