@@ -13,12 +13,13 @@ from functools import lru_cache
 @dataclass(frozen=True)
 class Known:
     """A source row that the target remembers: under which id, whether as the row that stands there, and which customer
-    the source says it is now (None: it has left)."""
+    the source says it is now (None: it has left). `was_taken_back`: it is in the record no more."""
 
     key: str
     target_id: str
     stands: bool
     customer: str | None
+    was_taken_back: bool = False
 
 
 Claim = tuple[int, str]
@@ -31,10 +32,15 @@ def ids_of_customers(
     """Customer -> id, for every customer now. `customers`: source row -> customer, of all that the source has."""
     claims = dict[tuple[str, str], Claim]()
     standing = {k.target_id for k in known if k.stands}
+    # Whoever bore an id, and was not there when it was given again, is one that comes back.
+    there = {k.target_id for k in known if k.stands and not k.was_taken_back}
+    late = {k.key for k in known if k.was_taken_back and k.stands and k.target_id in there}
     for k in known:
         if k.customer is None or k.target_id not in standing:
             continue
-        if k.target_id == minted(k.key):
+        if k.key in late:
+            claim = (4, k.key)
+        elif k.target_id == minted(k.key):
             claim = (0, k.key)
         elif not k.stands:
             claim = (3, k.key)
@@ -46,7 +52,7 @@ def ids_of_customers(
     for row, customer in customers.items():
         if minted(row) in standing - remembered:
             claims.setdefault((customer, minted(row)), (4, customer))
-    keeps = {(k.customer, k.target_id) for k in known if k.stands and k.key == k.customer}
+    keeps = {(k.customer, k.target_id) for k in known if k.stands and k.key == k.customer and k.key not in late}
     founded = frozenset((c, i) for c, i in claims if minted(c) == i)
     given = dict(_fairest(tuple(sorted(claims.items())), frozenset(k for k in keeps if k in claims), founded))
     taken = {k.target_id for k in known}

@@ -83,7 +83,7 @@ class _Load:
             if entity == "customer"
         ]
         known += [
-            Known(str(n), target_id, stands, customers.get(str(n)))
+            Known(str(n), target_id, stands, customers.get(str(n)), was_taken_back=True)
             for n, (target_id, stands) in self.target.reserved.items()
             if ("customer", n) not in self.target.record
         ]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 from source_model import COHORTS
+from target_world import PLAN_UUID
 
-PLAN_UUID = UUID("6f1d9c1a-0f8e-4f5e-9a3b-1c2d3e4f5a6b")
 # Table -> entity, key, and column and table of what its rows point at; parents first.
 TABLES = {
     "customers": ("customer", "customer_id", None),

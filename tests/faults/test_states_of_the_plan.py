@@ -167,7 +167,7 @@ class Histories(RuleBasedStateMachine):
 
 
 def _as_known(row: Recorded) -> Known:
-    return Known(row.key, row.target_id, row.loaded, row.identity)
+    return Known(row.key, row.target_id, row.loaded, row.identity, row.reserved)
 
 
 def _digest(row: object) -> str:
