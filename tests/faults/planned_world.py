@@ -107,7 +107,7 @@ class Record:
             by_id.setdefault(place.target_id, []).append(key)
         for key, place in list(self.rows.items()):
             if place.cohort in cohorts:
-                if by_id[place.target_id] != [key] or minted(key) != place.target_id:
+                if by_id[place.target_id] != [key] or minted(key) != place.target_id or key in self.reserved:
                     self.reserved[key] = place
                 del self.rows[key]
         self.last += 1

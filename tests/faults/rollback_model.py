@@ -158,7 +158,7 @@ def _reserve(target: Target, after: Target, moving: dict[Place, Span]) -> None:
             several.setdefault(entry.target_id, []).append(entry)
     for (entity, number), entry in target.record.items():
         same = several.get(entry.target_id, [])
-        told = len(same) > 1 or not all(e.founder for e in same)
+        told = len(same) > 1 or not all(e.founder for e in same) or number in target.reserved
         if told and entity == "customer" and ("record", entity, number) in moving:
             after.reserved[number] = (entry.target_id, entry.stands)
 
