@@ -47,10 +47,13 @@ def bearers(
     Only an id that stands in the target can be had. A customer keeps the one it bears, unless that one's founder (the
     row it was minted from) is parted from it and bears none: an unmerge leaves the id with its founder. An id whose
     bearer is gone goes to the first, by key, of those it stood for that bear none. One that comes back after its id
-    went to another is given a new one.
+    went to another is given a new one; so is one that was taken back and away when its id was given again.
     """
     claims = _claims(recorded, minted, returned or {})
-    keeps = {(row.target_id, row.identity) for row in recorded if row.loaded and row.key == row.identity}
+    lost = _given_since(recorded)
+    keeps = {
+        (row.target_id, row.identity) for row in recorded if row.loaded and row.key == row.identity and row not in lost
+    }
     wanted: dict[str, list[str]] = {}
     for target_id, identity in sorted(
         claims, key=lambda c: (c not in keeps, claims[c][0], c[0] != minted(c[1]), claims[c][1], c[0])
@@ -66,16 +69,23 @@ def _claims(
 ) -> dict[tuple[str, str], tuple[int, str]]:
     """(target id, identity) -> how good the identity's claim to it is, and the row that gives it."""
     standing = {row.target_id for row in recorded if row.loaded}
+    lost = _given_since(recorded)
     claims: dict[tuple[str, str], tuple[int, str]] = {}
     for row in recorded:
         if row.identity is not None and row.target_id in standing:
-            claim = (_strength(row, minted), row.key)
+            claim = (_RETURNED if row in lost else _strength(row, minted), row.key)
             at = (row.target_id, row.identity)
             claims[at] = min(claim, claims.get(at, claim))
     for target_id, identity in returned.items():
         if target_id in standing:
             claims.setdefault((target_id, identity), (_RETURNED, identity))
     return claims
+
+
+def _given_since(recorded: Collection[Recorded]) -> set[Recorded]:
+    """Rows that bore an id when they were taken back, and whose id stands under another key by now."""
+    there = {row.target_id for row in recorded if row.loaded and not row.reserved}
+    return {row for row in recorded if row.reserved and row.loaded and row.target_id in there}
 
 
 def _matched(wanted: dict[str, list[str]], claims: Mapping[tuple[str, str], tuple[int, str]]) -> dict[str, str]:

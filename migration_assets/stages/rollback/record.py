@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.stages.load.changes import key_text
+from migration_assets.stages.load.guarded import same_key
 from migration_assets.stages.load.rollback_tables import RESERVED_ID, TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, PRE_IMAGE, table_of
 from migration_assets.stages.rollback.ghosts import GHOSTS
@@ -152,13 +153,13 @@ def _keep_with_its_row(connection: Connection, place: Place, entity: str) -> Non
 
 
 def reserve_ids(connection: Connection, place: Place, rollback_id: int) -> int:
-    """Keep the ids of customers that leave the crosswalk now, where they are not simply minted from their own key: the
-    next load gives them the same ones. How many."""
+    """Keep the ids of customers that leave the crosswalk now, where they are not simply minted from their own key, or
+    another was kept before: the next load gives them the same ones. How many."""
     statement = sql.SQL(
         "INSERT INTO {reserved} SELECT x.source_system, x.source_table, x.source_id, x.target_id, x.status, x.founder, "
         "x.cohort, {rollback} FROM {table} x JOIN {record} b ON b.key = {key} WHERE x.entity = 'customer' "
-        "AND b.fate = ANY({written}) AND x.target_id IN (SELECT target_id FROM {table} WHERE entity = 'customer' "
-        "GROUP BY 1 HAVING count(*) > 1 OR NOT bool_and(founder)) "
+        "AND b.fate = ANY({written}) AND (x.target_id IN (SELECT target_id FROM {table} WHERE entity = 'customer' "
+        "GROUP BY 1 HAVING count(*) > 1 OR NOT bool_and(founder)) OR EXISTS (SELECT FROM {reserved} r WHERE {same})) "
         "ON CONFLICT (source_system, source_table, source_id) DO UPDATE SET target_id = EXCLUDED.target_id, "
         "status = EXCLUDED.status, founder = EXCLUDED.founder, cohort = EXCLUDED.cohort, "
         "rollback_id = EXCLUDED.rollback_id"
@@ -169,6 +170,7 @@ def reserve_ids(connection: Connection, place: Place, rollback_id: int) -> int:
         record=RECORD,
         key=key_text("x", CROSSWALK_KEY),
         written=sql.Literal(list(WRITTEN)),
+        same=same_key("r", "x", CROSSWALK_KEY[1:]),
     )
     return connection.execute(statement).rowcount
 

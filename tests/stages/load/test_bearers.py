@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from migration_assets.stages.load.bearers import Recorded, bearers, changes
 
 
@@ -63,6 +65,13 @@ def test_two_customers_that_turn_out_to_be_one_bear_the_id_of_the_one_that_stand
     assert bearers([loaded("a", "A", "a"), loaded("b", "B", "a")], minted) == {"a": "A"}
     # Also where the id of the other was minted from a member and that of the one that stands was not.
     assert bearers([loaded("c", "A", "c"), loaded("b", "B", "c")], minted) == {"c": "A"}
+
+
+def test_one_that_was_taken_back_and_away_when_its_heir_was_loaded_gets_a_new_id() -> None:
+    back = replace(loaded("a", "A", "a"), reserved=True)
+    assert bearers([loaded("b", "A", "b"), back], minted) == {"b": "A", "a": "A|2"}
+    assert bearers([loaded("b", "A", None), back], minted) == {"a": "A"}, "when the heir has left it has it again"
+    assert bearers([back, replace(merged("b", "A", "b"), reserved=True)], minted) == {"a": "A"}, "nobody had it since"
 
 
 def test_every_id_has_one_bearer_whatever_the_order_of_the_rows() -> None:

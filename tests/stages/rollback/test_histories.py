@@ -20,7 +20,7 @@ from migration_assets.engine.duckdb import DuckDBEngine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "load"))
 
-from test_parting import COHORTS, Player, load_in_turn, made_up
+from test_parting import COHORTS, Player, State, load_in_turn, made_up
 
 MOVING = [c for c in COHORTS if c != "unassigned"]
 
@@ -94,6 +94,37 @@ def play(engine: DuckDBEngine, target: PostgresTarget, seed: int) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_whatever_happened_all_can_be_taken_back(engine: DuckDBEngine, target: PostgresTarget, seed: int) -> None:
     play(engine, target, seed)
+
+
+def test_one_that_comes_back_leaves_its_heir_the_id_also_after_a_rollback(
+    engine: DuckDBEngine, target: PostgresTarget
+) -> None:
+    """Found by tests/faults/test_states_of_the_plan.py: the id kept for it had been given to its heir since."""
+    player, pilot = Player(engine, target), {1: "pilot", 2: "pilot"}
+    player.load(State({1: 1, 2: 2}, pilot, {}), "pilot")
+    player.load(State({1: 2, 2: 2}, {2: "pilot"}, {}), "pilot")
+    take_back(target, "pilot")
+    player.load(State({1: 1}, {1: "pilot"}, {}), "pilot")
+    had = player.ids()[1]
+    player.load(State({1: 1, 2: 2}, pilot, {}), "pilot")
+    assert player.ids()[1] == had
+    assert len(set(player.ids().values())) == 2
+
+
+def test_the_id_that_is_given_again_is_the_last_one_that_it_had(engine: DuckDBEngine, target: PostgresTarget) -> None:
+    """Found by tests/faults/test_states_of_the_plan.py: an id kept at an earlier rollback was given instead."""
+    player, alone = Player(engine, target), State({1: 1}, {1: "pilot"}, {})
+    player.load(State({1: 3, 3: 3}, {3: "pilot"}, {}), "pilot")
+    take_back(target, "pilot")
+    player.load(alone, "pilot")
+    player.load(State({1: 4, 4: 4}, {4: "late"}, {}), "late")
+    player.load(State({1: 4, 4: 4}, {4: "late"}, {}), "pilot")
+    parted = State({1: 1, 4: 4}, {1: "pilot", 4: "late"}, {})
+    player.load(parted, "pilot")
+    had = player.ids()[1]
+    take_back(target, "pilot")
+    player.load(parted, "pilot")
+    assert player.ids()[1] == had
 
 
 @pytest.mark.faults
