@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -21,9 +23,10 @@ from migration_assets.connectors.postgres_target import PostgresTarget, connecti
 from migration_assets.connectors.row_digests import digest_of
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.plan.models import TargetSchema, TargetTable
-from migration_assets.stages.load.apply import LoadResult, load_cohort
+from migration_assets.stages.load.apply import load_cohort
 from migration_assets.stages.load.catalog import apply_schema
 from migration_assets.stages.load.conflicts import Settlement, plain_seal
+from migration_assets.stages.load.order import LoadResult
 from migration_assets.stages.load.schema import HASH_FORM, column_types, desired_schema
 from migration_assets.stages.rollback.take_back import RollbackOrder, RollbackResult, roll_back
 
@@ -49,7 +52,16 @@ PLAN = tiny_plan(
 )
 assert {c: o for c, o in OWNERS.items() if o in ("target", "source")} == PLAN.target.tables["customers"].owned_by
 _TYPES = {table: column_types(declared) for table, declared in PLAN.target.tables.items()}
-_RECORD = ("crosswalk", "load_ledger", "pre_image", "row_change", "taken_back", "reserved_id", "cohort_state")
+_RECORD = (
+    "load_seal",
+    "crosswalk",
+    "load_ledger",
+    "pre_image",
+    "row_change",
+    "taken_back",
+    "reserved_id",
+    "cohort_state",
+)
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 
@@ -91,8 +103,9 @@ def _table(source: SourceRow) -> str:
 class ModeledTarget:
     """One database that is emptied for each history, and one connection by which the test and others look and write."""
 
-    def __init__(self, url: str) -> None:
-        self.target = PostgresTarget(url)
+    def __init__(self, url: str, kept: Path) -> None:
+        """`kept`: where loads keep hashes of what they loaded, so that the next one goes by its seal."""
+        self.target, self.kept = PostgresTarget(url), kept
         apply_schema(self.target, desired_schema(PLAN))
         self.connection = psycopg.connect(**connection_arguments(url), autocommit=True)
 
@@ -112,8 +125,9 @@ class ModeledTarget:
         sealed = {(t, i, c, plain_seal(ours), plain_seal(theirs)): w for (t, i, c, ours, theirs), w in words.items()}
         settlement = Settlement(words=sealed, repair=more.pop("repair", False))  # type: ignore[arg-type]
         with DuckDBEngine(memory_limit="512MB", threads=1) as engine:
+            asked = order(cohort, run_id=run, settlement=settlement, kept_folder=self.kept)
             return load_cohort(
-                engine, target or self.target, PLAN, order(cohort, run_id=run, settlement=settlement),
+                engine, target or self.target, PLAN, asked,
                 _canonical(engine, source, cohort), _redirects(engine, source, cohort), _members(engine, source),
                 **more,
             )  # fmt: skip
@@ -191,11 +205,12 @@ class ModeledTarget:
 
 @contextmanager
 def modeled(url: str) -> Any:
-    found = ModeledTarget(url)
-    try:
-        yield found
-    finally:
-        found.close()
+    with TemporaryDirectory() as folder:
+        found = ModeledTarget(url, Path(folder))
+        try:
+            yield found
+        finally:
+            found.close()
 
 
 def _sides(row: Row) -> tuple[tuple[Any, Iterable[str]], tuple[Any, Iterable[str]]]:
