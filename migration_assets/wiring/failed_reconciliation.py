@@ -61,7 +61,7 @@ def _taken_back(call: StageCall, asset: str) -> str:
     try:
         result = take_back_by_itself(call.workspace, call.instance, cohort, call.actor, f"{asset} failed")
     except CutoverError as refused:
-        return f"it could not be taken back: {refused.message}. {refused.remedy} Until then {_where_they_are(call)}"
+        return f"{_where_they_are(call)}; it could not be taken back: {refused.message}. {refused.remedy}"
     return (
         f"it was taken back, {result.rows('goes'):,} rows removed and {result.rows('restored', 'returns'):,} put back "
         f"as they were: nothing of it is in the target. `cutover run --cohort {cohort}` loads it again"

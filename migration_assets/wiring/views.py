@@ -57,7 +57,7 @@ def print_summary(out: Console, summary: Summary) -> None:
         if p.reason:
             out.print(f"[red]{', '.join(filter(None, (name, p.stopped_at)))}:[/] {escape(p.reason)}")
         if p.aftermath:
-            out.print(f"[yellow]{escape(name)}:[/] {escape(p.aftermath)}.")
+            out.print(f"[yellow]{escape(name)}:[/] {escape(p.aftermath)}")
 
 
 def _print_reason(out: Console, phase: PhaseResult) -> None:

@@ -110,14 +110,13 @@ def test_what_a_hidden_cohort_gets_later_is_hidden_too_and_what_it_gives_away_is
     assert seen(both) == rows(5)
 
 
-def test_a_cohort_that_is_hidden_while_it_is_loaded_is_never_seen_in_part(
+def test_a_cohort_that_is_hidden_before_it_has_any_row_is_not_shown_by_its_load(
     engine: DuckDBEngine, target: PostgresTarget
 ) -> None:
-    """Hidden before it has any row: what a load in packages needs."""
-    told_to_hide(target, "pilot", "incomplete")
+    told_to_hide(target, "pilot")
     load_cohort(engine, target, PLAN, order(), world(PILOT).canonical(engine))
     assert seen(target) == rows(0) and seen(target, ROLES["writer"]) == rows(4)
-    told_to_show(target, "pilot", reason="incomplete")
+    told_to_show(target, "pilot")
     assert seen(target) == rows(4)
 
 
