@@ -46,7 +46,7 @@ STEPS = steps_of((COHORT,))
 _CHANGING = ("target", "control")
 _RUN = re.compile(rb'"run_id": "[^"]*"')
 # What differs from run to run without anybody's data being different.
-_UNTOLD = ("snapshot", "loaded_at", "changed_at", "run_id", "plan_digest")
+_UNTOLD = ("snapshot", "loaded_at", "changed_at", "taken_back_at", "run_id", "plan_digest")
 # What a load notes of rows lies in parts, in whatever order the server met them: compared row by row.
 _ROWS_OF = {
     "cutover.row_change": "SELECT r.load_id, r.table_name, u.id, u.before, u.after FROM cutover.row_change r, "

@@ -202,8 +202,12 @@ def _die_before_entry(action: str) -> None:
 
 def repair(runner: Any) -> bool:
     """`cutover reconcile --repair`: whether nothing differs any more."""
+    from migration_assets.wiring.partitions import COHORTS
     from migration_assets.wiring.repair import repaired
 
+    # Dagster's storage is this process's own, and the global phase, which names the cohorts there, does not run.
+    named = [c.name for c in runner.workspace.control.cohorts(runner.workspace.record())]
+    runner.instance.add_dynamic_partitions(str(COHORTS.name), named)
     return bool(repaired(runner, runner.reconcile(), {}, lambda _: None)["ok"])
 
 
