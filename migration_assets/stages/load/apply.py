@@ -25,7 +25,7 @@ from migration_assets.stages.load.conflicts import Conflicts
 from migration_assets.stages.load.customers import Membership, borne_aliases, has_reserved
 from migration_assets.stages.load.guarded import one_row
 from migration_assets.stages.load.handover import Handover
-from migration_assets.stages.load.hidden import hidden_cohorts, hide, keep_hidden, show
+from migration_assets.stages.load.hidden import hidden_cohorts, hide, show
 from migration_assets.stages.load.hold import hold_plan
 from migration_assets.stages.load.inputs import Inputs, Others, inputs_of
 from migration_assets.stages.load.order import LoadOrder, LoadResult, together
@@ -111,11 +111,11 @@ def _transaction(
 
 
 def _hide_or_show(connection: Connection, order: LoadOrder, result: LoadResult) -> None:
-    """A cohort of which packages are outstanding is hidden from readers."""
+    """A cohort of which packages are outstanding is hidden from readers; and whose rows are whose may have changed."""
     if result.outstanding:
         hide(connection, order.cohort, "incomplete", order.loaded_at)
-    elif not show(connection, [order.cohort], "incomplete"):
-        keep_hidden(connection)
+    else:
+        show(connection, [order.cohort], "incomplete")
 
 
 @dataclass
