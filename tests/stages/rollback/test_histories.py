@@ -113,16 +113,16 @@ def test_one_that_comes_back_leaves_its_heir_the_id_also_after_a_rollback(
 
 def test_the_id_that_is_given_again_is_the_last_one_that_it_had(engine: DuckDBEngine, target: PostgresTarget) -> None:
     """Found by tests/faults/test_states_of_the_plan.py: an id kept at an earlier rollback was given instead."""
-    player, alone = Player(engine, target), State({1: 1}, {1: "pilot"}, {})
+    player, parted = Player(engine, target), State({1: 1, 4: 4}, {1: "pilot", 4: "late"}, {})
     player.load(State({1: 3, 3: 3}, {3: "pilot"}, {}), "pilot")
     take_back(target, "pilot")
-    player.load(alone, "pilot")
+    player.load(parted, "pilot")
+    player.load(parted, "late")
     player.load(State({1: 4, 4: 4}, {4: "late"}, {}), "late")
     player.load(State({1: 4, 4: 4}, {4: "late"}, {}), "pilot")
-    parted = State({1: 1, 4: 4}, {1: "pilot", 4: "late"}, {})
     player.load(parted, "pilot")
     had = player.ids()[1]
-    take_back(target, "pilot")
+    take_back(target, "pilot", "late")
     player.load(parted, "pilot")
     assert player.ids()[1] == had
 
