@@ -37,8 +37,8 @@ def load_rows(
     membership: Membership | None = None,
     holding: Callable[[], None] = lambda: None,
 ) -> LoadResult:
-    """Load the canonical rows (entity -> Parquet file) of one cohort in one transaction. `holding` is called when all
-    is written and nobody else loads: what others have committed until then was seen."""
+    """Load the canonical rows (entity -> Parquet file) of one cohort. `holding` is called in each transaction, when all
+    of it is written and nobody else loads: what others have committed until then was seen."""
     order = LoadOrder(
         cohort=cohort,
         snapshot=call.snapshot,
@@ -57,7 +57,9 @@ def load_rows(
     def announce(found: LoadResult) -> None:
         holding()
         if found.outstanding:
-            call.say(f"a package of {found.rows_written:,} rows is in, {found.outstanding:,} rows are still to come")
+            call.say(
+                f"a package of {found.rows_written:,} rows is written, {found.outstanding:,} rows are still to come"
+            )
         if found.receivers:
             # What they were found to be was before this; `--resume` takes them, and so does the run itself. Before the
             # commit: whoever is killed in between must find them withdrawn, and a load too many does no harm.

@@ -17,6 +17,7 @@ import dagster as dg
 from migration_assets.domain.errors import BadInput, StageRefused, TargetRefused
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.catalog import has_record
+from migration_assets.stages.load.inputs import forget_inputs
 from migration_assets.stages.rollback.obstacles import ChangedSince
 from migration_assets.stages.rollback.place import Place
 from migration_assets.stages.rollback.rehearsal import rehearse
@@ -81,8 +82,9 @@ def take_back_by_itself(
 
 
 def _enter(workspace: Workspace, result: RollbackResult, order: RollbackOrder, **more: str) -> None:
-    """The audit log hears of it, and of what is `more`."""
+    """The audit log hears of it, and of what is `more`; hashes of what was loaded are of no use any more."""
     for cohort in result.cohorts:
+        forget_inputs(workspace.kept_folder, cohort)
         workspace.control.audit(order.actor, ROLLED_BACK, cohort, _audited(result) | more, now=order.at)
 
 

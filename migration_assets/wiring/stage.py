@@ -8,7 +8,7 @@ Annotations are real here, not text: Dagster reads those of the asset function t
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,7 +182,8 @@ def _looked(context: dg.AssetExecutionContext, call: StageCall, spec: StageSpec)
     found = verdicts_of(call.partition, spec.name, basis, results, call.run_id, now)
     held_back = workspace.control.holds_back(found, now)
     published = {} if held_back else output.publish()
-    with readers_told(call, spec.name, held_back=held_back):
+    told = readers_told(call, spec.name, held_back=held_back) if output.stands else nullcontext()
+    with told:
         if output.stands:
             # Only now, when what the verdict lets through is where it belongs. What is about a copy that is not current
             # replaces nothing: it is history.

@@ -93,9 +93,11 @@ def never_or_taken_back(workspace: Workspace, cohorts: Iterable[str]) -> set[str
 
 
 def taken_back(workspace: Workspace, cohorts: Iterable[str]) -> set[str]:
-    """Those that were taken back and not loaded since; before any load was tried the target is not asked."""
-    tried = set(cohorts) & workspace.control.ever_checked("loaded_target")
-    return tried & set(rolled_back_cohorts(workspace)) if tried else set()
+    """Those that were taken back and not loaded since. A load that was killed amid its packages has no verdict and can
+    have been taken back all the same; where nothing was ever tried and there is no record, the target is not asked."""
+    wanted = set(cohorts)
+    tried = wanted & workspace.control.ever_checked("loaded_target")
+    return wanted & set(rolled_back_cohorts(workspace)) if tried or _holds_a_record(workspace) else set()
 
 
 def rolled_back_cohorts(workspace: Workspace) -> dict[str, dict[str, str]]:

@@ -42,7 +42,7 @@ def specs(workspace: Workspace) -> list[StageSpec]:
         StageSpec(
             name="loaded_target",
             group="migrate",
-            description="The cohort in the target: one transaction, guarded, with crosswalk, ledger and pre-images.",
+            description="The cohort in the target: all or nothing, guarded, with crosswalk, ledger and pre-images.",
             kinds=frozenset({"postgres"}),
             compute=_load,
             suite=workspace.suites["loaded_target"],

@@ -7,9 +7,11 @@ decision 37.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psycopg
 from psycopg import sql
 
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE
@@ -23,11 +25,26 @@ _BEFORE = sql.Identifier("pg_temp", "rows_before")
 _PART = 10_000
 
 
-def row_hash(alias: str) -> sql.Composed:
+def row_hash(alias: str, as_text: bool = False) -> sql.Composed:
     """The hash of a whole row; it is no seal against forgers, only a way to see that a row is another now. Stirred once
     more: the server adds up the hashes of columns, and so the exclusive or of two rows that swap a value might not
-    change."""
-    return sql.SQL("hashint8extended(hash_record_extended({}, 0), 0)").format(sql.Identifier(alias))
+    change. `as_text`: of a table that has columns which the server does not hash."""
+    how = "hashtextextended({}::text, 0)" if as_text else "hashint8extended(hash_record_extended({}, 0), 0)"
+    return sql.SQL(how).format(sql.Identifier(alias))
+
+
+def hashed_as_text(connection: Connection, schema: str, tables: Iterable[str]) -> frozenset[str]:
+    """Tables with a column of a type that the server does not hash, such as one of `json` that others have added. The
+    server is asked for the hash of a row of nothing."""
+    found = set()
+    for table in tables:
+        row = sql.SQL("jsonb_populate_record(NULL::{}, '{{}}')").format(sql.Identifier(schema, table))
+        try:
+            with connection.transaction():
+                connection.execute(sql.SQL("SELECT hash_record_extended(t, 0) FROM (SELECT ({}).*) t").format(row))
+        except psycopg.errors.UndefinedFunction:
+            found.add(table)
+    return frozenset(found)
 
 
 def key_text(alias: str, key: tuple[str, ...]) -> sql.Composed:
@@ -38,11 +55,13 @@ def key_text(alias: str, key: tuple[str, ...]) -> sql.Composed:
 
 @dataclass(frozen=True)
 class Changes:
-    """What one load has changed, inside its transaction. `coded`: tables whose keys are codes and no UUIDs."""
+    """What one load has changed, inside its transaction. `coded`: tables whose keys are codes and no UUIDs; `as_text`:
+    tables whose rows are hashed as text."""
 
     connection: Connection
     load_id: int
     coded: frozenset[str] = frozenset()
+    as_text: frozenset[str] = frozenset()
 
     def begin(self) -> None:
         """Once in each transaction."""
@@ -63,14 +82,14 @@ class Changes:
     ) -> dict[str, sql.Composed]:
         """The same as parts of a statement: `images` are members of a WITH, `hashes` inserts the rest of it."""
         rows = sql.SQL("SELECT {} AS key, to_jsonb(t) AS row, {} AS hash FROM {} t {}").format(
-            key_text("t", key), row_hash("t"), target, which
+            key_text("t", key), row_hash("t", name in self.as_text), target, which
         )
         return {"images": self._images(name, "update", rows), "hashes": self._hashes(name)}
 
     def removing(self, name: str, gone: sql.Composed, key: tuple[str, ...]) -> int:
         """Run a DELETE that returns whole rows, and keep them; how many there were."""
         rows = sql.SQL("SELECT {} AS key, to_jsonb(t) AS row, {} AS hash FROM gone t").format(
-            key_text("t", key), row_hash("t")
+            key_text("t", key), row_hash("t", name in self.as_text)
         )
         statement = sql.SQL("WITH gone AS ({}), {}, noted AS ({}) SELECT count(*) FROM gone").format(
             gone, self._images(name, "delete", rows), self._hashes(name)
@@ -110,7 +129,7 @@ class Changes:
     def note_inserted(self, name: str, target: sql.Composable, key: str, which: sql.Composable) -> int:
         """Note the rows of `target t` that `which` picks as inserted by this load; how many there are."""
         rows = sql.SQL("SELECT t.{} AS key, NULL::bigint AS before, {} AS after FROM {} t {}").format(
-            sql.Identifier(key), row_hash("t"), target, which
+            sql.Identifier(key), row_hash("t", name in self.as_text), target, which
         )
         return self._note(name, rows)
 
@@ -120,7 +139,9 @@ class Changes:
         rows = sql.SQL(
             "SELECT b.key::{} AS key, b.hash AS before, {} AS after FROM {} b LEFT JOIN {} t ON t.{} = b.key::{} "
             "WHERE b.table_name = {}"
-        ).format(kind, row_hash("t"), _BEFORE, target, sql.Identifier(key), kind, sql.Literal(name))
+        ).format(
+            kind, row_hash("t", name in self.as_text), _BEFORE, target, sql.Identifier(key), kind, sql.Literal(name)
+        )
         return self._note(name, rows)
 
     def changed_tables(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from migration_assets.connectors.postgres_target import Connection, copy_in, write_csv
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.stages.load.changes import Changes
+from migration_assets.stages.load.changes import Changes, hashed_as_text
 from migration_assets.stages.load.conflicts import Conflicts
 from migration_assets.stages.load.guarded import GuardedWrites, change_name, same_key
 from migration_assets.stages.load.hold import next_id
@@ -33,7 +33,8 @@ def begin_writes(connection: Connection, plan: Plan) -> GuardedWrites:
     """The writes of a load that begins now, with what notes them."""
     coded = frozenset(n for n, t in plan.target.tables.items() if ENTITIES[t.entity].origin == "catalog")
     load_id = next_id(connection, RECORD_SCHEMA)
-    changes = Changes(connection, load_id, coded)
+    as_text = hashed_as_text(connection, plan.target.schema_name, plan.target.tables)
+    changes = Changes(connection, load_id, coded, as_text)
     changes.begin()
     return GuardedWrites(connection, load_id, changes)
 

@@ -229,22 +229,15 @@ class Customers:
         return {r["customer_id"]: r["cohort"] or UNASSIGNED for r in self._moves.engine.arrow(found).to_pylist()}
 
 
-def has_reserved(connection: Connection) -> bool:
-    """Whether a rollback has left ids that stay given."""
-    found = connection.execute(
-        sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(RECORD_SCHEMA, RESERVED_ID))
-    ).fetchone()
-    return found is not None and bool(found[0])
-
-
-def borne_aliases(connection: Connection, engine: DuckDBEngine) -> ir.Table:
-    """Which customers bear an id that was minted from another key (shape.ALIASES), as the record has it: what `settle`
-    finds where nothing has changed and no id is reserved."""
+def bears_others(connection: Connection) -> bool:
+    """Whether any customer of the record bears an id that was minted from another key, or a rollback has left one that
+    stays given: then `settle` has to say who bears which."""
     query = sql.SQL(
-        "SELECT source_system || '.' || source_table || ':' || source_id, target_id::text FROM {} "
-        "WHERE entity = 'customer' AND NOT founder AND status = 'loaded' ORDER BY 1"
+        "SELECT EXISTS (SELECT FROM {} WHERE entity = 'customer' AND NOT founder AND status = 'loaded') "
+        "OR EXISTS (SELECT FROM {})"
     )
-    return _aliases(engine, connection.execute(query.format(RECORD)).fetchall())
+    found = connection.execute(query.format(RECORD, sql.Identifier(RECORD_SCHEMA, RESERVED_ID))).fetchone()
+    return found is not None and bool(found[0])
 
 
 def _aliases(engine: DuckDBEngine, borne: Sequence[tuple[str, str]]) -> ir.Table:

@@ -49,10 +49,12 @@ class Index:
 
 @dataclass(frozen=True)
 class Policy:
-    """Who sees which rows of a table; `definition` is what follows `ON table`. It binds nobody who owns the table."""
+    """Who sees which rows of a table; `definition` is what follows `ON table`. It binds nobody who owns the table.
+    `only_alone`: it is not to be where others have policies of their own."""
 
     name: str
     definition: str
+    only_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -281,8 +283,13 @@ def _row_security(current: Catalog, desired: Desired) -> Iterator[str]:
     """Policies first, so that nobody is shut out when row security is switched on."""
     for table in desired.tables:
         there, name = current.tables.get(table.qualified), ident(table.schema, table.name)
+        wanted = policies_of(table, there)
         for policy in table.policies:
             found = there.policies.get(policy.name) if there else None
+            if policy not in wanted:
+                if found is not None:
+                    yield f"DROP POLICY {ident(policy.name)} ON {name}"
+                continue
             if found == policy.definition:
                 continue
             if found is not None:
@@ -291,3 +298,9 @@ def _row_security(current: Catalog, desired: Desired) -> Iterator[str]:
             yield f"COMMENT ON POLICY {ident(policy.name)} ON {name} IS {literal(policy.definition)}"
         if table.policies and not (there and there.row_security):
             yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
+
+
+def policies_of(table: Table, there: CurrentTable | None) -> tuple[Policy, ...]:
+    """The policies that the table is to have, beside those that others have given it."""
+    others = set(there.policies if there else ()) - {p.name for p in table.policies}
+    return tuple(p for p in table.policies if not (p.only_alone and others))

@@ -177,6 +177,21 @@ def one_row(connection: Connection, query: sql.Composed) -> tuple[Any, ...]:
     return row if row is not None else ()
 
 
+def of_cohort(key: str, entity: str, cohort: str, load_id: int | None = None) -> sql.Composed:
+    """The condition that a row of `t` is the cohort's by the record; with `load_id`, recorded by that load."""
+    condition = sql.SQL(
+        "WHERE t.{key} IN (SELECT x.target_id FROM {record} x "
+        "WHERE x.cohort = {cohort} AND x.entity = {entity} AND x.status = 'loaded'{by})"
+    )
+    return condition.format(
+        key=sql.Identifier(key),
+        record=sql.Identifier(RECORD_SCHEMA, CROSSWALK),
+        cohort=sql.Literal(cohort),
+        entity=sql.Literal(entity),
+        by=sql.Composed([]) if load_id is None else sql.SQL(" AND x.load_id = {}").format(sql.Literal(load_id)),
+    )
+
+
 def stage_name(table: str) -> sql.Identifier:
     return sql.Identifier("pg_temp", f"{STAGE_PREFIX}{table}"[:63])
 

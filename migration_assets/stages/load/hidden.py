@@ -46,6 +46,27 @@ def show(
     return frozenset(cohort for (cohort,) in found)
 
 
+def heirs_of_incomplete(connection: Connection) -> frozenset[str]:
+    """Cohorts that have rows now of one of which packages are outstanding, and were not hidden with it; before the rows
+    that are hidden are made to agree again (`hide`, `show`). One that has no rows left is forgotten."""
+    if not any("incomplete" in reasons for reasons in hidden_cohorts(connection).values()):
+        return frozenset()
+    names = {
+        "rows": sql.Identifier(RECORD_SCHEMA, HIDDEN_ROW),
+        "cohorts": sql.Identifier(RECORD_SCHEMA, HIDDEN_COHORT),
+        "crosswalk": sql.Identifier(RECORD_SCHEMA, CROSSWALK),
+    }
+    heirs = sql.SQL(
+        "SELECT DISTINCT x.cohort FROM {crosswalk} x JOIN {rows} h USING (target_id, entity) "
+        "WHERE x.status = 'loaded' AND x.cohort NOT IN (SELECT cohort FROM {cohorts})"
+    )
+    found = frozenset(cohort for (cohort,) in connection.execute(heirs.format(**names)).fetchall())
+    left = "DELETE FROM {cohorts} c WHERE reason = 'incomplete' AND NOT EXISTS "
+    left += "(SELECT FROM {crosswalk} x WHERE x.cohort = c.cohort)"
+    connection.execute(sql.SQL(left).format(**names))
+    return found
+
+
 def keep_hidden(connection: Connection, record: str = RECORD_SCHEMA) -> None:
     """The rows that are hidden are those that hidden cohorts have by the crosswalk now: after a load, a handing over or
     a rollback has changed whose they are."""

@@ -53,8 +53,12 @@ def policies(schema: str, table: str, key: str, entity: str, writer: str) -> tup
         f"EXISTS (SELECT FROM {ident(RECORD, HIDDEN_ROW)} h WHERE h.entity = {literal(entity)} "
         f"AND h.target_id = {ident(schema, table, key)})"
     )
+    as_writer = f"(SELECT pg_has_role({literal(writer)}, 'USAGE'))"
     return (
+        # Beside policies of others it only ever takes away. Whoever may write at all goes on writing: only what they
+        # see is less.
+        Policy("cutover_shown", f"AS RESTRICTIVE USING ({as_writer} OR NOT {hidden}) WITH CHECK (true)"),
         Policy("cutover_writer", f"TO {ident(writer)} USING (true) WITH CHECK (true)"),
-        # Others who may write at all go on writing: only what they see is less.
-        Policy("cutover_shown", f"USING (NOT {hidden}) WITH CHECK (true)"),
+        # Row security lets nobody see anything that no policy allows.
+        Policy("cutover_everyone", "USING (true) WITH CHECK (true)", only_alone=True),
     )

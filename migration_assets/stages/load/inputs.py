@@ -12,13 +12,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
+from migration_assets.connectors import engine_digests
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.stages.load.schema import HASH_FORM
+from migration_assets.stages.load import plan as plan_rows
+from migration_assets.stages.load import schema, shape
 from migration_assets.stages.load.shape import REDIRECTS
 from migration_assets.stages.load.whereabouts import SOURCE
 
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
     from migration_assets.stages.load.customers import Membership
     from migration_assets.stages.load.order import LoadOrder
 
-# Raise it when the same inputs make other rows of the target than before.
-_FORM = "1"
+# What makes rows of the target of canonical ones: another text of it may make others.
+_MAKERS = (shape, plan_rows, schema, engine_digests)
 _MEMBERS = ("customer_id", "identity_id", "cohort")
 _HASHED = "input_hashes"
 
@@ -46,7 +49,7 @@ class Others:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Inputs of one load. `basis`: digest of everything but the canonical rows; `rows`: digest of these; `counts`: how
+    """Inputs of one load. `basis`: digest of everything but the canonical rows; `digest`: of these; `counts`: how
     many there are, by entity; `fields`: what is hashed of them; `hashes`: the engine's table that has their hashes."""
 
     engine: DuckDBEngine
@@ -54,7 +57,7 @@ class Inputs:
     fields: Mapping[str, tuple[str, ...]]
     counts: Mapping[str, int]
     basis: str
-    rows: str
+    digest: str
     hashes: str = _HASHED
 
     @property
@@ -71,11 +74,11 @@ class Inputs:
                 f"INSERT INTO {loaded} SELECT * FROM read_parquet('{_quoted(_file(folder, cohort, kept))}')"
             )
             hashed = _added(self.engine, self.fields, loaded)
-        return replace(self, rows=_digest_of(hashed), hashes=loaded)
+        return replace(self, digest=_digest_of(hashed), hashes=loaded)
 
     def keep(self, folder: Path, cohort: str) -> None:
         """Write the hash of each canonical row to a file of the cohort. Columns: entity, hash."""
-        file = _file(folder, cohort, self.rows)
+        file = _file(folder, cohort, self.digest)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = folder / f".{cohort}.part"
         try:
@@ -86,9 +89,7 @@ class Inputs:
 
     def keep_only(self, folder: Path, cohort: str) -> None:
         """Remove what earlier loads of the cohort have kept."""
-        for file in folder.glob(f"{cohort}.*.parquet"):
-            if file != _file(folder, cohort, self.rows):
-                file.unlink(missing_ok=True)
+        forget_inputs(folder, cohort, but=_file(folder, cohort, self.digest))
 
     def other_than(self, folder: Path, cohort: str, kept: str) -> Others | None:
         """What is another than in the load that kept hashes under this digest of its rows; None where they are gone."""
@@ -127,7 +128,7 @@ def inputs_of(
     if order.kept_folder is None or order.dry_run or order.settlement.repair or not recorded or not fields:
         return None
     basis = [
-        _FORM, HASH_FORM, duckdb.__version__, plan.digest, str(plan.file.uuid), order.cohort,
+        _made_by(), duckdb.__version__, plan.digest, str(plan.file.uuid), order.cohort,
         sorted([*about, word] for about, word in order.settlement.words.items()),
         None if redirects is None else _counted(engine, redirects, tuple(REDIRECTS)),
         None if membership is None else _of_membership(engine, membership),
@@ -137,8 +138,15 @@ def inputs_of(
     return Inputs(engine, canonical, fields, counts, _digest_of(basis), _digest_of(hashed))
 
 
-def _file(folder: Path, cohort: str, rows: str) -> Path:
-    return folder / f"{cohort}.{rows[:32]}.parquet"
+def forget_inputs(folder: Path, cohort: str, but: Path | None = None) -> None:
+    """Remove what loads of the cohort have kept."""
+    for file in folder.glob(f"{cohort}.*.parquet"):
+        if file != but:
+            file.unlink(missing_ok=True)
+
+
+def _file(folder: Path, cohort: str, digest: str) -> Path:
+    return folder / f"{cohort}.{digest[:32]}.parquet"
 
 
 def _fields(plan: Plan, canonical: Mapping[str, ir.Table]) -> dict[str, tuple[str, ...]]:
@@ -179,6 +187,11 @@ def _of_membership(engine: DuckDBEngine, membership: Membership) -> list[object]
         sorted(membership.cohorts),
         None if left_out is None else _counted(engine, left_out, SOURCE),
     ]
+
+
+@cache
+def _made_by() -> str:
+    return _digest_of([hashlib.sha256(Path(str(m.__file__)).read_bytes()).hexdigest() for m in _MAKERS])
 
 
 def _counted(engine: DuckDBEngine, rows: ir.Table, columns: tuple[str, ...]) -> list[int]:

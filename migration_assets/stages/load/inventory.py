@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from migration_assets.stages.load.ddl import Catalog, Desired, Table
+from migration_assets.stages.load.ddl import Catalog, Desired, Table, policies_of
 
 
 class Planned(NamedTuple):
@@ -38,4 +38,4 @@ def _parts(current: Catalog, table: Table) -> Iterator[Planned]:
     yield from (Planned("index", f"{name}.{i.name}", i.name in indexes) for i in table.indexes)
     # One that is there and not in force keeps nothing from anybody.
     policies = there.policies if there and there.row_security else {}
-    yield from (Planned("policy", f"{name}.{p.name}", p.name in policies) for p in table.policies)
+    yield from (Planned("policy", f"{name}.{p.name}", p.name in policies) for p in policies_of(table, there))

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg import sql
-
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites
+from migration_assets.stages.load.guarded import of_cohort
 from migration_assets.stages.load.order import LoadResult, TableResult
 from migration_assets.stages.load.plan import TableRows
 from migration_assets.stages.load.schema import CROSSWALK, canonical_field, parents_first
@@ -66,16 +65,7 @@ class PackageLoad:
 
     def _noted(self, table: TableRows, copied: int) -> TableResult:
         """The result of a table, its rows noted as inserted and counted by the target on the way."""
-        ours = sql.SQL(
-            "WHERE t.{key} IN (SELECT x.target_id FROM {crosswalk} x "
-            "WHERE x.cohort = {cohort} AND x.entity = {entity} AND x.status = 'loaded' AND x.load_id = {load})"
-        ).format(
-            key=sql.Identifier(table.key),
-            crosswalk=RECORD_TABLE,
-            cohort=sql.Literal(self.to.order.cohort),
-            entity=sql.Literal(table.entity),
-            load=sql.Literal(self.to.writes.load_id),
-        )
+        ours = of_cohort(table.key, table.entity, self.to.order.cohort, self.to.writes.load_id)
         noted = self.to.writes.changes.note_inserted(table.table, self.to.target(table.table), table.key, ours)
         before = self.rows[table.table].count
         return TableResult(table.table, self.inputs.counts[table.entity], copied, 0, before, found=before + noted)

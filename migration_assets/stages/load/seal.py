@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.stages.load.changes import row_hash
-from migration_assets.stages.load.guarded import one_row
+from migration_assets.stages.load.guarded import of_cohort, one_row
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE
-from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA, key_column
+from migration_assets.stages.load.schema import RECORD_SCHEMA, key_column
 from migration_assets.stages.load.seal_table import SEAL
 
 if TYPE_CHECKING:
@@ -40,20 +40,21 @@ class Rows:
 
 @dataclass(frozen=True)
 class Seal:
-    """What was loaded last. `basis` and `inputs`: digests (inputs.Inputs); `rows`: by table of the target."""
+    """What was loaded last. `basis` and `digest`: as of its inputs (inputs.Inputs); `rows`: by table of the target."""
 
     basis: str
-    inputs: str
+    digest: str
     rows: Mapping[str, Rows]
 
 
 @dataclass(frozen=True)
 class Seals:
-    """The seal of one cohort, within the transaction of its load."""
+    """The seal of one cohort, within the transaction of its load. `as_text`: tables whose rows are hashed as text."""
 
     connection: Connection
     plan: Plan
     cohort: str
+    as_text: frozenset[str]
 
     def found(self) -> Seal | None:
         """The cohort's seal, where there is one."""
@@ -61,8 +62,8 @@ class Seals:
         row = self.connection.execute(query, [self.cohort]).fetchone()
         if row is None:
             return None
-        basis, inputs, hashes = row
-        return Seal(basis, inputs, {table: Rows(int(count), int(total)) for table, (count, total) in hashes.items()})
+        basis, digest, hashes = row
+        return Seal(basis, digest, {table: Rows(int(count), int(total)) for table, (count, total) in hashes.items()})
 
     def rows(self, tables: tuple[str, ...], seal: Seal | None) -> dict[str, Rows]:
         """The cohort's rows of each table, asked of the target."""
@@ -73,23 +74,21 @@ class Seals:
         return found
 
     def _rows(self, table: str, sealed: Rows | None) -> Rows:
-        """Where the table has as many rows as were sealed, these are all the cohort's, or it is not as it was: nobody
-        has to look up whose they are."""
-        declared = self.plan.target.tables[table]
+        """Where the table has as many rows as were sealed, these should be all the cohort's: nobody has to look up
+        whose they are."""
         target = sql.Identifier(self.plan.target.schema_name, table)
-        ours = sql.SQL(
-            "WHERE t.{key} IN (SELECT x.target_id FROM {crosswalk} x "
-            "WHERE x.cohort = {cohort} AND x.entity = {entity} AND x.status = 'loaded')"
-        ).format(
-            key=sql.Identifier(key_column(declared)),
-            crosswalk=sql.Identifier(RECORD_SCHEMA, CROSSWALK),
-            cohort=sql.Literal(self.cohort),
-            entity=sql.Literal(declared.entity),
+        count = sql.SQL("SELECT count(*) FROM {}").format(target)
+        if sealed is not None and one_row(self.connection, count)[0] == sealed.count:
+            whole = self._hashed(table, target, sql.Composed([]))
+            if whole == sealed:
+                return whole
+        declared = self.plan.target.tables[table]
+        return self._hashed(table, target, of_cohort(key_column(declared), declared.entity, self.cohort))
+
+    def _hashed(self, table: str, target: sql.Identifier, which: sql.Composed) -> Rows:
+        query = sql.SQL("SELECT count(*), coalesce(bit_xor({}), 0) FROM {} t {}").format(
+            row_hash("t", table in self.as_text), target, which
         )
-        whole = sql.SQL("SELECT count(*) FROM {}").format(target)
-        if sealed is not None and one_row(self.connection, whole)[0] == sealed.count:
-            ours = sql.Composed([])
-        query = sql.SQL("SELECT count(*), coalesce(bit_xor({}), 0) FROM {} t {}").format(row_hash("t"), target, ours)
         count, total = one_row(self.connection, query)
         return Rows(int(count), int(total))
 
@@ -110,7 +109,7 @@ class Seals:
         ).format(_TABLE)
         # As text: a number of 64 bits is more than every reader of JSON takes.
         hashes = json.dumps({table: [r.count, str(r.hash)] for table, r in sorted(rows.items())})
-        self.connection.execute(statement, (self.cohort, inputs.basis, inputs.rows, hashes))
+        self.connection.execute(statement, (self.cohort, inputs.basis, inputs.digest, hashes))
         return rows
 
     def break_own(self) -> None:

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites
-from migration_assets.stages.load.guarded import one_row, same_key, stage_name
+from migration_assets.stages.load.guarded import of_cohort, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
 from migration_assets.stages.load.needed import SPARED, make_spared, spare_what_is_needed
 from migration_assets.stages.load.order import LoadResult, TableResult
@@ -104,15 +104,7 @@ class WholeLoad:
         if table.table not in self.to.staged and self._rows_in(target) == inserted:
             ours = sql.Composed([])
         elif table.recorded:
-            ours = sql.SQL(
-                "WHERE {key} IN (SELECT x.target_id FROM {crosswalk} x "
-                "WHERE x.cohort = {cohort} AND x.entity = {entity} AND x.status = 'loaded')"
-            ).format(
-                key=key,
-                crosswalk=RECORD_TABLE,
-                cohort=sql.Literal(self.to.order.cohort),
-                entity=sql.Literal(table.entity),
-            )
+            ours = of_cohort(table.key, table.entity, self.to.order.cohort)
         elif table.table in self.to.staged:
             staged = sql.SQL("WHERE {key} IN (SELECT {column} FROM {stage})")
             ours = staged.format(key=key, column=sql.Identifier(table.key), stage=stage_name(table.table))

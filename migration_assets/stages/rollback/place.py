@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.domain.canonical import ENTITIES
+from migration_assets.stages.load.changes import hashed_as_text
 from migration_assets.stages.load.schema import RECORD_SCHEMA, key_column, parents_first
 
 if TYPE_CHECKING:
+    from migration_assets.connectors.postgres_target import Connection
     from migration_assets.plan.models import Plan, TargetSchema
 
 
@@ -30,6 +32,10 @@ class Place:
     @property
     def schema(self) -> TargetSchema:
         return self.plan.target
+
+    def as_text(self, connection: Connection, table: str) -> bool:
+        """Whether the table's rows are hashed as text."""
+        return bool(hashed_as_text(connection, self.target, [table]))
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def _measure(connection: Connection, place: Place, table: str) -> Content:
         "FROM {target} t LEFT JOIN {rows} r "
         "ON r.table_name = {name} AND r.key = t.{key}::text AND r.fate = ANY({written})"
     ).format(
-        hash=row_hash("t"),
+        hash=row_hash("t", place.as_text(connection, table)),
         target=place.table(table),
         rows=ROWS,
         name=sql.Literal(table),

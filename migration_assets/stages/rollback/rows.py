@@ -50,7 +50,7 @@ def find_rows(
         ).format(ROWS)
     )
     for table in place.tables:
-        connection.execute(_rows_of(place, table))
+        connection.execute(_rows_of(place, table, place.as_text(connection, table)))
     connection.execute(sql.SQL("ANALYZE {}").format(ROWS))
     _mark_led(connection, place, chosen, record)
     _later(connection, place, chosen)
@@ -112,7 +112,7 @@ def _left_over(place: Place, record: sql.Identifier) -> sql.Composed:
     )
 
 
-def _rows_of(place: Place, table: str) -> sql.Composed:
+def _rows_of(place: Place, table: str, as_text: bool) -> sql.Composed:
     """The touched rows of one table, with their hash now and the cohort that has them."""
     coded = place.coded(table)
     owner = sql.SQL("LEFT JOIN {} x ON x.entity = {} AND x.status = 'loaded' AND x.target_id = g.key::uuid").format(
@@ -132,7 +132,7 @@ def _rows_of(place: Place, table: str) -> sql.Composed:
         ghosts=GHOSTS,
         table=sql.Literal(table),
         entity=sql.Literal(place.entity(table)),
-        hash=row_hash("t"),
+        hash=row_hash("t", as_text),
         cohort=sql.SQL("NULL" if coded else "x.cohort"),
         touches=_TOUCHES,
         target=place.table(table),

@@ -164,13 +164,18 @@ def test_a_target_made_before_gets_its_policies_once(engine: DuckDBEngine, both:
     desired = desired_schema(PLAN)
     with both.transaction() as c:
         for table in TABLES:
-            c.execute(f"DROP POLICY cutover_shown ON billing.{table}; DROP POLICY cutover_writer ON billing.{table}")
+            c.execute(
+                f"DROP POLICY cutover_shown ON billing.{table}; DROP POLICY cutover_writer ON billing.{table}; "
+                f"DROP POLICY cutover_everyone ON billing.{table}"
+            )
             c.execute(f"ALTER TABLE billing.{table} DISABLE ROW LEVEL SECURITY")
         c.execute("DROP TABLE cutover.hidden_row, cutover.hidden_cohort; REVOKE USAGE ON SCHEMA cutover FROM PUBLIC")
     assert told_to_show(both, "pilot") == frozenset(), "before the next run nothing can be hidden there"
     with both.transaction(read_only=True) as c:
         missing = {p.name for p in inventory(read_catalog(c, desired), desired) if not p.found and p.kind == "policy"}
-    assert missing == {f"billing.{t}.{p}" for t in TABLES for p in ("cutover_shown", "cutover_writer")}
+    assert missing == {
+        f"billing.{t}.{p}" for t in TABLES for p in ("cutover_shown", "cutover_writer", "cutover_everyone")
+    }
     made = apply_schema(both, desired).statements
     assert sum("ENABLE ROW LEVEL SECURITY" in s for s in made) == len(TABLES)
     assert apply_schema(both, desired).unchanged
@@ -197,3 +202,22 @@ def test_a_dump_by_a_reader_is_refused_rather_than_short(both: PostgresTarget) -
     with both.transaction(role=ROLES["owner"]) as c:
         c.execute("SET LOCAL row_security = off")
         assert c.execute("SELECT count(*) FROM billing.customers").fetchall() == [(6,)]
+
+
+def test_what_others_have_shut_stays_shut(both: PostgresTarget) -> None:
+    """Policies of one table are added up: a wide one of ours would open what theirs closes."""
+    theirs = "CREATE POLICY tenant ON billing.customers USING (country = current_setting('app.tenant', true))"
+    with both.transaction() as c:
+        c.execute(theirs)
+        c.execute("UPDATE billing.customers SET country = 'FR' WHERE customer_number IN ('C-00002', 'C-00012')")
+    made = [s for s in apply_schema(both, desired_schema(PLAN)).statements if "ROLE" not in s]
+    assert made == ['DROP POLICY "cutover_everyone" ON "billing"."customers"']
+    assert apply_schema(both, desired_schema(PLAN)).unchanged
+    told_to_hide(both, "pilot")
+    with both.transaction(role=ROLES["reader"], read_only=True) as c:
+        c.execute("SELECT set_config('app.tenant', 'FR', true)")
+        assert c.execute("SELECT customer_number FROM billing.customers").fetchall() == [("C-00012",)]
+    with both.transaction() as c:
+        c.execute("DROP POLICY tenant ON billing.customers")
+    assert not apply_schema(both, desired_schema(PLAN)).unchanged
+    assert seen(both) == rows(2)

@@ -214,3 +214,75 @@ def test_packages_have_parents_first_and_everything_once(engine: DuckDBEngine, s
 def test_an_empty_cohort_needs_no_package(engine: DuckDBEngine, target: PostgresTarget, tmp_path: Path) -> None:
     nothing = World({"customer": [], "subscription": []})
     assert load_cohort(engine, target, PLAN, asked(tmp_path, 1), nothing.canonical(engine)).rows_written == 0
+
+
+def killed_first(engine: DuckDBEngine, target: PostgresTarget, folder: Path, rows: World, size: int) -> None:
+    with pytest.raises(Killed):
+        load_cohort(engine, target, PLAN, asked(folder, size), rows.canonical(engine), before_commit=dying_after(1))
+
+
+def test_packages_of_a_source_that_is_another_by_now_do_not_stay(
+    engine: DuckDBEngine, target: PostgresTarget, tmp_path: Path
+) -> None:
+    """Not one key of the first package is in the source any more."""
+    killed_first(engine, target, tmp_path, world(), 4)
+    other = world(range(101, 107)).canonical(engine)
+    plan = PLAN.model_copy(update={"digest": "e" * 64})
+    done = load_cohort(engine, target, plan, asked(tmp_path, 4), other)
+    assert done.rows_removed == 4 and [t.found for t in done.tables] == [6, 6, 12, 6]
+    assert shown(target)["customers"] == 6
+
+
+def test_a_row_of_an_earlier_package_that_went_is_removed(
+    engine: DuckDBEngine, target: PostgresTarget, tmp_path: Path
+) -> None:
+    killed_first(engine, target, tmp_path, world(), 4)
+    fewer = world()
+    for entity, records in fewer.records.items():
+        fewer.records[entity] = [r for r in records if not str(r["source_row"]).startswith("3")]
+    done = load_cohort(engine, target, PLAN, asked(tmp_path, 4), fewer.canonical(engine))
+    assert done.rows_removed == 1 and [t.found for t in done.tables] == [5, 5, 10, 5]
+    assert shown(target)["customers"] == 5
+
+
+def test_half_a_cohort_that_another_one_gets_stays_hidden(
+    engine: DuckDBEngine, target: PostgresTarget, tmp_path: Path
+) -> None:
+    killed_first(engine, target, tmp_path, world(), 8)
+    now = membership(engine, {"wave_1": range(1, 7), "wave_2": range(11, 13)})
+    late = world(range(11, 13)).canonical(engine)
+    load_cohort(engine, target, PLAN, order("wave_2"), late, membership=now)
+    assert shown(target) == {"customers": 2, "subscriptions": 2, "subscription_items": 4, "entitlements": 2}
+    with target.transaction(read_only=True) as c:
+        assert hidden_cohorts(c) == {"wave_1": ("incomplete",)}
+    load_cohort(engine, target, PLAN, order("wave_1"), world().canonical(engine), membership=now)
+    assert shown(target) == {"customers": 8, "subscriptions": 8, "subscription_items": 16, "entitlements": 8}
+
+
+def test_a_later_package_that_is_refused_says_what_is_there(
+    engine: DuckDBEngine, target: PostgresTarget, tmp_path: Path
+) -> None:
+    bad = world()
+    bad.one("subscription_item", 61)["quantity"] = -1
+    with pytest.raises(TargetRefused, match=r"^package 4: .*21 rows of the packages before it") as told:
+        load_cohort(engine, target, PLAN, asked(tmp_path, 7), bad.canonical(engine))
+    assert "--resume" in told.value.remedy
+
+
+def test_what_others_take_from_an_earlier_package_is_missing_in_the_count(
+    engine: DuckDBEngine, target: PostgresTarget, tmp_path: Path
+) -> None:
+    seen: list[LoadResult] = []
+
+    def meddled(result: LoadResult) -> None:
+        if len(seen) == 1:
+            with target.transaction() as c:
+                c.execute("SET LOCAL lock_timeout = '2s'")
+                c.execute("DELETE FROM billing.customers WHERE customer_number = 'C-00006'")
+        seen.append(result)
+
+    lonely = world()
+    for entity in ("subscription", "subscription_item", "entitlement"):
+        lonely.records[entity] = [r for r in lonely.records[entity] if not str(r["source_row"]).startswith("6")]
+    done = load_cohort(engine, target, PLAN, asked(tmp_path, 6), lonely.canonical(engine), before_commit=meddled)
+    assert (done.tables[0].planned, done.tables[0].found) == (6, 5)

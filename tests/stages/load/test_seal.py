@@ -9,6 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from target_world import World, copy_of, membership, order, sourced, tiny_plan, utc, world
 
@@ -22,6 +23,12 @@ from migration_assets.stages.load.whole import WholeLoad
 from migration_assets.stages.rollback.take_back import RollbackOrder, roll_back
 
 PLAN = tiny_plan()
+
+
+def rows_of_table(engine: DuckDBEngine, records: list[dict[str, str]]) -> Any:
+    return engine.table(pa.Table.from_pylist(records))
+
+
 Load = Callable[..., LoadResult]
 
 
@@ -208,7 +215,9 @@ def test_a_stranger_for_one_of_ours_is_found(
     change(target, f"INSERT INTO billing.entitlements {one}")
     with looked(monkeypatch) as seen:
         assert load(world()).rows_written == 1
-    assert seen == ["whole"]
+        again = load(world())
+    assert seen == ["whole"] and again.rows_written == 0
+    assert [t.found for t in again.tables] == [6, 6, 12, 6], "the stranger's row is not ours"
 
 
 def test_another_plan_other_words_and_a_repair_look_at_everything(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,6 +261,48 @@ def test_a_rollback_breaks_all_seals(load: Load, target: PostgresTarget) -> None
     roll_back(target, PLAN, RollbackOrder(("wave_1",), "somebody", utc(2026, 2, 2)))
     assert seals(target) == []
     assert load(world()).rows_written == 0 and load(world(range(11, 13)), "wave_1").rows_written == 12 - 2
+
+
+def test_an_id_that_comes_back_to_its_founder_is_not_taken_from_who_bears_it(
+    load: Load, engine: DuckDBEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2 bears the id of 1, which was merged into it and is in the source again, first without and then with a row."""
+    merged = rows_of_table(engine, [{"entity": "customer", "key": "crm.accounts:2", "into_key": "crm.accounts:1"}])
+    one, two = membership(engine, {"pilot": [1, 2]}, into={2: 1}), membership(engine, {"pilot": [2]})
+    both = membership(engine, {"pilot": [1, 2]})
+
+    def only(*numbers: int) -> World:
+        left = world(range(1, 3))
+        left.records["customer"] = [
+            c | {"parent_id": None} for c in left.records["customer"] if c["source_row"] in numbers
+        ]
+        for entity in ("subscription", "subscription_item", "entitlement"):
+            left.records[entity] = []
+        return left
+
+    load(only(1), redirects=merged, membership=one)
+    load(only(2), membership=two)
+    load(only(2), membership=both)
+    done = load(only(1, 2), membership=both)
+    assert done.rows_written == 1 and done.tables[0].found == 2
+
+
+@pytest.mark.parametrize("kind", ["json", "tsvector", "money", "point", "text"])
+def test_a_column_of_any_type_that_others_have_added_stops_nothing(
+    load: Load, target: PostgresTarget, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    change(target, f"ALTER TABLE billing.customers ADD COLUMN extra {kind}")
+    load(world())
+    load(world(range(11, 13)), "wave_1")
+    with looked(monkeypatch) as seen:
+        assert load(world()).rows_written == 0
+    assert seen == []
+    change(target, "UPDATE billing.customers SET email = 'x@example.org' WHERE customer_number = 'C-00003'")
+    with looked(monkeypatch) as seen:
+        assert [c.column for c in load(world()).conflicts] == ["email"]
+    assert seen == ["whole"]
+    result = roll_back(target, PLAN, RollbackOrder(("wave_1",), "somebody", utc(2026, 2, 2)))
+    assert all(p.holds for p in result.proof)
 
 
 def _dump(target: PostgresTarget) -> dict[str, list[tuple[Any, ...]]]:
