@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.control import CHANGED_MEANWHILE, AssetStatus, Cohort
 from migration_assets.domain.errors import BadInput
 from migration_assets.plan.modes import MODES, Strategy
@@ -50,7 +51,10 @@ def runner(strategy: Strategy, *failing: tuple[str, str]) -> Recorded:
     rules = [SimpleNamespace(name=c.name, wave=c.wave, buckets=0) for c in PLANNED[:-1]]
     file, cohorts = SimpleNamespace(strategy=strategy), SimpleNamespace(cohorts=rules)
     plan = SimpleNamespace(name="p", file=file, cohorts=cohorts, mode=MODES[strategy])
-    workspace: Any = SimpleNamespace(plan=plan, control=control, record=lambda: record, frozen_basis=lambda: record)
+    nobody = PostgresTarget("postgresql+psycopg://127.0.0.1:1/nothing")
+    workspace: Any = SimpleNamespace(
+        plan=plan, control=control, record=lambda: record, frozen_basis=lambda: record, target=nobody
+    )
     nothing: Any = None
     made = Recorded(workspace, nothing, nothing)
     object.__setattr__(made, "asked", [])

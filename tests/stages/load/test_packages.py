@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from target_world import World, copy_of, membership, order, tiny_plan, world
+from target_world import LOADED_AT, World, copy_of, membership, order, tiny_plan, world
 
 from migration_assets.connectors.postgres_target import PostgresTarget
 from migration_assets.domain.errors import TargetRefused
@@ -18,6 +19,8 @@ from migration_assets.stages.load.hidden import hidden_cohorts
 from migration_assets.stages.load.order import LoadOrder, LoadResult
 from migration_assets.stages.load.package import next_package
 from migration_assets.stages.load.schema import role_names
+from migration_assets.stages.rollback.take_back import RollbackOrder, roll_back
+from migration_assets.wiring.status import taken_back
 
 PLAN = tiny_plan()
 ROWS = 30
@@ -286,3 +289,17 @@ def test_what_others_take_from_an_earlier_package_is_missing_in_the_count(
         lonely.records[entity] = [r for r in lonely.records[entity] if not str(r["source_row"]).startswith("6")]
     done = load_cohort(engine, target, PLAN, asked(tmp_path, 6), lonely.canonical(engine), before_commit=meddled)
     assert (done.tables[0].planned, done.tables[0].found) == (6, 5)
+
+
+def test_half_a_cohort_that_was_taken_back_counts_as_taken_back(
+    engine: DuckDBEngine, target: PostgresTarget, tmp_path: Path
+) -> None:
+    """It never had a verdict; `--resume` must not bring it again."""
+    killed_first(engine, target, tmp_path, world(), 8)
+    never_checked: Any = SimpleNamespace(target=target, control=SimpleNamespace(ever_checked=lambda _: frozenset()))
+    assert taken_back(never_checked, ["pilot"]) == set()
+    result = roll_back(target, PLAN, RollbackOrder(("pilot",), "anna", LOADED_AT))
+    assert result.rows("goes") == 8 and all(p.holds for p in result.proof)
+    assert taken_back(never_checked, ["pilot", "wave_1"]) == {"pilot"}
+    with target.transaction(read_only=True) as c:
+        assert hidden_cohorts(c) == {}
