@@ -114,12 +114,15 @@ class Conflicts:
             digest=server_digest("t", table.types),
         )  # fmt: skip
         count = len(table.columns)
+        # The tables just made have no statistics, and the record no index by target id: it is read once, not for each.
+        self.writes.connection.execute("SET LOCAL enable_nestloop = off")
         # As they come, for there may be many; nothing else is asked meanwhile.
         with self.writes.connection.cursor() as cursor:
             for loaded, *texts in cursor.stream(query, size=_AT_ONCE):
                 theirs = dict(zip(table.columns, texts[:count], strict=True))
                 ours = dict(zip(table.columns, texts[count:], strict=True))
                 yield str(texts[0]), loaded, theirs, ours
+        self.writes.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
     def _left(
         self,
