@@ -21,8 +21,8 @@ from migration_assets.connectors.row_digests import digest_of, server_digest
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.drift import changed_by_others
 from migration_assets.domain.ownership import Fate, Word, fate_of, is_financial, is_newer
-from migration_assets.stages.load.guarded import GuardedWrites, same_key, stage_name
-from migration_assets.stages.load.schema import CROSSWALK, HASH_FORM, RECORD_SCHEMA, canonical_field
+from migration_assets.stages.load.guarded import GuardedWrites, planned_with, same_key, stage_name
+from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, HASH_FORM, RECORD_SCHEMA, canonical_field
 
 if TYPE_CHECKING:
     from migration_assets.plan.models import TargetTable
@@ -71,12 +71,14 @@ class Conflict:
 
 @dataclass
 class Conflicts:
-    """Settles the conflicts of one load, table by table. `found`: what was left; `overwritten`: columns that others had
-    changed and that were written all the same, by table."""
+    """Settles the conflicts of one load, table by table. `staged_record`: the staged rows of the record, where they
+    name every row that may be changed; each is then looked up by its key. `found`: what was left; `overwritten`:
+    columns that others had changed and that were written all the same, by table."""
 
     writes: GuardedWrites
     settlement: Settlement
     cohort: str
+    staged_record: sql.Identifier | None = None
     found: list[Conflict] = field(default_factory=list)
     overwritten: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -100,10 +102,16 @@ class Conflicts:
     ) -> Iterator[tuple[str, str, dict[str, str | None], dict[str, str | None]]]:
         """Rows about to be changed that are not as they were loaded: the key, the digest of what was loaded, the row as
         it is and as it is to be."""
+        by, same_x = sql.Composed([]), sql.Composed([])
+        if self.staged_record:
+            by = sql.SQL("JOIN {} r ON r.target_id = c.{} AND r.entity = {} AND r.status = 'loaded'").format(
+                self.staged_record, sql.Identifier(table.key), sql.Literal(table.entity)
+            )
+            same_x = sql.SQL("AND {}").format(same_key("x", "r", CROSSWALK_KEY))
         both = [sql.SQL("{}::text").format(sql.Identifier(side, c)) for side in ("t", "s") for c in table.columns]
         query = sql.SQL(
             "SELECT substr(x.row_hash, {after}), {both} FROM {changes} c JOIN {target} t ON {same_t} "
-            "JOIN {stage} s ON {same_s} JOIN {record} x ON x.target_id = c.{key} AND x.entity = {entity} "
+            "JOIN {stage} s ON {same_s} {by} JOIN {record} x ON x.target_id = c.{key} AND x.entity = {entity} {same_x} "
             "AND x.cohort = {cohort} AND x.status = 'loaded' WHERE NOT c.is_new AND x.row_hash LIKE {form} || '%' "
             "AND x.row_hash <> {form} || {digest} ORDER BY c.{key}"
         ).format(
@@ -111,18 +119,17 @@ class Conflicts:
             same_t=same_key("t", "c", (table.key,)), stage=stage_name(table.table),
             same_s=same_key("s", "c", (table.key,)), record=_RECORD, key=sql.Identifier(table.key),
             entity=sql.Literal(table.entity), cohort=sql.Literal(self.cohort), form=sql.Literal(HASH_FORM),
-            digest=server_digest("t", table.types),
+            digest=server_digest("t", table.types), by=by, same_x=same_x,
         )  # fmt: skip
         count = len(table.columns)
-        # The tables just made have no statistics, and the record no index by target id: it is read once, not for each.
-        self.writes.connection.execute("SET LOCAL enable_nestloop = off")
+        # The record has no index by target id: else it is read once, not for each.
+        joins = {} if self.staged_record else {"enable_nestloop": "off"}
         # As they come, for there may be many; nothing else is asked meanwhile.
-        with self.writes.connection.cursor() as cursor:
+        with planned_with(self.writes.connection, **joins), self.writes.connection.cursor() as cursor:
             for loaded, *texts in cursor.stream(query, size=_AT_ONCE):
                 theirs = dict(zip(table.columns, texts[:count], strict=True))
                 ours = dict(zip(table.columns, texts[count:], strict=True))
                 yield str(texts[0]), loaded, theirs, ours
-        self.writes.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
     def _left(
         self,

@@ -5,7 +5,8 @@ What a write replaces or removes is kept as a pre-image under the number of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,7 @@ class GuardedWrites:
                 "FROM {stage} s LEFT JOIN {target} t ON {same} WHERE {first} IS NULL OR {differ}"
             ).format(**parts)
         )
+        self.connection.execute(sql.SQL("ANALYZE {}").format(changes))
         # From here on nobody else can change these rows: what is settled is what is written over, pre-image and all.
         lock = "SELECT FROM {target} t JOIN {changes} s ON {same} WHERE NOT s.is_new FOR UPDATE OF t"
         self.connection.execute(sql.SQL(f"SELECT count(*) FROM ({lock}) locked").format(**parts))
@@ -169,6 +171,22 @@ class GuardedWrites:
         ).format(sql.Literal(entity), sql.Literal(HASH_FORM))
         followed = sql.SQL("UPDATE {} t SET row_hash = {} || l.now FROM ({}) l WHERE {}")
         self.connection.execute(followed.format(record, sql.Literal(HASH_FORM), rows, mine))
+
+
+@contextmanager
+def planned_with(connection: Connection, **settings: str) -> Iterator[None]:
+    """Statements of the block are planned with these settings: tables that were just made have no statistics, and we
+    know what the planner cannot. What was set before is set again."""
+    names = sql.SQL(", ").join(sql.SQL("current_setting({})").format(sql.Literal(name)) for name in settings)
+    before = one_row(connection, sql.SQL("SELECT {}").format(names))
+    _set(connection, settings)
+    yield
+    _set(connection, dict(zip(settings, before, strict=True)))
+
+
+def _set(connection: Connection, settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        connection.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value)))
 
 
 def one_row(connection: Connection, query: sql.Composed) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites
-from migration_assets.stages.load.guarded import change_name, one_row, same_key
+from migration_assets.stages.load.guarded import change_name, one_row, planned_with, same_key
 from migration_assets.stages.load.order import LoadResult, TableResult
 from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, table_of
 
@@ -45,13 +45,16 @@ class PartLoad:
         """Write them; None, with nothing written, when everything has to be compared."""
         path, columns = self.to.crosswalk_file()
         stage, _ = self.to.stage_crosswalk(path, columns)
-        merged = self._merged_if_suitable(stage)
-        if merged is None:
-            return None
-        tables = self.to.load.tables
-        done = tuple(self._counted(self.to.compare(t, self.to.file_of(t)), t.entity, t.key) for t in tables)
-        crosswalk = self._with_recorded(self.to.write_crosswalk(stage, 0), merged)
-        self.to.note_changes(list(done))
+        self.to.conflicts.staged_record = stage
+        # A row that is looked up by its key costs little: what is asked for lies close together and in memory.
+        with planned_with(self.to.connection, random_page_cost="1.1"):
+            merged = self._merged_if_suitable(stage)
+            if merged is None:
+                return None
+            tables = self.to.load.tables
+            done = tuple(self._counted(self.to.compare(t, self.to.file_of(t)), t.entity, t.key) for t in tables)
+            crosswalk = self._with_recorded(self.to.write_crosswalk(stage, 0), merged)
+            self.to.note_changes(list(done))
         return LoadResult(
             self.to.order.cohort,
             done,
