@@ -18,7 +18,7 @@ from target_world import copy_of, order, products, template, tiny_plan, world
 
 from migration_assets.connectors.patient import PatientConnection
 from migration_assets.connectors.postgres_target import PostgresTarget, connection_arguments
-from migration_assets.domain.errors import TargetRefused
+from migration_assets.domain.errors import Misconfigured, TargetRefused
 from migration_assets.engine.duckdb import DuckDBEngine
 from migration_assets.stages.load.apply import load_cohort
 from migration_assets.stages.load.catalog import apply_schema
@@ -94,6 +94,10 @@ def assert_all_or_nothing(
     except TargetRefused as refused:
         applied, said = False, str(refused)
         assert "nothing was written" in said and "->" in said, said
+    except Misconfigured as refused:
+        # Before there was a connection.
+        applied, said = False, str(refused)
+        assert "cannot be reached" in said and "->" in said, said
     ready()
     seen = state_of(target)
     assert seen == (case.after if applied else case.before), said or "it was said to be applied"
