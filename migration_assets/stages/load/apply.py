@@ -18,8 +18,8 @@ from migration_assets.connectors.postgres_target import Connection
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.engine.held_folder import HeldFolder
 from migration_assets.stages.load.cohort_states import APPLIED, set_states
-from migration_assets.stages.load.cohort_writes import RECORD_TABLE
 from migration_assets.stages.load.customers import Membership
+from migration_assets.stages.load.guarded import RECORD_TABLE
 from migration_assets.stages.load.hidden import heirs_of_incomplete, hide, show
 from migration_assets.stages.load.hold import hold_plan
 from migration_assets.stages.load.inputs import inputs_of

@@ -15,7 +15,7 @@ from migration_assets.connectors.postgres_target import Connection, copy_in, wri
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.stages.load.changes import Changes, hashed_as_text
 from migration_assets.stages.load.conflicts import Conflicts
-from migration_assets.stages.load.guarded import GuardedWrites, change_name, same_key
+from migration_assets.stages.load.guarded import RECORD_TABLE, GuardedWrites, change_name, same_key
 from migration_assets.stages.load.hold import next_id
 from migration_assets.stages.load.order import LoadOrder, TableResult
 from migration_assets.stages.load.plan import LoadPlan, TableRows
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.plan.models import Plan
 
-RECORD_TABLE = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
 _CROSSWALK_VALUES = ("target_id", "status", "founder", "row_hash")
 
 

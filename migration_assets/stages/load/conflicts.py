@@ -21,14 +21,13 @@ from migration_assets.connectors.row_digests import digest_of, server_digest
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.drift import changed_by_others
 from migration_assets.domain.ownership import Fate, Word, fate_of, is_financial, is_newer
-from migration_assets.stages.load.guarded import GuardedWrites, planned_with, same_key, stage_name
-from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, HASH_FORM, RECORD_SCHEMA, canonical_field
+from migration_assets.stages.load.guarded import RECORD_TABLE, GuardedWrites, planned_with, same_key, stage_name
+from migration_assets.stages.load.schema import CROSSWALK_KEY, HASH_FORM, canonical_field
 
 if TYPE_CHECKING:
     from migration_assets.plan.models import TargetTable
     from migration_assets.stages.load.plan import TableRows
 
-_RECORD = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
 _AT_ONCE = 5_000
 # Table, target id, column, and what both sides say, sealed: what a person's word is about.
 About = tuple[str, str, str, str, str]
@@ -117,7 +116,7 @@ class Conflicts:
         ).format(
             after=sql.Literal(len(HASH_FORM) + 1), both=sql.SQL(", ").join(both), changes=changes, target=target,
             same_t=same_key("t", "c", (table.key,)), stage=stage_name(table.table),
-            same_s=same_key("s", "c", (table.key,)), record=_RECORD, key=sql.Identifier(table.key),
+            same_s=same_key("s", "c", (table.key,)), record=RECORD_TABLE, key=sql.Identifier(table.key),
             entity=sql.Literal(table.entity), cohort=sql.Literal(self.cohort), form=sql.Literal(HASH_FORM),
             digest=server_digest("t", table.types), by=by, same_x=same_x,
         )  # fmt: skip

@@ -19,8 +19,8 @@ from migration_assets.domain.canonical.model import key_parts
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.bearers import Change, Recorded, bearers, changes
 from migration_assets.stages.load.changes import key_text
-from migration_assets.stages.load.guarded import same_key
-from migration_assets.stages.load.moves import MOVES, RECORD, Moves
+from migration_assets.stages.load.guarded import RECORD_TABLE, same_key
+from migration_assets.stages.load.moves import MOVES, Moves
 from migration_assets.stages.load.rollback_tables import RESERVED_ID
 from migration_assets.stages.load.schema import CROSSWALK_KEY, RECORD_SCHEMA
 from migration_assets.stages.load.shape import ALIASES, Shaper, source_of
@@ -86,7 +86,7 @@ class Customers:
             sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, ''::text AS identity, cohort FROM {} LIMIT 0"),
             _MEMBERS,
             names(SOURCE),
-            RECORD,
+            RECORD_TABLE,
         )
         self._moves.copied(_MEMBERS, (*SOURCE, "identity", "cohort"), placed)
         self._moves.run(sql.SQL("ANALYZE {}"), _MEMBERS)
@@ -148,7 +148,7 @@ class Customers:
         self._moves.run(
             sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT target_id, entity, cohort FROM {} LIMIT 0"),
             HANDED,
-            RECORD,
+            RECORD_TABLE,
         )
         self._stand_under([c for c in changed if c.key != c.row.key])
         self._moves.begin()
@@ -161,7 +161,7 @@ class Customers:
                 "AND ({cohort} IN (x.cohort, m.cohort) OR x.cohort <> ALL({planned}))"
             ).format(
                 moves=MOVES,
-                record=RECORD,
+                record=RECORD_TABLE,
                 members=_MEMBERS,
                 decided=sql.Literal(sorted({r.target_id for r in recorded})),
                 cohort=sql.Literal(self._cohort),
@@ -174,7 +174,7 @@ class Customers:
                 "FROM {} x JOIN {} m ON {}"
             ),
             HANDED,
-            RECORD,
+            RECORD_TABLE,
             MOVES,
             same_key("x", "m", CROSSWALK_KEY),
         )
@@ -189,7 +189,7 @@ class Customers:
             sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT target_id, {}, founder, cohort FROM {} LIMIT 0"),
             stand,
             names(SOURCE),
-            RECORD,
+            RECORD_TABLE,
         )
         rows = [(c.row.target_id, *key_parts(c.key), self._minted(c.key) == c.row.target_id, c.cohort) for c in changed]
         self._moves.insert(stand, rows)
@@ -202,7 +202,7 @@ class Customers:
             ),
             whole,
             names(SOURCE, "s"),
-            RECORD,
+            RECORD_TABLE,
             stand,
         )
         in_place = sql.SQL(
@@ -214,8 +214,8 @@ class Customers:
             sql.SQL("SELECT {} AS key FROM {} w").format(key_text("w", CROSSWALK_KEY), whole)
         )
         cleared = in_place.format(t=sql.SQL("x"), same=same_key("x", "s", SOURCE))
-        self._moves.run(sql.SQL("DELETE FROM {} x USING {} s WHERE {}"), RECORD, stand, cleared)
-        self._moves.moved += self._moves.run(sql.SQL("INSERT INTO {} SELECT * FROM {}"), RECORD, whole)
+        self._moves.run(sql.SQL("DELETE FROM {} x USING {} s WHERE {}"), RECORD_TABLE, stand, cleared)
+        self._moves.moved += self._moves.run(sql.SQL("INSERT INTO {} SELECT * FROM {}"), RECORD_TABLE, whole)
         self._moves.receivers |= {c.cohort for c in changed if c.cohort != c.row.cohort}
         self._moves.run(sql.SQL("INSERT INTO {} SELECT target_id, entity, cohort FROM {}"), HANDED, whole)
 
@@ -236,7 +236,7 @@ def bears_others(connection: Connection) -> bool:
         "SELECT EXISTS (SELECT FROM {} WHERE entity = 'customer' AND NOT founder AND status = 'loaded') "
         "OR EXISTS (SELECT FROM {})"
     )
-    found = connection.execute(query.format(RECORD, sql.Identifier(RECORD_SCHEMA, RESERVED_ID))).fetchone()
+    found = connection.execute(query.format(RECORD_TABLE, sql.Identifier(RECORD_SCHEMA, RESERVED_ID))).fetchone()
     return found is not None and bool(found[0])
 
 
@@ -261,7 +261,7 @@ def _with_reserved() -> sql.Composed:
         "WHERE k.entity = 'customer' AND {same}))"
     ).format(
         columns=columns,
-        record=RECORD,
+        record=RECORD_TABLE,
         reserved=sql.Identifier(RECORD_SCHEMA, RESERVED_ID),
         same=same_key("k", "r", SOURCE),
     )

@@ -23,6 +23,9 @@ from migration_assets.stages.load.schema import CROSSWALK, HASH_FORM, RECORD_SCH
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
 
+# The crosswalk.
+RECORD_TABLE = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
+
 
 @dataclass(frozen=True)
 class GuardedWrites:
@@ -161,7 +164,7 @@ class GuardedWrites:
         """Let the record know what rows become that are led on, where they are as they were loaded: what we change
         ourselves must not look like somebody else's. It leaves no pre-image: whoever leads them back makes the record
         follow again (rollback/undo.py), and rows of which only a reference was led are told by that."""
-        key, record = next(iter(types)), sql.Identifier(RECORD_SCHEMA, CROSSWALK)
+        key, record = next(iter(types)), RECORD_TABLE
         new = server_digest("t", types, {column: sql.SQL("p.new")})
         rows = sql.SQL("SELECT t.{} AS id, {} AS was, {} AS now FROM {} t {}").format(
             sql.Identifier(key), server_digest("t", types), new, target, led
@@ -203,7 +206,7 @@ def of_cohort(key: str, entity: str, cohort: str, load_id: int | None = None) ->
     )
     return condition.format(
         key=sql.Identifier(key),
-        record=sql.Identifier(RECORD_SCHEMA, CROSSWALK),
+        record=RECORD_TABLE,
         cohort=sql.Literal(cohort),
         entity=sql.Literal(entity),
         by=sql.Composed([]) if load_id is None else sql.SQL(" AND x.load_id = {}").format(sql.Literal(load_id)),

@@ -18,8 +18,8 @@ from migration_assets.connectors.postgres_target import copy_out, names, read_cs
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.plan.ownership import UNASSIGNED, owner_column
 from migration_assets.stages.load.customers import HANDED, Customers, Membership
-from migration_assets.stages.load.guarded import same_key
-from migration_assets.stages.load.moves import MOVES, RECORD, Moves
+from migration_assets.stages.load.guarded import RECORD_TABLE, same_key
+from migration_assets.stages.load.moves import MOVES, Moves
 from migration_assets.stages.load.schema import CROSSWALK_KEY, parents_first, table_of
 from migration_assets.stages.load.whereabouts import SOURCE, origins
 
@@ -74,7 +74,7 @@ class Handover:
         left = sql.SQL("UPDATE {} SET cohort = {} WHERE cohort <> ALL({})")
         planned = sorted({*self._membership.cohorts, UNASSIGNED})
         self._moves.keep(sql.SQL("WHERE t.cohort <> ALL({})").format(sql.Literal(planned)))
-        stray = self._moves.run(left, RECORD, sql.Literal(UNASSIGNED), sql.Literal(planned))
+        stray = self._moves.run(left, RECORD_TABLE, sql.Literal(UNASSIGNED), sql.Literal(planned))
         if stray:
             self._moves.moved += stray
             self._moves.receivers.add(UNASSIGNED)
@@ -95,7 +95,7 @@ class Handover:
                 "WHERE x.cohort <> {} AND x.entity <> 'customer'"
             ),
             _ARRIVED,
-            RECORD,
+            RECORD_TABLE,
             staged,
             same_key("x", "s", CROSSWALK_KEY),
             sql.Literal(self._cohort),
@@ -115,7 +115,7 @@ class Handover:
                 "FROM {} WITH NO DATA"
             ),
             _LEFT_OUT,
-            RECORD,
+            RECORD_TABLE,
         )
         if self._moves.copied(_LEFT_OUT, ("source_system", "source_table", "first"), rows):
             self._take_over(_LEFT_OUT, sql.SQL(""))
@@ -133,7 +133,7 @@ class Handover:
             "WHERE x.cohort <> {} AND x.entity <> 'customer' {}"
         )
         key = names(CROSSWALK_KEY, "x")
-        self._moves.move(self._placed(query.format(key, RECORD, origins_here, sql.Literal(self._cohort), but)))
+        self._moves.move(self._placed(query.format(key, RECORD_TABLE, origins_here, sql.Literal(self._cohort), but)))
 
     def leave(self, gone: sql.Identifier) -> None:
         """Take out of `gone` (entity, source_system, source_table, source_id, target_id: rows of this cohort's record
@@ -159,7 +159,7 @@ class Handover:
         query = sql.SQL(
             "SELECT {}, x.cohort, max(h.cohort) FROM {} x JOIN {} h USING (target_id, entity) "
             "WHERE x.entity <> 'customer' AND x.status = 'loaded' GROUP BY {}, x.cohort"
-        ).format(names(CROSSWALK_KEY, "x"), RECORD, HANDED, names(CROSSWALK_KEY, "x"))
+        ).format(names(CROSSWALK_KEY, "x"), RECORD_TABLE, HANDED, names(CROSSWALK_KEY, "x"))
         self._moves.move(self._placed(query))
 
     def _placed(self, query: sql.Composable) -> ir.Table:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.connectors.postgres_target import copy_in, names, write_csv
-from migration_assets.stages.load.guarded import same_key
-from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, RECORD_SCHEMA
+from migration_assets.stages.load.guarded import RECORD_TABLE, same_key
+from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
     from migration_assets.stages.load.changes import Changes
 
-RECORD = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
 MOVES = sql.Identifier("pg_temp", "handover_moves")
 
 
@@ -39,7 +38,7 @@ class Moves:
 
     def keep(self, which: sql.Composable) -> None:
         """Keep the rows of the record (`t`) that `which` picks, which are about to be changed or deleted."""
-        self.changes.changing(CROSSWALK, RECORD, CROSSWALK_KEY, which)
+        self.changes.changing(CROSSWALK, RECORD_TABLE, CROSSWALK_KEY, which)
 
     def insert(self, table: sql.Identifier, rows: Sequence[Sequence[object]]) -> None:
         """Insert a few rows."""
@@ -58,7 +57,7 @@ class Moves:
         """MOVES, empty."""
         self.run(sql.SQL("DROP TABLE IF EXISTS {}"), MOVES)
         statement = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, cohort FROM {} WITH NO DATA")
-        self.run(statement, MOVES, names(CROSSWALK_KEY), RECORD)
+        self.run(statement, MOVES, names(CROSSWALK_KEY), RECORD_TABLE)
 
     def apply(self) -> None:
         """Give each row of MOVES its cohort in the record."""
@@ -66,7 +65,7 @@ class Moves:
         self.run(sql.SQL("ANALYZE {}"), MOVES)
         self.keep(sql.SQL("JOIN {} m ON {}").format(MOVES, same_key("t", "m", CROSSWALK_KEY)))
         update = sql.SQL("UPDATE {} x SET cohort = m.cohort FROM {} m WHERE {}")
-        self.moved += self.run(update, RECORD, MOVES, same_key("x", "m", CROSSWALK_KEY))
+        self.moved += self.run(update, RECORD_TABLE, MOVES, same_key("x", "m", CROSSWALK_KEY))
         given = self.connection.execute(sql.SQL("SELECT DISTINCT cohort FROM {}").format(MOVES)).fetchall()
         self.receivers |= {cohort for (cohort,) in given}
 

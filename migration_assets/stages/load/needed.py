@@ -9,7 +9,8 @@ from psycopg import sql
 
 from migration_assets.connectors.postgres_target import names
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, RECORD_SCHEMA, key_column, references_to
+from migration_assets.stages.load.guarded import RECORD_TABLE
+from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, key_column, references_to
 
 if TYPE_CHECKING:
     from migration_assets.connectors.postgres_target import Connection
@@ -18,13 +19,12 @@ if TYPE_CHECKING:
 
 # Rows of this cohort that stay, and stay its own. Key: CROSSWALK_KEY.
 SPARED = sql.Identifier("pg_temp", "spared_rows")
-_RECORD = sql.Identifier(RECORD_SCHEMA, CROSSWALK)
 
 
 def make_spared(connection: Connection) -> None:
     """An empty SPARED, once in each transaction."""
     statement = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
-    connection.execute(statement.format(SPARED, names(CROSSWALK_KEY), _RECORD))
+    connection.execute(statement.format(SPARED, names(CROSSWALK_KEY), RECORD_TABLE))
 
 
 def spare_what_is_needed(
@@ -71,8 +71,8 @@ def _spare(
             "{images}, noted AS ({hashes}), done AS (UPDATE {record} r SET cohort = k.cohort FROM kept k "
             "WHERE r.target_id = k.target_id AND {given})"
         ).format(
-            **changes.parts(CROSSWALK, _RECORD, CROSSWALK_KEY, which),
-            record=_RECORD,
+            **changes.parts(CROSSWALK, RECORD_TABLE, CROSSWALK_KEY, which),
+            record=RECORD_TABLE,
             given=given.format(t=sql.SQL("r"), **row),
         )
     return sql.SQL(
@@ -85,7 +85,7 @@ def _spare(
         gone=gone,
         table=sql.Identifier(schema.schema_name, table),
         column=sql.Identifier(column),
-        record=_RECORD,
+        record=RECORD_TABLE,
         key=sql.Identifier(key_column(schema.tables[table])),
         child=sql.Literal(schema.tables[table].entity),
         whose=whose,

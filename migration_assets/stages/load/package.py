@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites
-from migration_assets.stages.load.guarded import of_cohort
+from migration_assets.stages.load.cohort_writes import CohortWrites
+from migration_assets.stages.load.guarded import RECORD_TABLE, of_cohort
 from migration_assets.stages.load.order import LoadResult, TableResult
 from migration_assets.stages.load.plan import TableRows
 from migration_assets.stages.load.schema import CROSSWALK, canonical_field, parents_first

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites
-from migration_assets.stages.load.guarded import change_name, one_row, planned_with, same_key
+from migration_assets.stages.load.cohort_writes import CohortWrites
+from migration_assets.stages.load.guarded import RECORD_TABLE, change_name, one_row, planned_with, same_key
 from migration_assets.stages.load.order import LoadResult, TableResult
 from migration_assets.stages.load.schema import CROSSWALK, CROSSWALK_KEY, table_of
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites, begin_writes
+from migration_assets.stages.load.cohort_writes import CohortWrites, begin_writes
 from migration_assets.stages.load.conflicts import Conflicts
 from migration_assets.stages.load.customers import Membership, bears_others
-from migration_assets.stages.load.guarded import one_row
+from migration_assets.stages.load.guarded import RECORD_TABLE, one_row
 from migration_assets.stages.load.handover import Handover
 from migration_assets.stages.load.hidden import hidden_cohorts
 from migration_assets.stages.load.inputs import Inputs, Others

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from psycopg import sql
 
 from migration_assets.domain.canonical import ENTITIES
-from migration_assets.stages.load.cohort_writes import RECORD_TABLE, CohortWrites
-from migration_assets.stages.load.guarded import of_cohort, one_row, same_key, stage_name
+from migration_assets.stages.load.cohort_writes import CohortWrites
+from migration_assets.stages.load.guarded import RECORD_TABLE, of_cohort, one_row, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
 from migration_assets.stages.load.needed import SPARED, make_spared, spare_what_is_needed
 from migration_assets.stages.load.order import LoadResult, TableResult
