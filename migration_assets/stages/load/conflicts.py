@@ -122,9 +122,9 @@ class Conflicts:
         )  # fmt: skip
         count = len(table.columns)
         # The record has no index by target id: else it is read once, not for each.
-        joins = {} if self.staged_record else {"enable_nestloop": "off"}
+        joins = "on" if self.staged_record else "off"
         # As they come, for there may be many; nothing else is asked meanwhile.
-        with planned_with(self.writes.connection, **joins), self.writes.connection.cursor() as cursor:
+        with planned_with(self.writes.connection, enable_nestloop=joins), self.writes.connection.cursor() as cursor:
             for loaded, *texts in cursor.stream(query, size=_AT_ONCE):
                 theirs = dict(zip(table.columns, texts[:count], strict=True))
                 ours = dict(zip(table.columns, texts[count:], strict=True))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.stages.load.cohort_writes import CohortWrites
-from migration_assets.stages.load.guarded import RECORD_TABLE, of_cohort
+from migration_assets.stages.load.guarded import RECORD_TABLE, of_cohort, planned_with
 from migration_assets.stages.load.order import LoadResult, TableResult
 from migration_assets.stages.load.plan import TableRows
 from migration_assets.stages.load.schema import CROSSWALK, canonical_field, parents_first
@@ -51,9 +51,8 @@ class PackageLoad:
                 return None
             copied[table.table] = count
         # Tables just filled have no statistics: a planner that expects a handful of rows would look each up by itself.
-        self.to.connection.execute("SET LOCAL enable_nestloop = off")
-        tables = tuple(self._noted(t, copied[t.table]) for t in self.to.load.tables)
-        self.to.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
+        with planned_with(self.to.connection, enable_nestloop="off"):
+            tables = tuple(self._noted(t, copied[t.table]) for t in self.to.load.tables)
         crosswalk = TableResult(CROSSWALK, recorded, recorded, 0, 0)
         return LoadResult(
             self.to.order.cohort,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from migration_assets.stages.load.changes import row_hash
-from migration_assets.stages.load.guarded import of_cohort, one_row
+from migration_assets.stages.load.guarded import of_cohort, one_row, planned_with
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE
 from migration_assets.stages.load.schema import RECORD_SCHEMA, key_column
 from migration_assets.stages.load.seal_table import SEAL
@@ -67,11 +67,9 @@ class Seals:
 
     def rows(self, tables: tuple[str, ...], seal: Seal | None) -> dict[str, Rows]:
         """The cohort's rows of each table, asked of the target."""
-        self.connection.execute("SET LOCAL enable_nestloop = off")
         sealed = seal.rows if seal is not None else {}
-        found = {t: self._rows(t, sealed.get(t)) for t in tables}
-        self.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
-        return found
+        with planned_with(self.connection, enable_nestloop="off"):
+            return {t: self._rows(t, sealed.get(t)) for t in tables}
 
     def _rows(self, table: str, sealed: Rows | None) -> Rows:
         """Where the table has as many rows as were sealed, these should be all the cohort's: nobody has to look up

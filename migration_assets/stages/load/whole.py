@@ -14,7 +14,7 @@ from psycopg import sql
 
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.stages.load.cohort_writes import CohortWrites
-from migration_assets.stages.load.guarded import RECORD_TABLE, of_cohort, one_row, same_key, stage_name
+from migration_assets.stages.load.guarded import RECORD_TABLE, of_cohort, one_row, planned_with, same_key, stage_name
 from migration_assets.stages.load.handover import Handover
 from migration_assets.stages.load.needed import SPARED, make_spared, spare_what_is_needed
 from migration_assets.stages.load.order import LoadResult, TableResult
@@ -46,10 +46,9 @@ class WholeLoad:
                 self._remove(entity, stage)
             crosswalk = self.to.write_crosswalk(stage, crosswalk.planned, self._forget(stage))
         # Tables just filled have no statistics: a planner that expects a handful of rows would look each up by itself.
-        self.to.connection.execute("SET LOCAL enable_nestloop = off")
-        found = {t.table: self._found(t, r.inserted) for t, r in zip(self.to.load.tables, done, strict=True)}
-        self.to.note_changes(done)
-        self.to.connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
+        with planned_with(self.to.connection, enable_nestloop="off"):
+            found = {t.table: self._found(t, r.inserted) for t, r in zip(self.to.load.tables, done, strict=True)}
+            self.to.note_changes(done)
         tables = (*(self._counted(t, found[t.table]) for t in done), *self._led_elsewhere())
         given = self.receivers | (self.handover.receivers if self.handover else set())
         return LoadResult(
