@@ -105,6 +105,12 @@ def connection_arguments(url: str, patience: Patience = PATIENCE) -> dict[str, A
     return {k: v for k, v in arguments.items() if v is not None}
 
 
+def has_table(connection: Connection, schema: str, name: str) -> bool:
+    """Whether there is such a table, by names that need no quotes. A target of an earlier version may lack it."""
+    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{schema}.{name}"]).fetchone()
+    return bool(found and found[0])
+
+
 # --- rows in and out ---------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from migration_assets.connectors.postgres_target import has_table
 from migration_assets.stages.load.rollback_tables import TAKEN_BACK
 from migration_assets.stages.load.schema import CROSSWALK, LEDGER, RECORD_SCHEMA
 from migration_assets.stages.rollback.take_back import RUN
@@ -59,9 +60,7 @@ def make_good(workspace: Workspace, cohorts: Sequence[str], actor: str) -> None:
 
 def _has_both(connection: Connection) -> bool:
     """Whether the target has both records; one that an older version has loaded has no rollbacks."""
-    names = [f"{RECORD_SCHEMA}.{name}" for name in (LEDGER, TAKEN_BACK)]
-    found = connection.execute("SELECT count(to_regclass(n)) FROM unnest(%s::text[]) n", [names]).fetchone()
-    return found == (len(names),)
+    return all(has_table(connection, RECORD_SCHEMA, name) for name in (LEDGER, TAKEN_BACK))
 
 
 def _number(done: _Done) -> int:

@@ -9,6 +9,7 @@ from migration_assets.control import compared_before
 from migration_assets.domain.errors import CutoverError
 from migration_assets.stages.rollback.loads import last_taken_back
 from migration_assets.wiring.cohort_states import hidden_from_readers
+from migration_assets.wiring.rollback import take_back_by_itself
 from migration_assets.wiring.stage_names import AFTER_LOAD
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ def _where_they_are(call: StageCall) -> str:
 
 def _taken_back(call: StageCall, asset: str) -> str:
     """It is hidden already: whatever stops the rollback leaves it so."""
-    from migration_assets.wiring.rollback import take_back_by_itself
-
     cohort, control = call.partition, call.workspace.control
     with call.workspace.target.transaction(read_only=True) as connection:
         since = last_taken_back(connection, cohort)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from migration_assets.connectors.postgres_target import has_table
 from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.canonical.model import key_parts
 from migration_assets.domain.errors import Misconfigured
@@ -38,7 +39,7 @@ def in_target(workspace: Workspace, members: Sequence[str], cohort: str | None) 
     nothing: dict[str, Any] = {"rows": [], "tables": [], "loads": []}
     try:
         with workspace.target.transaction(read_only=True) as connection:
-            if not _recorded(connection):
+            if not has_table(connection, RECORD_SCHEMA, CROSSWALK):
                 return nothing
             rows = _rows(connection, members)
             ids = sorted({r["target_id"] for r in rows})
@@ -49,11 +50,6 @@ def in_target(workspace: Workspace, members: Sequence[str], cohort: str | None) 
             }
     except Misconfigured:
         return nothing
-
-
-def _recorded(connection: Connection) -> bool:
-    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{RECORD_SCHEMA}.{CROSSWALK}",)).fetchone()
-    return bool(found and found[0])
 
 
 def _rows(connection: Connection, members: Sequence[str]) -> list[dict[str, Any]]:

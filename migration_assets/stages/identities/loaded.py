@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg import sql
 
+from migration_assets.connectors.postgres_target import has_table
 from migration_assets.domain.canonical.model import key_parts
 from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA
 
@@ -50,8 +51,7 @@ def _asked(target: PostgresTarget, query: sql.SQL, given: list[list[Any]]) -> di
     if not given:
         return {}
     with target.transaction(read_only=True) as connection:
-        row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{RECORD_SCHEMA}.{CROSSWALK}",)).fetchone()
-        if row is None or not row[0]:
+        if not has_table(connection, RECORD_SCHEMA, CROSSWALK):
             return {}
         return dict(connection.execute(query.format(key=_KEY, record=_RECORD), given).fetchall())
 

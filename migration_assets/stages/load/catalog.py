@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from migration_assets.connectors.postgres_target import complaint
+from migration_assets.connectors.postgres_target import complaint, has_table
 from migration_assets.domain.errors import TargetRefused
 from migration_assets.stages.load.ddl import Catalog, CurrentColumn, CurrentTable, Desired, plan_schema
 from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA
@@ -31,8 +31,7 @@ class SchemaResult:
 def has_record(target: PostgresTarget) -> bool:
     """Whether the target has the record of what was loaded into it."""
     with target.transaction(read_only=True) as connection:
-        row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{RECORD_SCHEMA}.{CROSSWALK}"]).fetchone()
-    return bool(row and row[0])
+        return has_table(connection, RECORD_SCHEMA, CROSSWALK)
 
 
 def apply_schema(target: PostgresTarget, desired: Desired) -> SchemaResult:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from migration_assets.connectors.postgres_target import has_table
 from migration_assets.stages.load.ddl import Column, Constraint, Table
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def forget_states(connection: Connection, cohorts: Collection[str], record: str 
 
 def has_states(connection: Connection, record: str = RECORD) -> bool:
     """Whether there is such a table: a target that was made before it has none until the next run."""
-    found = connection.execute("SELECT to_regclass(%s)", [f"{record}.{COHORT_STATE}"]).fetchone()
-    return found is not None and found[0] is not None
+    return has_table(connection, record, COHORT_STATE)
 
 
 def states(connection: Connection) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from psycopg import sql
 
+from migration_assets.connectors.postgres_target import has_table
 from migration_assets.stages.load.hidden_tables import HIDDEN_COHORT, HIDDEN_ROW, HIDEABLE
 from migration_assets.stages.load.schema import CROSSWALK, RECORD_SCHEMA
 
@@ -104,5 +105,4 @@ def hidden_cohorts(connection: Connection) -> dict[str, tuple[str, ...]]:
 
 def knows_hidden(connection: Connection, record: str = RECORD_SCHEMA) -> bool:
     """Whether there are such tables: a target that was made before them has none until the next run."""
-    found = connection.execute("SELECT to_regclass(%s)", [f"{record}.{HIDDEN_ROW}"]).fetchone()
-    return found is not None and found[0] is not None
+    return has_table(connection, record, HIDDEN_ROW)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from migration_assets.connectors.postgres_target import has_table
 from migration_assets.stages.load.ddl import Column, Constraint, Table
 
 if TYPE_CHECKING:
@@ -31,13 +32,7 @@ def seal_table(schema: str) -> Table:
     )
 
 
-def has_seals(connection: Connection, record: str) -> bool:
-    """Whether there is such a table: a target that was made before it has none until the next run."""
-    found = connection.execute("SELECT to_regclass(%s)", [f"{record}.{SEAL}"]).fetchone()
-    return found is not None and found[0] is not None
-
-
 def break_seals(connection: Connection, record: str) -> None:
     """The next load of each cohort compares everything."""
-    if has_seals(connection, record):
+    if has_table(connection, record, SEAL):
         connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(record, SEAL)))

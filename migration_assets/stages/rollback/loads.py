@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from migration_assets.connectors.postgres_target import has_table
 from migration_assets.domain.errors import BadInput, TargetRefused
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.load.rollback_tables import ROW_CHANGE, TAKEN_BACK
@@ -125,5 +126,4 @@ def last_taken_back(connection: Connection, cohort: str) -> datetime | None:
 
 def _notes_rollbacks(connection: Connection) -> bool:
     """Whether the target has such a record."""
-    there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{RECORD_SCHEMA}.{TAKEN_BACK}"]).fetchone()
-    return bool(there and there[0])
+    return has_table(connection, RECORD_SCHEMA, TAKEN_BACK)

@@ -106,28 +106,28 @@ def _shadow(call: StageCall) -> StageOutput:
         compared = both_sides(call, "shadow_billing", billing, records, held, _proved(found))
     files, empty = write_both(call, "shadow_billing", compared)
     files |= {t: call.file("shadow_billing", t) for t in ("back_test", "better_rules", "renewals")}
-    held = call.engine.cached(_held(call, compared.bills.renewals))
-    call.engine.write(held, files["renewals"], order_by=["contract_id"])
+    renewing = call.engine.cached(_renewing(call, compared.bills.renewals))
+    call.engine.write(renewing, files["renewals"], order_by=["contract_id"])
     call.engine.write(call.engine.table(verdict_table(found)), files["back_test"], order_by=["invoice_id"])
     call.engine.write(call.engine.table(suggestion_table(found)), files["better_rules"])
     empty |= {"better_rules"} | (set() if billed else {"back_test"})
-    return StageOutput(files, {**_metadata(call, found, compared), **_hold(call, held)}, may_be_empty=empty)
+    return StageOutput(files, {**_metadata(call, found, compared), **_hold(call, renewing)}, may_be_empty=empty)
 
 
-def _held(call: StageCall, renewals: ir.Table) -> ir.Table:
+def _renewing(call: StageCall, renewals: ir.Table) -> ir.Table:
     """Contracts that renew while the plan holds their cohort; none once it has been loaded, for a tick moves nobody."""
-    held = held_period(call.as_of, call.plan.file.hold_before_renewal_days)
-    if held is None or not never_or_taken_back(call.workspace, [call.partition]):
+    period = held_period(call.as_of, call.plan.file.hold_before_renewal_days)
+    if period is None or not never_or_taken_back(call.workspace, [call.partition]):
         return renewals.limit(0)
-    return in_the_way(renewals, held)
+    return in_the_way(renewals, period)
 
 
-def _hold(call: StageCall, held: ir.Table) -> dict[str, object]:
+def _hold(call: StageCall, renewing: ir.Table) -> dict[str, object]:
     """When these contracts renew, and what to do."""
     days = call.plan.file.hold_before_renewal_days
     if not days:
         return {"hold before renewals": "none: the plan has no hold_before_renewal_days"}
-    rows = call.engine.arrow(by_day(held)).to_pylist()
+    rows = call.engine.arrow(by_day(renewing)).to_pylist()
     if not rows:
         return {"hold before renewals": f"nobody renews within {days} days from T, or all are loaded already"}
     count, last = sum(r["contracts"] for r in rows), rows[-1]["last"].isoformat()
