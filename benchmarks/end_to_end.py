@@ -29,7 +29,7 @@ def main(customers: int, rounds: int) -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="cutover-bench-") as name:
         folder = Path(name)
-        root = _root(folder / "root")
+        root = root_of(folder / "root")
         server = EmbeddedServer(root / ".cutover" / "postgres")
         admin = server.start()
         try:
@@ -74,7 +74,7 @@ def _ours(folder: Path, root: Path, admin: str, clock: ServerClock) -> Cost:
         "PYTHONPATH": str(root),
     }
     command = [sys.executable, "-m", "migration_assets.cli", "run", "--plan", "plans/naive", "--json"]
-    return _checked(cost_of(command, environment, clock, folder / "ours", folder=root), folder / "ours")
+    return checked(cost_of(command, environment, clock, folder / "ours", folder=root), folder / "ours")
 
 
 def _peer(folder: Path, admin: str, clock: ServerClock, source: str) -> Cost:
@@ -83,16 +83,16 @@ def _peer(folder: Path, admin: str, clock: ServerClock, source: str) -> Cost:
     target = database_url(admin, "bench_peer", "psycopg")
     environment = {**os.environ, "NAIVE_LOAD": "executemany"}
     command = [sys.executable, str(PEERS / "naive_migrate.py"), source, target]
-    return _checked(cost_of(command, environment, clock, folder / "peer"), folder / "peer")
+    return checked(cost_of(command, environment, clock, folder / "peer"), folder / "peer")
 
 
-def _checked(cost: Cost, log: Path) -> Cost:
+def checked(cost: Cost, log: Path) -> Cost:
     if cost.code:
         sys.stdout.write(log.read_text(errors="replace")[-4000:])
     return cost
 
 
-def _root(folder: Path) -> Path:
+def root_of(folder: Path) -> Path:
     """A project root of its own: the code and suites of this one, and only the benchmark's plan."""
     folder.mkdir(parents=True)
     for name in ("migration_assets", "expectations"):

@@ -15,7 +15,7 @@ from migration_assets.domain.canonical import ENTITIES
 from migration_assets.domain.errors import StageRefused
 from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.stages.store import GLOBAL
-from migration_assets.wiring.partitions import COHORTS
+from migration_assets.wiring.partitions import set_cohorts
 from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, TICK
 
 if TYPE_CHECKING:
@@ -171,11 +171,7 @@ class StageCall:
 
     def set_cohorts(self, names: Collection[str]) -> None:
         """Make exactly these cohorts known as Dagster partitions."""
-        name = str(COHORTS.name)
-        present = set(self.instance.get_dynamic_partitions(name))
-        self.instance.add_dynamic_partitions(name, [n for n in names if n not in present])
-        for gone in present - set(names):
-            self.instance.delete_dynamic_partition(name, gone)
+        set_cohorts(self.instance, names)
 
 
 def _written(path: Path, text: str) -> Path:

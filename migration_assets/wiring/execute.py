@@ -18,6 +18,7 @@ from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.wiring.copies import verified_copy
 from migration_assets.wiring.failed_reconciliation import AFTERMATH
 from migration_assets.wiring.lanes import Lanes
+from migration_assets.wiring.partitions import add_cohorts
 from migration_assets.wiring.progress import Begun
 from migration_assets.wiring.stage import EXIT_CODE
 from migration_assets.wiring.stage_names import ARRIVAL, COHORT_STAGES, STAGES_OF
@@ -313,6 +314,7 @@ class Runner:
         cohorts = dict.fromkeys(r.cohort for wave in waves for r in wave)
         begun, ahead = itertools.count(1), sum(len(STAGES_OF[r.job]) for wave in waves for r in wave)
         report(Begun(f"{len(cohorts)} cohort{'s' * (len(cohorts) != 1)}", steps=ahead))
+        add_cohorts(self.instance, cohorts)
 
         def started(run: CohortRun) -> None:
             if run.cohort not in results:

@@ -143,6 +143,15 @@ def test_reconcile_names_exactly_the_rows_that_were_changed_by_hand(
     assert small.report("pilot")["differences"] == []
 
 
+def test_a_reconciliation_needs_nothing_of_what_dagster_knew_of_cohorts(small: World, small_run: Summary) -> None:
+    """Its storage may have been lost: the migration record has them."""
+    for cohort in small_run.cohorts:
+        small.instance.delete_dynamic_partition("cohort", cohort)
+    found = small.runner.reconcile()
+    assert {name: r.ok for name, r in found.items()} == dict.fromkeys(small_run.cohorts, True)
+    assert sorted(small.instance.get_dynamic_partitions("cohort")) == sorted(small_run.cohorts)
+
+
 def test_a_repair_puts_back_all_but_money_and_a_person_decides_that(
     small: World, small_run: Summary, server: str, telco_csv: Path
 ) -> None:

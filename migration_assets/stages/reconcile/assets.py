@@ -19,6 +19,7 @@ from migration_assets.stages.reconcile.changes import changed_values
 from migration_assets.stages.reconcile.controls import run_controls
 from migration_assets.stages.reconcile.money import Tie
 from migration_assets.stages.reconcile.report import (
+    IF_OPEN,
     IN_WORDS,
     CohortReport,
     cohort_json,
@@ -228,7 +229,8 @@ def _sums(found: CohortReport) -> list[Tie]:
 
 def _metadata(call: StageCall, found: CohortReport, lines: list[dict[str, Any]], by_rule: ByRule) -> dict[str, Any]:
     exponents = call.plan.file.currency_exponents
-    html = discrepancy_html(_about(call), found, lines, by_rule["reasons"], exponents)
+    becomes = IF_OPEN[call.plan.file.after_failed_reconciliation]
+    html = discrepancy_html(_about(call), found, lines, by_rule["reasons"], exponents, becomes)
     page = call.report("discrepancies.html", html)
     call.report("discrepancies.csv", discrepancy_csv(lines, exponents))
     cards = call.report("spot_check.html", spot_check_html(call.partition, found.spot)) if found.spot else None

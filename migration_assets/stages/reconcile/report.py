@@ -23,6 +23,7 @@ from migration_assets.stages.reconcile.spot_check import RowPair, SpotCheck
 
 if TYPE_CHECKING:
     from migration_assets.engine.duckdb import DuckDBEngine
+    from migration_assets.plan.models import AfterFailure
 
 _SHOWN = 500
 _STYLE = """
@@ -55,6 +56,15 @@ class CohortReport:
     @property
     def ok(self) -> bool:
         return self.unexplained == 0
+
+
+# What the plan's word for rows whose comparison fails means, for the page.
+IF_OPEN: Mapping[AfterFailure, str] = {
+    "stay": "The rows stay in the target as they are, where readers see them.",
+    "hide": "Readers of the target do not see this cohort's rows until a comparison passes.",
+    "roll_back": "If this is the cohort's first comparison and nobody has worked with its rows, they are taken back by "
+    "themselves; else readers do not see them until a comparison passes. `cutover status` tells which.",
+}
 
 
 # --- for machines ------------------------------------------------------------------------------------------------
@@ -166,17 +176,19 @@ def discrepancy_html(
     lines: Sequence[dict[str, Any]],
     reasons: Sequence[dict[str, Any]] = (),
     exponents: Mapping[str, int] = NO_OVERRIDES,
+    if_open: str = "",
 ) -> str:
     """A page to work through: what ties, what does not, and which rows, by money. No values of rows.
 
     `about`: what it is of (plan, snapshot, T); `reasons`: rows not loaded as themselves, by table and rule;
-    `exponents`: named overrides of the plan.
+    `exponents`: named overrides of the plan; `if_open`: what becomes of the rows where something is open.
     """
     said = ", ".join(f"{name} <code>{escape(value)}</code>" for name, value in about.items())
     verdict = '<span class="ok">ties out</span>' if report.ok else f'<span class="no">{report.unexplained} open</span>'
     return _page(
         f"Reconciliation of {report.cohort}",
         f"<p>{said}: {verdict}.</p>",
+        "" if report.ok or not if_open else f"<p>{escape(if_open)}</p>",
         _lines(lines, exponents),
         _sources(report),
         _reasons(reasons),

@@ -20,6 +20,7 @@ from migration_assets.stages.reconcile.balance import Balance, balance
 from migration_assets.stages.reconcile.controls import run_controls
 from migration_assets.stages.reconcile.money import Kind, Tie
 from migration_assets.stages.reconcile.report import (
+    IF_OPEN,
     IN_WORDS,
     CohortReport,
     cohort_json,
@@ -127,7 +128,8 @@ def test_the_list_is_ranked_by_money_and_holds_no_values(
     assert [(r["column"], r["expected"], r["found"]) for r in (table[0], table[-1])] == [
         ("billed_to_date_minor", "6000", "12000"), ("name", "differs", "differs"),
     ]  # fmt: skip
-    page = discrepancy_html({"snapshot": "snap"}, found, lines)
+    page = discrepancy_html({"snapshot": "snap"}, found, lines, if_open=IF_OPEN["hide"])
+    assert "Readers of the target do not see this cohort" in page
     assert "Wanda" not in page and "Ärger" not in page and "erp.contracts#6" in page
     # Twelve changed fields in twelve rows, and the control that sees the money double.
     assert (found.ok, found.unexplained) == (False, 13)
