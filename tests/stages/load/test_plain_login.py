@@ -71,7 +71,7 @@ def test_an_account_that_may_not_make_roles_is_told_what_it_lacks(plain: Postgre
     name = make_url(plain.url).username
     with PostgresTarget(database).transaction() as c:
         c.execute(sql.SQL("ALTER ROLE {} NOCREATEROLE").format(sql.Identifier(str(name))))
-    with pytest.raises(TargetRefused, match="permission denied to (create|grant) role"):
+    with pytest.raises(TargetRefused, match=r"permission denied to (create|grant) role"):
         apply_schema(plain, desired_schema(PLAN))
 
 
