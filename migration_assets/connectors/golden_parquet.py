@@ -59,7 +59,7 @@ class GoldenWriter:
         waiting = pa.concat_tables(self._waiting)
         for start in range(0, count, ROW_GROUP):
             group = waiting.slice(start, min(ROW_GROUP, count - start)).combine_chunks()
-            numbers = pa.array(range(self.rows + 1, self.rows + 1 + group.num_rows), pa.int64())
+            numbers = pa.arange(self.rows + 1, self.rows + 1 + group.num_rows)
             self._writer.write_table(group.add_column(0, ROW, numbers), row_group_size=ROW_GROUP)
             self.rows += group.num_rows
         self._waiting = [waiting.slice(count)]

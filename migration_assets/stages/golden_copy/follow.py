@@ -54,9 +54,12 @@ def follow(trail: Trail, before: Path, rows_before: int, key: Sequence[str], des
             # Fewer than there would be: some are gone, and only the keys of all that are there tell which.
             _written(trail.keys(key), pa.schema([schema.field(k) for k in key]), there)
             connection.execute(f"CREATE VIEW there AS SELECT * FROM read_parquet({_text(there)})")
-            deleted = _count(connection, f"FROM old ANTI JOIN there USING ({_list(key)})")
-            kept = f"({kept}) SEMI JOIN there USING ({_list(key)})"
-            touched += f" UNION ALL SELECT {_list(key)} FROM old ANTI JOIN there USING ({_list(key)})"
+            connection.execute(
+                f"CREATE TEMP TABLE gone AS SELECT {_list(key)} FROM old ANTI JOIN there USING ({_list(key)})"
+            )
+            deleted = _count(connection, "FROM gone")
+            kept = f"({kept}) ANTI JOIN gone USING ({_list(key)})"
+            touched += f" UNION ALL SELECT {_list(key)} FROM gone"
         names = _list(schema.names)
         whole = f"SELECT {names} FROM {kept} UNION ALL SELECT {names} FROM fresh"
         order = ", ".join(f"{quoted(k)} ASC NULLS LAST" for k in key)
