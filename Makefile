@@ -18,8 +18,8 @@ test-all: test
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 # Kills, lost connections, bad networks and disks, damaged copies, two at once, histories of deltas and rollbacks, planted
-# differences: all cases (docs/faults.md has the table). Two workers share
-# them, and who has done with its half takes of the other's; each has databases of its own.
+# differences: all cases (docs/faults.md has the table). Two workers share them, and who has done with its half takes of
+# the other's; each has databases of its own.
 FAULTS := tests/faults tests/stages/golden_copy/test_delta.py tests/stages/load/test_loaded_deltas.py \
 	tests/stages/reconcile/test_reconcile_mutants.py tests/stages/rollback/test_histories.py
 faults: $(READY)

@@ -167,4 +167,4 @@ def _backlog(seen: "tuple[Seen, ...]") -> int | None:
 
 
 def _rows(backlog: int | None) -> str:
-    return "unknown until it is read" if backlog is None else f"{backlog} rows at most"
+    return "unknown until it is read" if backlog is None else f"{backlog:,} row{'s' * (backlog != 1)} at most"
