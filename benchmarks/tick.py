@@ -75,8 +75,14 @@ def _measured(folder: Path, root: Path, admin: str, customers: int) -> int:
         return cost
 
     whole = step("the first run", "run")
-    ticks = [("nothing changed", ""), *((f"{n:,} changed", _updated(customers, n)) for n in CHANGED if n <= customers)]
-    ticks.append((f"{DELETED:,} deleted", _deleted(customers)))
+    if whole.code:
+        return whole.code
+    ticks = [
+        ("nothing changed", ""),
+        *((f"{n:,} changed", _updated(customers, n)) for n in CHANGED if 2 * n <= customers),
+    ]
+    if DELETED <= customers:
+        ticks.append((f"{DELETED:,} deleted", _deleted(customers)))
     for said, statement in ticks:
         if statement:
             with psycopg.connect(plain) as connection:
@@ -86,7 +92,7 @@ def _measured(folder: Path, root: Path, admin: str, customers: int) -> int:
         sys.stdout.flush()
         if cost.code:
             return cost.code
-    return whole.code
+    return 0
 
 
 def _updated(customers: int, count: int) -> str:
@@ -101,7 +107,7 @@ def _updated(customers: int, count: int) -> str:
 
 def _deleted(customers: int) -> str:
     """Contracts that nobody renewed."""
-    return f"DELETE FROM crm.subscriptions WHERE id % {max(1, customers // DELETED)} = 1 AND id <= {customers}"
+    return f"DELETE FROM crm.subscriptions WHERE id % {customers // DELETED} = 0 AND id <= {customers}"
 
 
 def _print(said: str, cost: Cost, log: Path) -> None:
@@ -130,7 +136,8 @@ def _print_stages(dagster: str, since: datetime) -> None:
 def _told(log: Path) -> Mapping[str, Any]:
     """The object at the end of what was printed."""
     text = log.read_text(errors="replace")
-    return json.loads(text[text.index("\n{") if not text.startswith("{") else 0 :])
+    begins = 0 if text.startswith("{") else text.find("\n{")
+    return json.loads(text[begins:]) if begins >= 0 else {}
 
 
 if __name__ == "__main__":

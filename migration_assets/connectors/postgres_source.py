@@ -25,7 +25,7 @@ from sqlalchemy.exc import ArgumentError
 from migration_assets.connectors.golden_parquet import GoldenWriter
 from migration_assets.connectors.loopback import stays_here
 from migration_assets.connectors.patient import patient
-from migration_assets.connectors.postgres_trail import PostgresTrail, mark_of, since
+from migration_assets.connectors.postgres_trail import EVERY_ROW, PostgresTrail, mark_of, since
 from migration_assets.connectors.source import UNKNOWN, Column, Look
 from migration_assets.domain.errors import SourceUnreadable
 from migration_assets.domain.patience import PATIENCE
@@ -89,14 +89,6 @@ SELECT EXISTS (
     AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND a.attnotnull) = %s)
 """
-_EVERY_ROW = sql.SQL("true")
-# Rows as lines of CSV, so many in one text, and so many texts at a time.
-_PACKED_ROWS, _PACKED_AT_ONCE = 1_000, 100
-_PACKED = sql.SQL(
-    "SELECT count(*), string_agg(line, E'\\n') FROM "
-    "(SELECT {line} AS line, row_number() OVER () / {size} AS pack FROM {relation}) packed GROUP BY pack"
-)
-_QUOTED = sql.SQL("""'"' || replace(({})::text, '"', '""') || '"'""")
 
 
 @dataclass(frozen=True)
@@ -132,8 +124,8 @@ class _PgColumn:
     @property
     def orders_alike(self) -> bool:
         """Whether the order above is that of the values as Arrow holds them: text of fixed length is ordered without
-        its blanks, and floats as text."""
-        return self.base in _ORDERED or (pa.types.is_string(self.arrow) and self.base != "bpchar")
+        its blanks, and floats as text; a single address is cast to text with a mask that it is not printed with."""
+        return self.base in _ORDERED or (pa.types.is_string(self.arrow) and self.base not in ("bpchar", "inet"))
 
     @property
     def fits(self) -> str | None:
@@ -231,10 +223,7 @@ class PostgresSnapshot:
         def read(columns: Sequence[str], where: sql.Composable) -> Iterator[pa.Table]:
             return self._rows(relation, [types[c] for c in columns], where, read_from)
 
-        def read_keys(key: Sequence[str]) -> Iterator[pa.Table]:
-            return self._keys(relation, [types[k] for k in key], read_from)
-
-        return Look(trail=PostgresTrail(rows, candidates, by_key, horizon, read, read_keys))
+        return Look(trail=PostgresTrail(rows, candidates, by_key, horizon, read))
 
     def _rows(
         self, relation: sql.Composable, chosen: Sequence[_PgColumn], where: sql.Composable, table: str
@@ -246,19 +235,6 @@ class PostgresSnapshot:
         with _refusals(table):
             for block, count in self._blocks(statement):
                 yield self._converted(block, count, chosen, schema, received, table)
-                received += count
-
-    def _keys(self, relation: sql.Composable, key: Sequence[_PgColumn], table: str) -> Iterator[pa.Table]:
-        """Columns of every row that are never missing, in no order. The server sends many rows as one text: short rows
-        one by one cost more than what is in them."""
-        schema = pa.schema([(c.name, c.arrow) for c in key])
-        line = sql.SQL(" || ',' || ").join([_QUOTED.format(c.selected) for c in key])
-        query = _PACKED.format(line=line, relation=relation, size=sql.Literal(_PACKED_ROWS))
-        received = 0
-        with _refusals(table), self._connection.cursor(name="keys") as cursor:
-            cursor.itersize = _PACKED_AT_ONCE
-            for count, lines in cursor.execute(query):
-                yield self._converted(lines.encode(), count, key, schema, received, table)
                 received += count
 
     def _blocks(self, statement: sql.Composed) -> Iterator[tuple[bytes, int]]:
@@ -329,7 +305,7 @@ def _copy_statement(
     relation: sql.Composable,
     columns: Sequence[_PgColumn],
     order: Iterable[_PgColumn],
-    where: sql.Composable = _EVERY_ROW,
+    where: sql.Composable = EVERY_ROW,
 ) -> sql.Composed:
     comma = sql.SQL(", ")
     by = comma.join([c.order for c in order])
@@ -375,9 +351,8 @@ def _parsed(block: bytes, schema: pa.Schema) -> pa.Table:
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
-            # As COPY writes them, and as they are cast to text.
-            true_values=["t", "true"],
-            false_values=["f", "false"],
+            true_values=["t"],
+            false_values=["f"],
         ),
     )
 

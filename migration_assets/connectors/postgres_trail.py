@@ -55,10 +55,10 @@ _HORIZON = """
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
 _SINCE = "pg_catalog.age(xmin) <= pg_catalog.age({}::pg_catalog.xid)"
+EVERY_ROW = sql.SQL("true")
 
-# Reads these columns of the rows that a condition takes; of all rows, where they are never missing.
+# Reads these columns of the rows that a condition takes.
 Read = Callable[[Sequence[str], sql.Composable], Iterator[pa.Table]]
-ReadKeys = Callable[[Sequence[str]], Iterator[pa.Table]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,6 @@ class PostgresTrail:
     by_key: bool
     horizon: int
     read: Read
-    read_keys: ReadKeys
 
     def changed(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """The candidates, whole, in no order. Some may be as they were."""
@@ -92,7 +91,7 @@ class PostgresTrail:
 
     def keys(self, key: Sequence[str]) -> Iterator[pa.Table]:
         """The key of every row there is, in no order."""
-        return self.read_keys(key)
+        return self.read(key, EVERY_ROW)
 
 
 def mark_of(connection: psycopg.Connection[Any], table: int) -> PostgresMark | None:

@@ -1,4 +1,4 @@
-"""The one partition dimension: the customer cohort. `cohort_plan` fills it."""
+"""The one partition dimension: the customer cohort. `cohort_plan` fills it, and runs add what it has lost."""
 
 from __future__ import annotations
 

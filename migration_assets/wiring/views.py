@@ -225,7 +225,7 @@ def _print_findings(out: Console, cohort: Mapping[str, Any]) -> None:
     if more := cohort.get("differences_total", 0) - len(listed):
         out.print(f"[red]{name}:[/] {more:,} more differences, all of them in its discrepancies.csv")
     if "aftermath" in cohort:
-        out.print(f"[yellow]{name}:[/] {escape(cohort['aftermath'])}")
+        out.print(f"[yellow]{escape(name)}:[/] {escape(cohort['aftermath'])}")
     for c in cohort.get("controls_off", []):
         unread = f", {c['unreadable']:,} values that are no exact number or date" if c["unreadable"] else ""
         measure = " ".join(filter(None, (c["measure"], c["currency"])))

@@ -164,8 +164,12 @@ def test_what_was_changed_left_out_or_could_not_be_read_is_printed(tmp_path: Pat
         for c in COHORTS
     }  # fmt: skip
     said = printed(
-        print_reconciliation, reconciliation_of(workspace(tmp_path, **cohorts), {c: result() for c in COHORTS})
+        print_reconciliation,
+        reconciliation_of(
+            workspace(tmp_path, **cohorts), {c: result(aftermath="its rows are hidden") for c in COHORTS}
+        ),
     )
+    assert "pilot: its rows are hidden" in said
     assert "Values defaulted, set aside or rounded, by rule" in said and "defaulted" in said
     assert " 4 " in said and " 0.5 " in said
     assert "control billed EUR is off by 0, 3 values that are no exact number or date" in said

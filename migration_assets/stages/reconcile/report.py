@@ -60,10 +60,12 @@ class CohortReport:
 
 # What the plan's word for rows whose comparison fails means, for the page.
 IF_OPEN: Mapping[AfterFailure, str] = {
-    "stay": "The rows stay in the target as they are, where readers see them.",
-    "hide": "Readers of the target do not see this cohort's rows until a comparison passes.",
-    "roll_back": "If this is the cohort's first comparison and nobody has worked with its rows, they are taken back by "
-    "themselves; else readers do not see them until a comparison passes. `cutover status` tells which.",
+    "stay": "By the plan (stay), the rows stay in the target as they are. `cutover status` tells how it is.",
+    "hide": "By the plan (hide), readers of the target do not see this cohort's rows until a comparison passes, "
+    "unless somebody signed for what differs. `cutover status` tells how it is.",
+    "roll_back": "By the plan (roll_back), rows that were compared for the first time, and that nobody has worked "
+    "with, are taken back at once; else readers do not see them until a comparison passes, unless somebody signed for what "
+    "differs. `cutover status` tells how it is.",
 }
 
 

@@ -129,7 +129,7 @@ def test_the_list_is_ranked_by_money_and_holds_no_values(
         ("billed_to_date_minor", "6000", "12000"), ("name", "differs", "differs"),
     ]  # fmt: skip
     page = discrepancy_html({"snapshot": "snap"}, found, lines, if_open=IF_OPEN["hide"])
-    assert "Readers of the target do not see this cohort" in page
+    assert "readers of the target do not see this cohort" in page
     assert "Wanda" not in page and "Ärger" not in page and "erp.contracts#6" in page
     # Twelve changed fields in twelve rows, and the control that sees the money double.
     assert (found.ok, found.unexplained) == (False, 13)
