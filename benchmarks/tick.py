@@ -81,7 +81,7 @@ def _measured(folder: Path, root: Path, admin: str, customers: int) -> int:
         ("nothing changed", ""),
         *((f"{n:,} changed", _updated(customers, n)) for n in CHANGED if 2 * n <= customers),
     ]
-    if DELETED <= customers:
+    if customers >= DELETED:
         ticks.append((f"{DELETED:,} deleted", _deleted(customers)))
     for said, statement in ticks:
         if statement:

@@ -64,8 +64,8 @@ IF_OPEN: Mapping[AfterFailure, str] = {
     "hide": "By the plan (hide), readers of the target do not see this cohort's rows until a comparison passes, "
     "unless somebody signed for what differs. `cutover status` tells how it is.",
     "roll_back": "By the plan (roll_back), rows that were compared for the first time, and that nobody has worked "
-    "with, are taken back at once; else readers do not see them until a comparison passes, unless somebody signed for what "
-    "differs. `cutover status` tells how it is.",
+    "with, are taken back at once; else readers do not see them until a comparison passes, unless somebody signed for "
+    "what differs. `cutover status` tells how it is.",
 }
 
 
