@@ -19,13 +19,17 @@ _SORT_MEMORY = ("128MB", "512MB", "2GB")
 
 
 class GoldenWriter:
-    """Writes batches that come in final order, and numbers their rows from 1.
+    """Writes batches that come in final order, and numbers their rows from 1, or takes the numbers they bring (`_row`
+    first, where they are `numbered`).
 
     Row groups have a fixed size however the batches were cut, so that equal rows give equal bytes.
     """
 
-    def __init__(self, destination: Path, schema: pa.Schema, *, compression: str = "zstd") -> None:
+    def __init__(
+        self, destination: Path, schema: pa.Schema, *, compression: str = "zstd", numbered: bool = False
+    ) -> None:
         self.rows = 0
+        self._numbered = numbered
         self._schema = schema
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
@@ -59,8 +63,9 @@ class GoldenWriter:
         waiting = pa.concat_tables(self._waiting)
         for start in range(0, count, ROW_GROUP):
             group = waiting.slice(start, min(ROW_GROUP, count - start)).combine_chunks()
-            numbers = pa.arange(self.rows + 1, self.rows + 1 + group.num_rows)
-            self._writer.write_table(group.add_column(0, ROW, numbers), row_group_size=ROW_GROUP)
+            if not self._numbered:
+                group = group.add_column(0, ROW, pa.arange(self.rows + 1, self.rows + 1 + group.num_rows))
+            self._writer.write_table(group, row_group_size=ROW_GROUP)
             self.rows += group.num_rows
         self._waiting = [waiting.slice(count)]
         self._waiting_rows -= count

@@ -1,6 +1,7 @@
 """The next golden copy out of the one before: what did not change is shared with it, what changed is brought over.
 
-The copy is what a whole new one of the same state of the sources would be, byte for byte. Only rows that may have
+The copy is what a whole new one of the same state of the sources would be, row for row in the same order, but that rows
+keep the numbers they had (`numbers`). Only rows that may have
 changed are read where a source can tell them (`connectors`); whatever it cannot tell for sure is read whole and
 compared. Deletions are never told by a time stamp.
 """
@@ -21,11 +22,12 @@ from migration_assets.domain.errors import DeltaUnbalanced
 from migration_assets.plan.entries import read_from, whose_text
 from migration_assets.plan.models import Plan
 from migration_assets.stages.golden_copy.changes import TableChanges, counted, unchanged
-from migration_assets.stages.golden_copy.export import entry_of, marks_of, read_whole, refuse_empty, sealed
+from migration_assets.stages.golden_copy.export import entry_of, marks_of, read_whole, refuse_empty, resealed, sealed
 from migration_assets.stages.golden_copy.folder import new_folder
 from migration_assets.stages.golden_copy.follow import follow
 from migration_assets.stages.golden_copy.manifest import Manifest, TableEntry, verify_golden_copy
 from migration_assets.stages.golden_copy.marks import read_marks, write_marks
+from migration_assets.stages.golden_copy.numbers import keep_numbers
 from migration_assets.stages.golden_copy.tasks import FaultsOf, Task, snapshots_of, tasks_of
 
 # Where more than this part of a table may have changed, reading it whole is no dearer.
@@ -266,8 +268,15 @@ class _Making:
         if before.sha256 == entry.sha256:
             (self.part / entry.file).unlink()
             return self._shared(entry), unchanged(task.qualified, entry.rows)
-        both = self.earlier.folder / before.file, self.part / entry.file
-        return entry, counted(task.qualified, *both, task.declared.key, task.declared.updated_at, work, touched=touched)
+        key, path = task.declared.key, self.part / entry.file
+        both = self.earlier.folder / before.file, path
+        found = counted(task.qualified, *both, key, task.declared.updated_at, work, touched=touched)
+        if touched is None and keep_numbers(*both, key, work):
+            if not found.changed and before.columns == entry.columns:
+                path.unlink()
+                return self._shared(before), found
+            entry = resealed(entry, path)
+        return entry, found
 
 
 @contextmanager

@@ -124,6 +124,12 @@ def entry_of(plan: Plan, task: Task, kept: Sequence[Column], rows: int, path: Pa
     )
 
 
+def resealed(entry: TableEntry, path: Path) -> TableEntry:
+    """The entry of a file that was written anew with the same columns and as many rows."""
+    path.chmod(0o400)
+    return entry.model_copy(update={"bytes": path.stat().st_size, "sha256": file_digest(path)})
+
+
 def refuse_empty(tasks: Sequence[Task], entries: Mapping[str, TableEntry]) -> None:
     """SourceUnreadable with all tables that are empty and may not be."""
     empty = [t.qualified for t in tasks if entries[t.qualified].rows == 0 and not t.declared.may_be_empty]

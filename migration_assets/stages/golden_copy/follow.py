@@ -1,6 +1,7 @@
 """The new copy of a table out of the one before and what a source tells of its changes: without reading it whole.
 
-Only for tables whose key the source vouches for. The result is the copy that reading it whole would have made.
+Only for tables whose key the source vouches for. The result is the copy that reading it whole would have made, but that
+rows keep their numbers.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from migration_assets.connectors.golden_parquet import ROW, GoldenWriter, quoted
+from migration_assets.connectors.golden_parquet import ROW, quoted
 from migration_assets.stages.golden_copy.changes import scratch
+from migration_assets.stages.golden_copy.numbers import numbered, write_numbered
 
 if TYPE_CHECKING:
     import duckdb
 
     from migration_assets.connectors.source import Trail
-
-_BATCH = 65_536
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,13 @@ def follow(trail: Trail, before: Path, rows_before: int, key: Sequence[str], des
             deleted = _count(connection, "FROM gone")
             kept = f"({kept}) ANTI JOIN gone USING ({_list(key)})"
             touched += f" UNION ALL SELECT {_list(key)} FROM gone"
-        names = _list(schema.names)
-        whole = f"SELECT {names} FROM {kept} UNION ALL SELECT {names} FROM fresh"
+        names = _list([ROW, *schema.names])
+        whole = f"SELECT {names} FROM {kept} UNION ALL {numbered('fresh', schema.names, key)}"
         order = ", ".join(f"{quoted(k)} ASC NULLS LAST" for k in key)
-        with GoldenWriter(destination, schema) as writer:
-            for batch in connection.execute(f"SELECT {names} FROM ({whole}) ORDER BY {order}").to_arrow_reader(_BATCH):
-                writer.write(pa.Table.from_batches([batch]).cast(schema))
+        rows = write_numbered(connection, f"SELECT {names} FROM ({whole}) ORDER BY {order}", schema, destination)
         keys = work / "touched.parquet"
         connection.execute(f"COPY ({touched}) TO {_text(keys)} (FORMAT parquet)")
-        return Followed(writer.rows, inserted, deleted, keys)
+        return Followed(rows, inserted, deleted, keys)
 
 
 def _written(tables: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:

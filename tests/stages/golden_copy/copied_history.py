@@ -9,13 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from migration_assets.connectors.golden_parquet import ROW
 from migration_assets.connectors.source import Source
 from migration_assets.plan.models import Plan
 from migration_assets.stages.golden_copy.delta import Delta, Earlier, earlier_copy, first_look, take_delta
 from migration_assets.stages.golden_copy.export import open_sources, take_golden_copy
 from migration_assets.stages.golden_copy.manifest import Manifest, snapshot_id, verify_golden_copy
 
+# By table, the number of the row with each key.
+Numbers = dict[str, dict[tuple[object, ...], int]]
 BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -73,10 +78,33 @@ class History:
             verify_golden_copy(self.folder / delta.manifest.snapshot, digest=delta.manifest.digest)
         return delta
 
+    def rows(self) -> dict[str, pa.Table]:
+        """The rows of every table as the last copy has them, in order, without their numbers."""
+        return _rows(self.folder / self.manifest.snapshot, self.manifest)
+
     def whole(self) -> Manifest:
-        """A whole new copy of the source as it is."""
+        """A whole new copy of the source as it is, in the folder `whole`."""
         return take_golden_copy(self.plan, self.sources(), self.folder.parent / "whole", *self.next())
+
+    def rows_of_whole(self) -> dict[str, pa.Table]:
+        """The rows of a whole new copy, as `rows` gives those of the last one."""
+        manifest = self.whole()
+        return _rows(self.folder.parent / "whole" / manifest.snapshot, manifest)
+
+    def numbers(self) -> Numbers:
+        """The number of every row, of tables whose keys tell rows apart."""
+        found: Numbers = {}
+        for name, entry in self.manifest.tables.items():
+            rows = pq.read_table(self.folder / self.manifest.snapshot / entry.file).to_pylist()
+            keys = [tuple(row[k] for k in entry.key) for row in rows]
+            if len(set(keys)) == len(keys) and not any(None in key for key in keys):
+                found[name] = {key: row[ROW] for key, row in zip(keys, rows, strict=True)}
+        return found
 
     def run(self, statement: str, *values: object) -> None:
         with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute(statement, values)
+
+
+def _rows(folder: Path, manifest: Manifest) -> dict[str, pa.Table]:
+    return {n: pq.read_table(folder / e.file).drop_columns([ROW]) for n, e in manifest.tables.items()}
