@@ -272,7 +272,7 @@ class _Making:
         both = self.earlier.folder / before.file, path
         found = counted(task.qualified, *both, key, task.declared.updated_at, work, touched=touched)
         if touched is None and keep_numbers(*both, key, work):
-            if not found.changed and before.columns == entry.columns:
+            if not found.changed and (before.key, before.columns) == (entry.key, entry.columns):
                 path.unlink()
                 return self._shared(before), found
             entry = resealed(entry, path)
