@@ -148,6 +148,8 @@ class Runner:
 
     def phase(self, job: str, *, cohort: str | None = None, tags: Mapping[str, str] | None = None) -> PhaseResult:
         """Run one job; a failure is a result, not an exception."""
+        if cohort is not None:
+            add_cohorts(self.instance, [cohort])
         result = self.definitions.resolve_job_def(job).execute_in_process(
             partition_key=cohort,
             instance=self.instance,
@@ -314,7 +316,6 @@ class Runner:
         cohorts = dict.fromkeys(r.cohort for wave in waves for r in wave)
         begun, ahead = itertools.count(1), sum(len(STAGES_OF[r.job]) for wave in waves for r in wave)
         report(Begun(f"{len(cohorts)} cohort{'s' * (len(cohorts) != 1)}", steps=ahead))
-        add_cohorts(self.instance, cohorts)
 
         def started(run: CohortRun) -> None:
             if run.cohort not in results:
