@@ -10,7 +10,7 @@ import sys
 
 BENCHMARKS = (
     "end_to_end", "quality_suite", "cleaning", "dagster_overhead", "identity", "lookalikes", "identity_scale",
-    "billing", "load", "reconcile", "extract", "delta",
+    "billing", "load", "reconcile", "extract", "delta", "tick",
 )  # fmt: skip
 
 

@@ -142,4 +142,4 @@ def _told(log: Path) -> Mapping[str, Any]:
 
 if __name__ == "__main__":
     given = [int(a) for a in sys.argv[1:]]
-    sys.exit(main(*(given + [200_000, 16][len(given) :])))
+    sys.exit(main(*(given + [20_000, 16][len(given) :])))

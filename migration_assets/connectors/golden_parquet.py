@@ -109,7 +109,7 @@ def _sort_within(limit: str, unsorted: Path, schema: pa.Schema, order: Sequence[
 
     names = ", ".join(quoted(field.name) for field in schema)
     by = ", ".join(f"{quoted(name)} ASC NULLS LAST" for name in dict.fromkeys(order))
-    query = f"SELECT {names} FROM read_parquet({_literal(unsorted)}) ORDER BY {by}"
+    query = f"SELECT {names} FROM read_parquet({literal(unsorted)}) ORDER BY {by}"
     # One thread: the same rows give the same bytes, and no second sort buffer.
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
@@ -121,11 +121,12 @@ def _sort_within(limit: str, unsorted: Path, schema: pa.Schema, order: Sequence[
         connection.execute("SET enable_progress_bar = false")
         connection.execute(
             f"COPY (SELECT row_number() OVER () AS {quoted(ROW)}, {names} FROM ({query}))"
-            f" TO {_literal(destination)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
+            f" TO {literal(destination)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
         )
 
 
-def _literal(path: Path) -> str:
+def literal(path: Path) -> str:
+    """A file's name as a text of DuckDB's SQL."""
     return "'" + str(path).replace("'", "''") + "'"
 
 

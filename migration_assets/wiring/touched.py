@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration_assets.connectors.golden_parquet import quoted
+from migration_assets.connectors.golden_parquet import literal, quoted
 from migration_assets.engine.rules import registry
 from migration_assets.plan.lookups import ARROW, lookups_of
 from migration_assets.plan.ownership import UNASSIGNED
@@ -100,7 +100,7 @@ def _orphans(
     plan, store = workspace.plan, workspace.store
     for table, declared in plan.source_tables.items():
         files = {str(store.file("cohort_plan", c, table)): c for c in sorted(cohorts)}
-        listed = ", ".join(_text(Path(f)) for f in files)
+        listed = ", ".join(literal(Path(f)) for f in files)
         for column, to in sorted(declared.references.items()):
             if len(plan.source_table(to).key) != 1:
                 continue
@@ -121,8 +121,4 @@ def _told(engine: DuckDBEngine, query: str) -> dict[str, str]:
 
 
 def _read(path: Path) -> str:
-    return f"read_parquet({_text(path)})"
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+    return f"read_parquet({literal(path)})"

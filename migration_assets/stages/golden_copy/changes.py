@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from migration_assets.connectors.golden_parquet import ROW, quoted
+from migration_assets.connectors.golden_parquet import ROW, literal, quoted
 from migration_assets.domain.errors import DeltaUnbalanced
 
 if TYPE_CHECKING:
@@ -126,11 +126,11 @@ def _tells_time(kind: pa.DataType) -> bool:
 
 def _rows(path: Path, keys: Sequence[str], touched: Path | None) -> str:
     within = (
-        f" AS whole SEMI JOIN read_parquet({_text(touched)}) AS touched USING ({', '.join(map(quoted, keys))})"
+        f" AS whole SEMI JOIN read_parquet({literal(touched)}) AS touched USING ({', '.join(map(quoted, keys))})"
         if touched
         else ""
     )
-    return f"read_parquet({_text(path)}){within}"
+    return f"read_parquet({literal(path)}){within}"
 
 
 def _only_in(
@@ -163,13 +163,9 @@ def _only_in(
 def _sums(before: Path, keys: Sequence[str], stamp: str | None) -> str:
     """Rows that came, that went, of which both under one key; then the late ones of the first and of the third."""
     same = " AND ".join([*(f"g.{quoted(k)} IS NOT DISTINCT FROM c.{quoted(k)}" for k in keys), "g._n = c._n"])
-    latest = f"(SELECT max({quoted(stamp)}) FROM read_parquet({_text(before)}))" if stamp else "NULL"
+    latest = f"(SELECT max({quoted(stamp)}) FROM read_parquet({literal(before)}))" if stamp else "NULL"
     late = f"({latest} IS NOT NULL AND (c._stamp IS NULL OR c._stamp <= {latest}))" if stamp else "false"
     return (
         f"SELECT count(*), (SELECT count(*) FROM gone), count(g._n), count(*) FILTER (WHERE {late}),"
         f" count(g._n) FILTER (WHERE {late}) FROM come c LEFT JOIN gone g ON {same}"
     )
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

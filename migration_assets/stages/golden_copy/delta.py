@@ -1,9 +1,8 @@
 """The next golden copy out of the one before: what did not change is shared with it, what changed is brought over.
 
 The copy is what a whole new one of the same state of the sources would be, row for row in the same order, but that rows
-keep the numbers they had (`numbers`). Only rows that may have
-changed are read where a source can tell them (`connectors`); whatever it cannot tell for sure is read whole and
-compared. Deletions are never told by a time stamp.
+keep the numbers they had (`numbers`). Only rows that may have changed are read where a source can tell them
+(`connectors`); whatever it cannot tell for sure is read whole and compared. Deletions are never told by a time stamp.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from migration_assets.connectors.golden_parquet import ROW, quoted
+from migration_assets.connectors.golden_parquet import ROW, literal, quoted
 from migration_assets.stages.golden_copy.changes import scratch
 from migration_assets.stages.golden_copy.numbers import numbered, write_numbered
 
@@ -45,15 +45,15 @@ def follow(trail: Trail, before: Path, rows_before: int, key: Sequence[str], des
     fresh, there = work / "changed.parquet", work / "keys.parquet"
     _written(trail.changed(schema.names), schema, fresh)
     with scratch(work) as connection:
-        connection.execute(f"CREATE VIEW old AS SELECT * FROM read_parquet({_text(before)})")
-        connection.execute(f"CREATE VIEW fresh AS SELECT * FROM read_parquet({_text(fresh)})")
+        connection.execute(f"CREATE VIEW old AS SELECT * FROM read_parquet({literal(before)})")
+        connection.execute(f"CREATE VIEW fresh AS SELECT * FROM read_parquet({literal(fresh)})")
         inserted = _count(connection, f"FROM fresh ANTI JOIN old USING ({_list(key)})")
         kept = f"old ANTI JOIN fresh USING ({_list(key)})"
         deleted, touched = 0, f"SELECT {_list(key)} FROM fresh"
         if rows_before + inserted != trail.rows:
             # Fewer than there would be: some are gone, and only the keys of all that are there tell which.
             _written(trail.keys(key), pa.schema([schema.field(k) for k in key]), there)
-            connection.execute(f"CREATE VIEW there AS SELECT * FROM read_parquet({_text(there)})")
+            connection.execute(f"CREATE VIEW there AS SELECT * FROM read_parquet({literal(there)})")
             connection.execute(
                 f"CREATE TEMP TABLE gone AS SELECT {_list(key)} FROM old ANTI JOIN there USING ({_list(key)})"
             )
@@ -65,7 +65,7 @@ def follow(trail: Trail, before: Path, rows_before: int, key: Sequence[str], des
         order = ", ".join(f"{quoted(k)} ASC NULLS LAST" for k in key)
         rows = write_numbered(connection, f"SELECT {names} FROM ({whole}) ORDER BY {order}", schema, destination)
         keys = work / "touched.parquet"
-        connection.execute(f"COPY ({touched}) TO {_text(keys)} (FORMAT parquet)")
+        connection.execute(f"COPY ({touched}) TO {literal(keys)} (FORMAT parquet)")
         return Followed(rows, inserted, deleted, keys)
 
 
@@ -82,7 +82,3 @@ def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
 
 def _list(names: Iterable[str]) -> str:
     return ", ".join(map(quoted, names))
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from migration_assets.connectors.golden_parquet import ROW, GoldenWriter, quoted
+from migration_assets.connectors.golden_parquet import ROW, GoldenWriter, literal, quoted
 from migration_assets.stages.golden_copy.changes import scratch
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def keep_numbers(before: Path, after: Path, key: Sequence[str], work: Path) -> b
     if not key or any(k not in was.names or was.field(k).type != now.field(k).type for k in key):
         return False
     with scratch(work) as connection:
-        connection.execute(f"CREATE VIEW old AS SELECT * FROM read_parquet({text(before)})")
-        connection.execute(f"CREATE VIEW new AS SELECT * FROM read_parquet({text(after)})")
+        connection.execute(f"CREATE VIEW old AS SELECT * FROM read_parquet({literal(before)})")
+        connection.execute(f"CREATE VIEW new AS SELECT * FROM read_parquet({literal(after)})")
         if not all(_identifies(connection, rows, key) for rows in ("old", "new")):
             return False
         names = [name for name in now.names if name != ROW]
@@ -64,10 +64,6 @@ def write_numbered(connection: duckdb.DuckDBPyConnection, query: str, schema: pa
         for batch in connection.execute(query).to_arrow_reader(_BATCH):
             writer.write(pa.Table.from_batches([batch]).cast(whole))
     return writer.rows
-
-
-def text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _identifies(connection: duckdb.DuckDBPyConnection, rows: str, key: Sequence[str]) -> bool:
