@@ -51,7 +51,7 @@ def stage_specs(workspace: Workspace) -> list[StageSpec]:
 def build_definitions(workspace: Workspace) -> dg.Definitions:
     """Every asset, check, job, sensor and schedule of one plan."""
     stages = [stage_asset(spec) for spec in with_all_gates(stage_specs(workspace))]
-    tick = delta_job(workspace, lambda: build_definitions(workspace))
+    tick = delta_job(workspace, build_definitions)
     return dg.Definitions(
         assets=[*legacy_tables(workspace.plan), *stages],
         jobs=[global_phase(), cohort_phase(), cohort_preparation(), cohort_arrival(), cohort_dry_run(), tick],

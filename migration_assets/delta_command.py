@@ -27,7 +27,7 @@ def delta(place: Place, plan: str | None, thorough: bool, at_once: int, as_json:
     from migration_assets.wiring.delta_views import print_tick
 
     with opened(place.root, plan) as (workspace, runner):
-        with side_by_side(runner, at_once, (), err, quiet=as_json) as (beside, begin):
+        with side_by_side(runner, at_once, (), err, quiet=as_json, at_need=True) as (beside, begin):
             result = run_tick(beside, actor(), thorough=thorough, report=begin)
         if as_json:
             click.echo(json.dumps(result.to_json(workspace.plan.name), indent=2))

@@ -6,11 +6,9 @@ Heavy imports stay inside the functions: a command that needs none of this must 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +17,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from migration_assets.wiring.environment import Environment
-    from migration_assets.wiring.execute import CohortRun, PhaseResult, Report, Runner
-    from migration_assets.wiring.progress import Told
+    from migration_assets.wiring.execute import Report, Runner
     from migration_assets.wiring.progress_views import Heard
     from migration_assets.wiring.workspace import Workspace
 
@@ -101,51 +97,29 @@ def opened(root: Path, plan: str | None, *, load: bool = True) -> Iterator[tuple
     if not load:
         yield None, None  # type: ignore[misc]
         return
-    runner = runner_of(environment)
+    from migration_assets.definitions import build_definitions
+    from migration_assets.wiring.runners import runner_of
+
+    runner = runner_of(environment, build_definitions)
     with runner.instance:
         yield runner.workspace, runner
 
 
-def runner_of(environment: Environment) -> Runner:
-    """The plan's graph, ready to run, on an instance of Dagster's that the caller closes."""
-    from migration_assets.definitions import build_definitions
-    from migration_assets.wiring.execute import Runner, open_instance
-    from migration_assets.wiring.workspace import open_workspace
-
-    workspace = open_workspace(environment)
-    return Runner(workspace, open_instance(), build_definitions(workspace))
-
-
-def open_beside(environment: Environment, said: Callable[[Told], None]) -> Callable[[CohortRun], PhaseResult]:
-    """What runs a cohort in a process beside this one; `said` takes what its stages say."""
-    from tqdm import tqdm
-
-    from migration_assets.wiring.progress import progress_to
-
-    # Great Expectations' progress bars would make a lock among processes, which a process that is ended leaves behind.
-    tqdm.set_lock(threading.RLock())
-    runner = runner_of(environment)
-
-    def run(piece: CohortRun) -> PhaseResult:
-        with progress_to(said):
-            return runner.run(piece)
-
-    return run
-
-
 @contextmanager
 def side_by_side(
-    runner: Runner, at_once: int, cohorts: tuple[str, ...], console: Console, *, quiet: bool
+    runner: Runner, at_once: int, cohorts: tuple[str, ...], console: Console, *, quiet: bool, at_need: bool = False
 ) -> Iterator[tuple[Runner, Report]]:
-    """The runner with the processes that run cohorts beside it, and what shows how far they are."""
-    from dataclasses import replace
-
-    from migration_assets.wiring.lanes import processes_beside
+    """The runner with the processes that run cohorts beside it, and what shows how far they are. `at_need`: they begin
+    when there is a second cohort; otherwise now, while the global phase runs."""
+    from migration_assets.definitions import build_definitions
+    from migration_assets.wiring.runners import with_others
 
     wanted = min(at_once, len(cohorts)) if cohorts else at_once
-    opener = partial(open_beside, runner.workspace.environment)
-    with progress(console, quiet=quiet) as (begin, hear), processes_beside(wanted - 1, opener, hear) as beside:
-        yield replace(runner, beside=beside), begin
+    with (
+        progress(console, quiet=quiet) as (begin, hear),
+        with_others(runner, build_definitions, wanted, hear, at_need=at_need) as beside,
+    ):
+        yield beside, begin
 
 
 @contextmanager

@@ -57,13 +57,15 @@ class Sync(Model):
     """Keeping the target in step. `follow`: the sensor is on from the start; it can be switched in the UI either way.
 
     `every_seconds`: how often it looks. `windows`: when ticks may run, from 0 to all of them; none is always.
-    `reconcile_at`: when all that was loaded is compared again each night, UTC.
+    `reconcile_at`: when all that was loaded is compared again each night, UTC. `at_once`: how many cohorts of a wave a
+    tick of the sensor moves side by side, each in a process of its own, as `--at-once` says for `cutover delta`.
     """
 
     follow: StrictBool = True
     every_seconds: Annotated[StrictInt, Field(ge=5, le=86_400)] = 60
     windows: tuple[Window, ...] = ()
     reconcile_at: TimeOfDay = "02:00"
+    at_once: Annotated[StrictInt, Field(ge=1, le=16)] = 2
 
     @property
     def nightly(self) -> str:

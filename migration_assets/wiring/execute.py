@@ -26,9 +26,8 @@ from migration_assets.wiring.status import taken_back
 from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT, REPAIR
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
-
     from migration_assets.control import AssetStatus, Cohort
+    from migration_assets.wiring.lanes import Beside
     from migration_assets.wiring.workspace import Workspace
 
 # Hears what begins, and how many stages are ahead by then.
@@ -144,7 +143,7 @@ class Runner:
     workspace: Workspace
     instance: dg.DagsterInstance
     definitions: dg.Definitions
-    beside: Sequence[ProcessPoolExecutor] = ()
+    beside: Sequence[Beside] = ()
 
     def phase(self, job: str, *, cohort: str | None = None, tags: Mapping[str, str] | None = None) -> PhaseResult:
         """Run one job; a failure is a result, not an exception."""

@@ -27,23 +27,51 @@ Open = Callable[[Say], Callable[[Any], Any]]
 _own: list[Callable[[Any], Any]] = []
 
 
+class Beside:
+    """A process beside this one. It begins when it is told to, or with the first work that it is given."""
+
+    def __init__(self, open_worker: Open, messages: SimpleQueue[Any]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, context, _begin, (open_worker, messages))
+        self._number: Future[int] | None = None
+
+    def begin(self) -> None:
+        """Get ready from now on."""
+        if self._number is None:
+            self._number = self._pool.submit(os.getpid)
+
+    def work(self, piece: Any) -> Any:
+        """What its work makes of one piece; BrokenProcessPool when the process died of it."""
+        self.begin()
+        return self._pool.submit(_work, piece).result()
+
+    def end(self) -> None:
+        """Idle, or interrupted: either way nothing is worth the seconds that tidying up takes such a process."""
+        if self._number is not None:
+            self._number.add_done_callback(_end)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
 class Lanes(Generic[Work, Result]):
     """Runs pieces of work here and in the processes beside; `lost` is the result of one whose process died."""
 
     def __init__(
-        self, here: Callable[[Work], Result], beside: Sequence[ProcessPoolExecutor], lost: Callable[[Work], Result]
+        self, here: Callable[[Work], Result], beside: Sequence[Beside], lost: Callable[[Work], Result]
     ) -> None:
         self._here, self._beside, self._lost = here, list(beside), lost
 
     def run(self, pieces: Iterable[Work], started: Callable[[Work], None] = lambda _: None) -> list[Result]:
-        """Results in the order of the pieces, each of which is begun in that order."""
+        """Results in the order of the pieces, each of which is begun in that order, the first of them here."""
         share: _Share[Work, Result] = _Share(list(enumerate(pieces)), started)
         threads = [threading.Thread(target=self._lane_beside, args=(share, p), daemon=True) for p in self._beside]
-        for t in threads:
-            t.start()
         try:
-            while (taken := share.take()) is not None:
+            taken = share.take()
+            # What is one piece alone needs no process that would begin for it.
+            for t in threads:
+                t.start()
+            while taken is not None:
                 share.found[taken[0]] = self._here(taken[1])
+                taken = share.take()
             for t in threads:
                 t.join()
         finally:
@@ -52,12 +80,12 @@ class Lanes(Generic[Work, Result]):
             raise share.failed[0]
         return [share.found[i] for i in sorted(share.found)]
 
-    def _lane_beside(self, share: _Share[Work, Result], pool: ProcessPoolExecutor) -> None:
+    def _lane_beside(self, share: _Share[Work, Result], process: Beside) -> None:
         while (taken := share.take()) is not None:
             try:
-                share.found[taken[0]] = pool.submit(_work, taken[1]).result()
+                share.found[taken[0]] = process.work(taken[1])
             except BrokenProcessPool:
-                self._beside.remove(pool)
+                self._beside.remove(process)
                 share.found[taken[0]] = self._lost(taken[1])
                 return
             except BaseException as error:
@@ -82,25 +110,25 @@ class _Share(Generic[Work, Result]):
 
 
 @contextmanager
-def processes_beside(count: int, open_worker: Open, said: Say) -> Iterator[list[ProcessPoolExecutor]]:
-    """That many processes, each a pool of one, getting ready from now on; `said` hears what their work reports."""
+def processes_beside(count: int, open_worker: Open, said: Say, *, at_need: bool = False) -> Iterator[list[Beside]]:
+    """That many processes, which get ready from now on, or when they are needed; `said` hears what their work
+    reports."""
     if count == 0:
         yield []
         return
-    context = multiprocessing.get_context("spawn")
     # A message is written when `put` returns: a process that is idle has said all that it had to say.
-    messages: SimpleQueue[Any] = context.SimpleQueue()
-    pools = [ProcessPoolExecutor(1, context, _begin, (open_worker, messages)) for _ in range(count)]
-    numbers = [pool.submit(os.getpid) for pool in pools]
+    messages: SimpleQueue[Any] = multiprocessing.get_context("spawn").SimpleQueue()
+    processes = [Beside(open_worker, messages) for _ in range(count)]
     listener = threading.Thread(target=_listen, args=(messages, said), daemon=True)
     listener.start()
     try:
-        yield pools
+        if not at_need:
+            for p in processes:
+                p.begin()
+        yield processes
     finally:
-        for pool, number in zip(pools, numbers, strict=True):
-            # Idle, or interrupted: either way nothing is worth the seconds that tidying up takes such a process.
-            number.add_done_callback(_end)
-            pool.shutdown(wait=True, cancel_futures=True)
+        for p in processes:
+            p.end()
         # Of its own, and left behind if need be: who was ended within a message holds its lock for ever.
         threading.Thread(target=messages.put, args=(None,), daemon=True).start()
         listener.join(timeout=5)

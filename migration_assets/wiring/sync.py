@@ -7,7 +7,6 @@ Annotations are real here, not text: Dagster reads those of the op.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from migration_assets.plan.sync_models import Sync, may_run
 from migration_assets.wiring.copies import look
 from migration_assets.wiring.delta import moved_cohorts, run_tick, unfinished
 from migration_assets.wiring.execute import Runner
+from migration_assets.wiring.runners import Graph, with_others
 
 if TYPE_CHECKING:
     from migration_assets.control import Tick
@@ -54,18 +54,20 @@ class Cursor:
         return json.dumps(asdict(self))
 
 
-def delta_job(workspace: "Workspace", graph: Callable[[], dg.Definitions]) -> dg.JobDefinition:
+def delta_job(workspace: "Workspace", graph: Graph) -> dg.JobDefinition:
     """The job of one tick. Its runs of the global phase and of cohorts stand in the history beside it."""
 
     # An op may not bear the name of a job.
     @dg.op(name="tick", description="Bring over what changed in the sources, and run only what that touches.")
     def tick(context: dg.OpExecutionContext) -> None:
-        if not may_run(_settings(workspace).windows, datetime.now(UTC)):
+        settings = _settings(workspace)
+        if not may_run(settings.windows, datetime.now(UTC)):
             context.add_output_metadata({"state": "left to the next window: the plan's windows have closed meanwhile"})
             return
-        runner = Runner(workspace, context.instance, graph())
+        alone = Runner(workspace, context.instance, graph(workspace))
         try:
-            result = run_tick(runner, "delta sensor")
+            with with_others(alone, graph, settings.at_once, lambda _: None, at_need=True) as runner:
+                result = run_tick(runner, "delta sensor", report=lambda begun: context.log.info(str(begun)))
         except CutoverError as e:
             raise dg.Failure(description=str(e), allow_retries=False) from None
         found = result.to_json(workspace.plan.name)

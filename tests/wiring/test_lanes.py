@@ -62,6 +62,22 @@ def test_without_a_process_beside_everything_is_done_here() -> None:
     assert found == [(9, os.getpid()), (16, os.getpid())]
 
 
+def test_a_process_that_begins_at_need_does_not_begin_for_one_piece_alone() -> None:
+    def children() -> set[int]:
+        # Python's own, which looks after what processes share, stays from the first on.
+        found = psutil.Process().children(recursive=True)
+        return {p.pid for p in found if "resource_tracker" not in " ".join(p.cmdline())}
+
+    before = children()
+    with processes_beside(1, worker, lambda _: None, at_need=True) as beside:
+        lanes = Lanes(here, beside, here)
+        assert lanes.run([5]) == [(25, os.getpid())]
+        assert children() == before
+        assert len({process for _, process in lanes.run(range(12))}) == 2
+        assert len(children() - before) == 1
+    assert children() == before
+
+
 def test_work_whose_process_died_is_told_and_the_rest_is_done_here() -> None:
     lost: list[int] = []
 
@@ -95,7 +111,7 @@ def test_a_process_beside_ends_with_its_parent(tmp_path: Path) -> None:
         "from migration_assets.wiring.lanes import processes_beside\n"
         "if __name__ == '__main__':\n"
         "    with processes_beside(1, test_lanes.worker, lambda _: None) as beside:\n"
-        "        print(beside[0].submit(os.getpid).result(), flush=True)\n"
+        "        print(beside[0].work(3)[1], flush=True)\n"
         "        time.sleep(60)\n"
     )
     parent = subprocess.Popen(

@@ -72,9 +72,7 @@ def speaker(said: Callable[[Told], None]) -> Callable[[str], None]:
 def test_processes_beside_are_heard_too() -> None:
     heard: list[Told] = []
     with processes_beside(1, speaker, heard.append) as (process,):
-        from migration_assets.wiring.lanes import _work
-
-        process.submit(_work, "pilot").result()
+        process.work("pilot")
     assert heard == [Told("pilot", "loaded_target", "done", 1.0)]
 
 

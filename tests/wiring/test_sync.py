@@ -18,6 +18,7 @@ from migration_assets.plan.sync_models import Sync
 from migration_assets.stages.golden_copy.delta import Seen
 from migration_assets.wiring import sync
 from migration_assets.wiring.sync import JOB, Cursor, evaluated
+from migration_assets.wiring.workspace import Workspace
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -124,7 +125,7 @@ def test_a_run_that_the_closing_of_the_windows_has_overtaken_does_nothing(situat
     opens, closes = (f"{at:%H:%M}" for at in later)
     situation.workspace.plan.file = SimpleNamespace(sync=Sync(windows=[{"opens": opens, "closes": closes}]))
 
-    def graph() -> dg.Definitions:
+    def graph(_: Workspace) -> dg.Definitions:
         raise AssertionError("nothing may run")
 
     done = sync.delta_job(situation.workspace, graph).execute_in_process(instance=situation.instance)
@@ -151,7 +152,7 @@ def test_before_the_first_load_the_sensor_says_what_it_waits_for(
 
     monkeypatch.setattr(sync, "moved_cohorts", refuse)
     situation.workspace.plan.file = SimpleNamespace(sync=Sync(every_seconds=30))
-    job = sync.delta_job(situation.workspace, dg.Definitions)
+    job = sync.delta_job(situation.workspace, lambda _: dg.Definitions())
     sensor = sync.delta_sensor(situation.workspace, job)
     with dg.build_sensor_context(instance=situation.instance) as context:
         found = sensor.evaluate_tick(context)
@@ -174,7 +175,7 @@ def test_the_plan_says_whether_the_sensor_runs_from_the_start(
 ) -> None:
     plan = SimpleNamespace(file=SimpleNamespace(sync=settings), mode=MODES[strategy])
     workspace: Any = SimpleNamespace(plan=plan)
-    sensor = sync.delta_sensor(workspace, sync.delta_job(workspace, dg.Definitions))
+    sensor = sync.delta_sensor(workspace, sync.delta_job(workspace, lambda _: dg.Definitions()))
     assert (sensor.default_status == dg.DefaultSensorStatus.RUNNING) is running
     assert sensor.minimum_interval_seconds == (30 if settings and settings.every_seconds == 30 else 60)
 
