@@ -36,7 +36,8 @@ from migration_assets.terminal import Commands, err, out, plain
 from migration_assets.wiring.tags import ACTOR, AS_OF, DRY_RUN, NEW_SNAPSHOT
 
 if TYPE_CHECKING:
-    from migration_assets.wiring.execute import Runner, Summary
+    from migration_assets.wiring.execute import Runner
+    from migration_assets.wiring.results import Summary
 
 # Not resolved: a root whose package is a link is a root of its own.
 ROOT = Path(__file__).absolute().parent.parent

@@ -27,7 +27,8 @@ from migration_assets.wiring.touched import inputs_of
 if TYPE_CHECKING:
     from migration_assets.control import MigrationRecord
     from migration_assets.stages.golden_copy.delta import Delta
-    from migration_assets.wiring.execute import Report, Runner, Summary
+    from migration_assets.wiring.execute import Report, Runner
+    from migration_assets.wiring.results import Summary
     from migration_assets.wiring.workspace import Workspace
 
 _STANDS = ("passed", "waived")

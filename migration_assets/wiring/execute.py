@@ -1,10 +1,10 @@
-"""Runs the two phases of a migration, with full Dagster history and without its daemon, and sums up what happened."""
+"""Runs the two phases of a migration, with full Dagster history and without its daemon. What came of it: `results`."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,10 @@ from migration_assets.plan.ownership import UNASSIGNED
 from migration_assets.plan.wording import shown
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.wiring.copies import verified_copy
-from migration_assets.wiring.failed_reconciliation import AFTERMATH
 from migration_assets.wiring.lanes import Lanes
 from migration_assets.wiring.partitions import add_cohorts
 from migration_assets.wiring.progress import Begun
-from migration_assets.wiring.stage import EXIT_CODE
+from migration_assets.wiring.results import PhaseResult, Summary, loaded_twice, summed_up, was_interrupted, without_run
 from migration_assets.wiring.stage_names import ARRIVAL, COHORT_STAGES, STAGES_OF
 from migration_assets.wiring.status import taken_back
 from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT, REPAIR
@@ -33,87 +32,6 @@ if TYPE_CHECKING:
 # Hears what begins, and how many stages are ahead by then.
 Report = Callable[[Begun], None]
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-@dataclass(frozen=True)
-class PhaseResult:
-    """How one run went. `stopped_at` names the asset that failed or whose critical check did, `reason` why it broke
-    off (a check that failed gives none: `failed_checks` says it better), `aftermath` what became of rows in the target
-    that the check was about, `run_id` the run in Dagster's history.
-    `rows_written` are rows of the target that were inserted, updated or deleted, `rows_removed` the deleted ones."""
-
-    ok: bool
-    stopped_at: str | None
-    reason: str | None
-    failed_checks: tuple[str, ...]
-    rows_written: int
-    exit_code: int = 0
-    rows_removed: int = 0
-    run_id: str | None = None
-    aftermath: str | None = None
-
-
-@dataclass
-class Summary:
-    """A migration's outcome: the global phase, then each cohort in the order in which it ran."""
-
-    snapshot: str | None = None
-    as_of: str | None = None
-    global_phase: PhaseResult | None = None
-    cohorts: dict[str, PhaseResult] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        phases = [self.global_phase, *self.cohorts.values()]
-        return all(p is not None and p.ok for p in phases)
-
-    @property
-    def exit_code(self) -> int:
-        """0 when all is well, 2 when something asks for other input or configuration, else 1."""
-        if self.ok:
-            return 0
-        return 2 if any(p is not None and p.exit_code == 2 for p in [self.global_phase, *self.cohorts.values()]) else 1
-
-    @property
-    def rows_written(self) -> int:
-        phases = [self.global_phase, *self.cohorts.values()]
-        return sum(p.rows_written for p in phases if p is not None)
-
-    @property
-    def rows_removed(self) -> int:
-        """Rows that were deleted from the target, because their cohort's load does not have them any more."""
-        phases = [self.global_phase, *self.cohorts.values()]
-        return sum(p.rows_removed for p in phases if p is not None)
-
-    def to_json(self, plan: str) -> dict[str, Any]:
-        """The shape that `cutover run --json` promises."""
-        cohorts = [
-            {
-                "cohort": name,
-                "ok": p.ok,
-                "stopped_at": p.stopped_at,
-                "failed_checks": list(p.failed_checks),
-                "reason": p.reason,
-                "aftermath": p.aftermath,
-                "rows_written": p.rows_written,
-                "rows_removed": p.rows_removed,
-            }
-            for name, p in self.cohorts.items()
-        ]
-        return {
-            "ok": self.ok,
-            "plan": plan,
-            "snapshot": self.snapshot,
-            "as_of": self.as_of,
-            "global": {
-                "stopped_at": self.global_phase.stopped_at if self.global_phase else None,
-                "failed_checks": list(self.global_phase.failed_checks) if self.global_phase else [],
-                "reason": self.global_phase.reason if self.global_phase else None,
-            },
-            "cohorts": cohorts,
-            "rows_written": self.rows_written,
-            "rows_removed": self.rows_removed,
-        }
 
 
 @dataclass(frozen=True)
@@ -156,7 +74,7 @@ class Runner:
             tags=dict(tags or {}),
             run_config=QUIET,
         )
-        if _was_interrupted(result):
+        if was_interrupted(result):
             # Dagster takes Ctrl-C for a failure of the step; whoever pressed it wants everything to stop.
             raise KeyboardInterrupt
         return summed_up(result)
@@ -209,7 +127,7 @@ class Runner:
             if not received:
                 return
             again = self._in_lanes([_runs("cohort_arrival", [n for n in passed if n in received], tags)], report)
-            results |= {name: _summed(results[name], r) if name in results else r for name, r in again.items()}
+            results |= {name: loaded_twice(results[name], r) if name in results else r for name, r in again.items()}
 
     def _standings(self, cohorts: Sequence[str]) -> Sequence[AssetStatus]:
         now = datetime.now(UTC)
@@ -329,7 +247,7 @@ class Runner:
                 return {name: _held_back(failed) if name in later else results[name] for name in cohorts}
             runs = [r for r in wave if r.cohort not in results or results[r.cohort].ok]
             found = dict(zip((r.cohort for r in runs), lanes.run(runs, started), strict=True))
-            results |= {n: _summed(results[n], r) if n in results else r for n, r in found.items()}
+            results |= {n: loaded_twice(results[n], r) if n in results else r for n, r in found.items()}
         return {name: results[name] for name in cohorts}
 
 
@@ -354,100 +272,16 @@ def in_waves(cohorts: Sequence[Cohort]) -> list[list[str]]:
     return [found[wave] for wave in sorted(found)]
 
 
-def _summed(first: PhaseResult, again: PhaseResult) -> PhaseResult:
-    """How a cohort went that was loaded twice."""
-    return replace(
-        again,
-        rows_written=first.rows_written + again.rows_written,
-        rows_removed=first.rows_removed + again.rows_removed,
-    )
-
-
 def _held_back(failed: str) -> PhaseResult:
-    return _without_run(
+    return without_run(
         f"not loaded, because what has to pass first did not ({failed}). Mend that and run again, or name this cohort "
         "with --cohort to move it all the same."
     )
 
 
 def _lost(run: CohortRun) -> PhaseResult:
-    return _without_run(
+    return without_run(
         f"the process that ran {run.job} for this cohort died; what it had not finished was undone. Run it again with "
-        "`cutover run --resume`; where memory is short, with --at-once 1."
+        "`cutover run --resume`; where memory is short, with --at-once 1 (ticks of the sensor: `at_once: 1` under `sync` "
+        "in plan.yaml)."
     )
-
-
-def _without_run(reason: str) -> PhaseResult:
-    """The result for a cohort of which no run can tell how it ended."""
-    return PhaseResult(ok=False, stopped_at=None, reason=reason, failed_checks=(), rows_written=0, exit_code=1)
-
-
-def summed_up(result: dg.ExecuteInProcessResult) -> PhaseResult:
-    """How a run went, out of its events."""
-    failed_steps = [e for e in result.all_events if e.is_step_failure]
-    evaluations = result.get_asset_check_evaluations()
-    critical = [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.ERROR]
-    stopped_at, reason, exit_code = None, None, 0 if result.success and not critical else 1
-    if failed_steps:
-        stopped_at = failed_steps[0].step_key
-        # A blocking check fails its step with a list of names, which `failed_checks` says better.
-        reason = None if critical else _reason(failed_steps[0])
-        exit_code = _exit_code(failed_steps[0])
-    elif critical:
-        stopped_at = critical[0].asset_key.to_user_string()
-    elif not result.success:
-        reason = _reason_outside_steps(result)
-    return PhaseResult(
-        ok=result.success and not critical,
-        stopped_at=stopped_at,
-        reason=reason,
-        failed_checks=tuple(f"{e.asset_key.to_user_string()}.{e.check_name}" for e in critical),
-        rows_written=_total(result, "rows written"),
-        exit_code=exit_code,
-        rows_removed=_total(result, "rows removed"),
-        run_id=result.run_id,
-        aftermath=_aftermath(result),
-    )
-
-
-def _aftermath(result: dg.ExecuteInProcessResult) -> str | None:
-    """What a stage says became of the rows it found something against."""
-    events = [e.step_materialization_data.materialization for e in result.all_events if e.is_step_materialization]
-    told = [m.metadata[AFTERMATH].value for m in events if AFTERMATH in m.metadata]
-    return str(told[-1]) if told else None
-
-
-def _total(result: dg.ExecuteInProcessResult, key: str) -> int:
-    """Sum of a number over all materializations that state it."""
-    total = 0
-    for event in (e for e in result.all_events if e.is_step_materialization):
-        value = event.step_materialization_data.materialization.metadata.get(key)
-        total += value.value if isinstance(value, dg.IntMetadataValue) and value.value is not None else 0
-    return total
-
-
-def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
-    failures = [e.step_failure_data.error for e in result.all_events if e.is_step_failure]
-    return any(f is not None and f.cls_name == "DagsterExecutionInterruptedError" for f in failures)
-
-
-def _reason_outside_steps(result: dg.ExecuteInProcessResult) -> str | None:
-    """Why a run failed that never came to a step: Dagster could not set itself up, say."""
-    failures = [e.job_failure_data for e in result.all_events if e.is_failure and not e.is_step_failure]
-    return next((f.error.message.strip() for f in failures if f.error is not None), None)
-
-
-def _exit_code(event: dg.DagsterEvent) -> int:
-    failure = event.step_failure_data.user_failure_data
-    value = failure.metadata.get(EXIT_CODE) if failure is not None else None
-    return value.value if isinstance(value, dg.IntMetadataValue) and value.value is not None else 1
-
-
-def _reason(event: dg.DagsterEvent) -> str | None:
-    data = event.step_failure_data
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return str(data.user_failure_data.description)
-    error = data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error.message.strip() if error is not None else None

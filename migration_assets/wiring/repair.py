@@ -10,7 +10,8 @@ from migration_assets.wiring.status import taken_back
 from migration_assets.wiring.views import reconciliation_of
 
 if TYPE_CHECKING:
-    from migration_assets.wiring.execute import PhaseResult, Report, Runner
+    from migration_assets.wiring.execute import Report, Runner
+    from migration_assets.wiring.results import PhaseResult
 
 _COUNTED = ("missing", "changed", "extra")
 

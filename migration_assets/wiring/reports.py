@@ -11,7 +11,7 @@ from migration_assets.wiring.stage_names import AFTER_LOAD
 
 if TYPE_CHECKING:
     from migration_assets.stages.store import Store
-    from migration_assets.wiring.execute import PhaseResult
+    from migration_assets.wiring.results import PhaseResult
     from migration_assets.wiring.workspace import Workspace
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from tqdm import tqdm
 
-from migration_assets.wiring.execute import CohortRun, PhaseResult, Runner, open_instance
+from migration_assets.wiring.execute import CohortRun, Runner, open_instance
 from migration_assets.wiring.lanes import processes_beside
 from migration_assets.wiring.progress import Told, progress_to
+from migration_assets.wiring.results import PhaseResult
 from migration_assets.wiring.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from migration_assets.wiring.reports import reports_of, silent_in
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from migration_assets.wiring.execute import PhaseResult, Summary
+    from migration_assets.wiring.results import PhaseResult, Summary
     from migration_assets.wiring.workspace import Workspace
 
 GOOD, BAD = "[green]passed[/]", "[red]failed[/]"

@@ -232,8 +232,9 @@ def _opened(environment: Environment) -> Callable[[str, str], Any]:
 
     from migration_assets.definitions import build_definitions
     from migration_assets.stages.store import GLOBAL
-    from migration_assets.wiring.execute import QUIET, summed_up
+    from migration_assets.wiring.execute import QUIET
     from migration_assets.wiring.partitions import COHORTS
+    from migration_assets.wiring.results import summed_up
     from migration_assets.wiring.workspace import open_workspace
 
     workspace, instance = open_workspace(environment), _instance()

@@ -15,7 +15,7 @@ from world import World, add_plan, filled_with, make_root, opened
 
 from migration_assets.demo import Legacy, generate
 from migration_assets.demo.world import DEFAULT_RATES
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 ACME_COHORTS = """cohorts:
   - {name: pilot, wave: 0, where: [{field: segment, op: eq, value: small}], limit: 20, description: First.}

@@ -11,7 +11,7 @@ from world import REPOSITORY, World, add_plan, change, command, make_root
 
 from migration_assets.domain.errors import BadInput
 from migration_assets.stages.store import Store
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = pytest.mark.pipeline
 

@@ -14,7 +14,7 @@ from stub_service import Stub, answer, stub_service
 from telco_rows import telco_rows, write_telco
 from world import World, add_plan, change, make_root, opened
 
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

@@ -13,7 +13,7 @@ from world import World, add_plan, asked, filled_with, make_root, opened
 from migration_assets.control import Case
 from migration_assets.demo import generate
 from migration_assets.demo.world import DEFAULT_RATES
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 from migration_assets.wiring.review import queue_of
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]

@@ -16,7 +16,7 @@ import pytest
 from world import Answer, World, command
 
 from migration_assets.demo import Legacy
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 COHORTS = ("pilot", "rest_01", "unassigned")

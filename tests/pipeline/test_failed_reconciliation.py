@@ -13,7 +13,7 @@ from world import Answer, World, change, command
 from migration_assets.plan.load import load_plan
 from migration_assets.stages.load.schema import role_names
 from migration_assets.wiring.delta import moved_cohorts
-from migration_assets.wiring.execute import PhaseResult
+from migration_assets.wiring.results import PhaseResult
 from migration_assets.wiring.tags import TICK
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]

@@ -17,7 +17,7 @@ import requests
 from graphql_client import DEFINITIONS
 from world import World
 
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from world import Answer, World, asked, change, command
 
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 COHORT = "rest_01"

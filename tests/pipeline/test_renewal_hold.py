@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from world import World
 
-from migration_assets.wiring.execute import PhaseResult
+from migration_assets.wiring.results import PhaseResult
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

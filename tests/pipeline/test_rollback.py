@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from world import Answer, World, command
 
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 from migration_assets.wiring.stage_names import ARRIVAL
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]

@@ -14,7 +14,7 @@ from telco_rows import telco_rows, write_telco
 from world import World, add_plan, command, opened, target_ids
 
 from migration_assets.demo import Legacy
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ import pytest
 from world import World
 
 from migration_assets.wiring.conflicts import conflicts_in
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ import pytest
 from world import World, asked
 
 from migration_assets.demo import Legacy
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

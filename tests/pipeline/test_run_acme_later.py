@@ -13,7 +13,7 @@ import pytest
 from world import World, asked, command, target_ids
 
 from migration_assets.control import ReviewQueue
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from world import World, change
 
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

@@ -13,8 +13,8 @@ from graphql_client import graphql
 from telco_rows import telco_rows, write_telco
 from world import Answer, World, change, command
 
-from migration_assets.wiring.execute import Summary
 from migration_assets.wiring.kpis import kpis_of
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

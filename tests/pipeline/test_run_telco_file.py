@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from world import REPOSITORY, World, add_plan, make_root, opened
 
-from migration_assets.wiring.execute import Summary
+from migration_assets.wiring.results import Summary
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 

@@ -30,7 +30,8 @@ from migration_assets.quality.run import run_suite
 from migration_assets.stages.shadow import assets as shadow
 from migration_assets.wiring.call import StageCall
 from migration_assets.wiring.environment import prepare
-from migration_assets.wiring.execute import QUIET, PhaseResult, Runner, Summary, summed_up
+from migration_assets.wiring.execute import QUIET, Runner
+from migration_assets.wiring.results import PhaseResult, Summary, summed_up
 from migration_assets.wiring.workspace import Workspace, open_workspace
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -15,7 +15,8 @@ from migration_assets.control import CHANGED_MEANWHILE, AssetStatus, Cohort
 from migration_assets.domain.errors import BadInput
 from migration_assets.plan.modes import MODES, Strategy
 from migration_assets.wiring import execute
-from migration_assets.wiring.execute import Chosen, PhaseResult, Runner, in_waves
+from migration_assets.wiring.execute import Chosen, Runner, in_waves
+from migration_assets.wiring.results import PhaseResult
 from migration_assets.wiring.stage_names import COHORT_STAGES
 
 PLANNED = [

@@ -14,7 +14,7 @@ from rich.console import Console
 from migration_assets.control import Cohort
 from migration_assets.plan.models import Control
 from migration_assets.stages.store import Store
-from migration_assets.wiring.execute import PhaseResult, Summary
+from migration_assets.wiring.results import PhaseResult, Summary
 from migration_assets.wiring.stage_names import COHORT_STAGES, GLOBAL_STAGES
 from migration_assets.wiring.views import (
     ending_of,

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _MAKERS = (shape, plan_rows, schema, engine_digests)
 _MEMBERS = ("customer_id", "identity_id", "cohort")
 _HASHED = "input_hashes"
+# What of these and of those that were kept has no like. Columns: entity, hash, gone.
+_OTHER = "other_hashes"
 
 
 @dataclass(frozen=True)
@@ -97,16 +99,15 @@ class Inputs:
         if not file.is_file():
             return None
         run, hashes = self.engine.connection.execute, f"read_parquet('{_quoted(file)}')"
-        lost = f"SELECT entity FROM {hashes} k ANTI JOIN {_HASHED} h USING (entity, hash)"
-        gone = run(f"SELECT entity, count(*) FROM ({lost}) GROUP BY entity").fetchall()
         run(
-            f"CREATE OR REPLACE TEMP TABLE {_HASHED}_new AS "
-            f"SELECT entity, hash FROM {_HASHED} h ANTI JOIN {hashes} k USING (entity, hash)"
+            f"CREATE OR REPLACE TEMP TABLE {_OTHER} AS SELECT entity, hash, h.hash IS NULL AS gone "
+            f"FROM {_HASHED} h FULL JOIN {hashes} k USING (entity, hash) WHERE h.hash IS NULL OR k.hash IS NULL"
         )
+        gone = run(f"SELECT entity, count(*) FROM {_OTHER} WHERE gone GROUP BY entity").fetchall()
         found = {}
         for entity, fields in self.fields.items():
             rows = self.canonical[entity]
-            other = f"SELECT hash FROM {_HASHED}_new WHERE entity = '{entity}'"
+            other = f"SELECT hash FROM {_OTHER} WHERE NOT gone AND entity = '{entity}'"
             query = f"SELECT r.* FROM ({self.engine.sql(rows)}) r WHERE {_hash('r', fields)} IN ({other})"
             found[entity] = self.engine.kept(query, rows.schema())
         return Others(found, dict(gone))
