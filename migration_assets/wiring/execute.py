@@ -282,6 +282,6 @@ def _held_back(failed: str) -> PhaseResult:
 def _lost(run: CohortRun) -> PhaseResult:
     return without_run(
         f"the process that ran {run.job} for this cohort died; what it had not finished was undone. Run it again with "
-        "`cutover run --resume`; where memory is short, with --at-once 1 (ticks of the sensor: `at_once: 1` under `sync` "
-        "in plan.yaml)."
+        "`cutover run --resume`; where memory is short, with --at-once 1 (the sensor: `at_once: 1` under `sync` in "
+        "plan.yaml)."
     )
