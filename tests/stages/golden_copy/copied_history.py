@@ -107,4 +107,10 @@ class History:
 
 
 def _rows(folder: Path, manifest: Manifest) -> dict[str, pa.Table]:
-    return {n: pq.read_table(folder / e.file).drop_columns([ROW]) for n, e in manifest.tables.items()}
+    """Floats as text: zero and minus zero are equal, and are not the same."""
+    found = {}
+    for name, entry in manifest.tables.items():
+        rows = pq.read_table(folder / entry.file).drop_columns([ROW])
+        told = [pa.field(f.name, pa.string() if pa.types.is_floating(f.type) else f.type) for f in rows.schema]
+        found[name] = rows.cast(pa.schema(told))
+    return found

@@ -218,6 +218,12 @@ def test_a_table_with_few_changes_is_not_read_whole(database: str, monkeypatch: 
         assert read == ["shown"], "a view cannot tell which of its rows are new"
 
 
+def test_zero_and_minus_zero_are_not_the_same(database: str) -> None:
+    score = "UPDATE accounts SET score = %s WHERE id = 'a1'"
+    with history(database) as told:
+        live(told, [((score, (0.0,)), False), None, ((score, (-0.0,)), False), None, ((score, (0.0,)), False)])
+
+
 def test_a_key_that_is_printed_otherwise_than_it_is_ordered_is_read_whole(database: str) -> None:
     """Cast to text, by which it is ordered, a single address has a mask that it is not printed with."""
     with history(database) as told:
