@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 ROW = "_row"
@@ -22,7 +23,8 @@ class GoldenWriter:
     """Writes batches that come in final order, and numbers their rows from 1, or takes the numbers they bring (`_row`
     first, where they are `numbered`).
 
-    Row groups have a fixed size however the batches were cut, so that equal rows give equal bytes.
+    Row groups have a fixed size however the batches were cut, so that equal rows give equal bytes. Columns whose values
+    recur in the first of them get a dictionary; for others making one takes as long as all the rest, and room besides.
     """
 
     def __init__(
@@ -33,8 +35,8 @@ class GoldenWriter:
         self._schema = schema
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
-        whole = pa.schema([pa.field(ROW, pa.int64()), *schema])
-        self._writer = pq.ParquetWriter(destination, whole, compression=compression)
+        self._destination, self._compression = destination, compression
+        self._writer: pq.ParquetWriter | None = None
 
     def __enter__(self) -> GoldenWriter:
         return self
@@ -42,7 +44,7 @@ class GoldenWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
         if kind is None:
             self._flush(self._waiting_rows)
-        self._writer.close()
+        self._opened(self._empty).close()
 
     @property
     def received(self) -> int:
@@ -65,10 +67,29 @@ class GoldenWriter:
             group = waiting.slice(start, min(ROW_GROUP, count - start)).combine_chunks()
             if not self._numbered:
                 group = group.add_column(0, ROW, pa.arange(self.rows + 1, self.rows + 1 + group.num_rows))
-            self._writer.write_table(group, row_group_size=ROW_GROUP)
+            self._opened(group).write_table(group, row_group_size=ROW_GROUP)
             self.rows += group.num_rows
         self._waiting = [waiting.slice(count)]
         self._waiting_rows -= count
+
+    @property
+    def _empty(self) -> pa.Table:
+        return pa.schema([pa.field(ROW, pa.int64()), *self._schema]).empty_table()
+
+    def _opened(self, first: pa.Table) -> pq.ParquetWriter:
+        """The file's writer, which is made by what its first row group has."""
+        if self._writer is None:
+            schema, recurring = self._empty.schema, _recurring(first)
+            self._writer = pq.ParquetWriter(
+                self._destination, schema, compression=self._compression, use_dictionary=recurring
+            )
+        return self._writer
+
+
+def _recurring(rows: pa.Table) -> list[str]:
+    """Columns in which a value stands four times or more, taken all in all."""
+    flat = [name for name in rows.column_names if not pa.types.is_nested(rows.schema.field(name).type)]
+    return [name for name in flat if 4 * pc.count_distinct(rows[name]).as_py() <= rows.num_rows]
 
 
 def write_sorted(

@@ -100,8 +100,10 @@ def counted(
     everything = was.equals(now)
     stamp = updated_at if everything and updated_at in own and _tells_time(now.field(updated_at).type) else None
     with scratch(spill) as connection:
-        for name, path, other in (("gone", before, after), ("come", after, before)):
-            rows, others = _rows(path, keys, touched), _rows(other, keys, touched)
+        old, new = (f"read_parquet({literal(path)})" for path in (before, after))
+        if touched is not None:
+            old, new = (_touched(connection, n, rows, keys, touched) for n, rows in (("old", old), ("new", new)))
+        for name, rows, others in (("gone", old, new), ("come", new, old)):
             connection.execute(_only_in(name, rows, others, now, columns, keys, stamp, everything))
         found = connection.execute(_sums(before, keys, stamp)).fetchone()
     if found is None:
@@ -124,13 +126,11 @@ def _tells_time(kind: pa.DataType) -> bool:
     return pa.types.is_temporal(kind) or pa.types.is_integer(kind)
 
 
-def _rows(path: Path, keys: Sequence[str], touched: Path | None) -> str:
-    within = (
-        f" AS whole SEMI JOIN read_parquet({literal(touched)}) AS touched USING ({', '.join(map(quoted, keys))})"
-        if touched
-        else ""
-    )
-    return f"read_parquet({literal(path)}){within}"
+def _touched(connection: duckdb.DuckDBPyConnection, name: str, rows: str, keys: Sequence[str], touched: Path) -> str:
+    """A table of those rows that have one of the keys: a file is read once."""
+    within = f"{rows} AS whole SEMI JOIN read_parquet({literal(touched)}) AS touched"
+    connection.execute(f"CREATE TEMP TABLE {name} AS FROM {within} USING ({', '.join(map(quoted, keys))})")
+    return name
 
 
 def _only_in(
