@@ -22,6 +22,7 @@ from migration_assets.stages.reconcile import assets as reconcile
 from migration_assets.stages.reference import assets as reference
 from migration_assets.stages.shadow import assets as shadow
 from migration_assets.wiring.environment import current
+from migration_assets.wiring.garbage import collect_less
 from migration_assets.wiring.jobs import (
     cohort_arrival,
     cohort_dry_run,
@@ -65,4 +66,6 @@ def build_definitions(workspace: Workspace) -> dg.Definitions:
 @dg.definitions
 def definitions() -> dg.Definitions:
     """What `workspace.yaml` points at."""
-    return build_definitions(open_workspace(current(ROOT, dict(os.environ))))
+    made = build_definitions(open_workspace(current(ROOT, dict(os.environ))))
+    collect_less()
+    return made

@@ -14,6 +14,7 @@ import dagster as dg
 from tqdm import tqdm
 
 from migration_assets.wiring.execute import CohortRun, Runner, open_instance
+from migration_assets.wiring.garbage import collect_less
 from migration_assets.wiring.lanes import processes_beside
 from migration_assets.wiring.progress import Told, progress_to
 from migration_assets.wiring.results import PhaseResult
@@ -30,7 +31,9 @@ Hear = Callable[[Told], None]
 def runner_of(environment: "Environment", graph: Graph) -> Runner:
     """The plan's graph, ready to run, on an instance of Dagster's that the caller closes."""
     workspace = open_workspace(environment)
-    return Runner(workspace, open_instance(), graph(workspace))
+    runner = Runner(workspace, open_instance(), graph(workspace))
+    collect_less()
+    return runner
 
 
 @contextmanager
