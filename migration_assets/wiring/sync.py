@@ -76,7 +76,7 @@ def delta_job(workspace: "Workspace", graph: Graph) -> dg.JobDefinition:
                 "state": result.tick.state,
                 "rows changed": sum(t["changed"] for t in found["tables"]),
                 "rows written": found["rows_written"],
-                "lag seconds": result.tick.lag_seconds or 0,
+                **({"lag seconds": lag} if (lag := result.tick.lag_seconds) is not None else {}),
                 "cohorts run": len(found["cohorts"]),
                 "cohorts unchanged": len(result.carried),
             }
