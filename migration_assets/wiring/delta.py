@@ -201,7 +201,7 @@ class _Ticking:
         self, log: TickLog, number: int, delta: Delta | None, summary: Summary, carried: Sequence[str]
     ) -> TickResult:
         first = summary.global_phase
-        stopped = [name for name, r in summary.cohorts.items() if not r.ok]
+        stopped = [f"{name} ({r.reason})" if r.reason else name for name, r in summary.cohorts.items() if not r.ok]
         reason = ""
         if first is None or not first.ok:
             reason = f"the global phase stopped at {first.stopped_at if first else GLOBAL_STAGES[0]}"

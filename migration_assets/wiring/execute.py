@@ -17,12 +17,13 @@ from migration_assets.plan.wording import shown
 from migration_assets.stages.cohorts.assign import planned_cohorts
 from migration_assets.wiring.copies import verified_copy
 from migration_assets.wiring.lanes import Lanes
+from migration_assets.wiring.left_runs import own_process
 from migration_assets.wiring.partitions import add_cohorts
 from migration_assets.wiring.progress import Begun
 from migration_assets.wiring.results import PhaseResult, Summary, loaded_twice, summed_up, was_interrupted, without_run
 from migration_assets.wiring.stage_names import ARRIVAL, COHORT_STAGES, STAGES_OF
 from migration_assets.wiring.status import taken_back
-from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT, REPAIR
+from migration_assets.wiring.tags import AS_OF, DRY_RUN, NEW_SNAPSHOT, PROCESS, REPAIR
 
 if TYPE_CHECKING:
     from migration_assets.control import AssetStatus, Cohort
@@ -71,7 +72,7 @@ class Runner:
             partition_key=cohort,
             instance=self.instance,
             raise_on_error=False,
-            tags=dict(tags or {}),
+            tags={**(tags or {}), PROCESS: own_process()},
             run_config=QUIET,
         )
         if was_interrupted(result):
@@ -283,5 +284,5 @@ def _lost(run: CohortRun) -> PhaseResult:
     return without_run(
         f"the process that ran {run.job} for this cohort died; what it had not finished was undone. Run it again with "
         "`cutover run --resume`; where memory is short, with --at-once 1 (the sensor: `at_once: 1` under `sync` in "
-        "plan.yaml)."
+        "plan.yaml, and `cutover run`, since the plan is another then)."
     )

@@ -34,6 +34,7 @@ class Beside:
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(1, context, _begin, (open_worker, messages))
         self._number: Future[int] | None = None
+        self.died = False
 
     def begin(self) -> None:
         """Get ready from now on."""
@@ -42,8 +43,12 @@ class Beside:
 
     def work(self, piece: Any) -> Any:
         """What its work makes of one piece; BrokenProcessPool when the process died of it."""
-        self.begin()
-        return self._pool.submit(_work, piece).result()
+        try:
+            self.begin()
+            return self._pool.submit(_work, piece).result()
+        except BrokenProcessPool:
+            self.died = True
+            raise
 
     def end(self) -> None:
         """Idle, or interrupted: either way nothing is worth the seconds that tidying up takes such a process."""
@@ -58,12 +63,13 @@ class Lanes(Generic[Work, Result]):
     def __init__(
         self, here: Callable[[Work], Result], beside: Sequence[Beside], lost: Callable[[Work], Result]
     ) -> None:
-        self._here, self._beside, self._lost = here, list(beside), lost
+        self._here, self._beside, self._lost = here, beside, lost
 
     def run(self, pieces: Iterable[Work], started: Callable[[Work], None] = lambda _: None) -> list[Result]:
         """Results in the order of the pieces, each of which is begun in that order, the first of them here."""
         share: _Share[Work, Result] = _Share(list(enumerate(pieces)), started)
-        threads = [threading.Thread(target=self._lane_beside, args=(share, p), daemon=True) for p in self._beside]
+        usable = [p for p in self._beside if not p.died]
+        threads = [threading.Thread(target=self._lane_beside, args=(share, p), daemon=True) for p in usable]
         try:
             taken = share.take()
             # What is one piece alone needs no process that would begin for it.
@@ -81,16 +87,14 @@ class Lanes(Generic[Work, Result]):
         return [share.found[i] for i in sorted(share.found)]
 
     def _lane_beside(self, share: _Share[Work, Result], process: Beside) -> None:
-        while (taken := share.take()) is not None:
-            try:
-                share.found[taken[0]] = process.work(taken[1])
-            except BrokenProcessPool:
-                self._beside.remove(process)
-                share.found[taken[0]] = self._lost(taken[1])
-                return
-            except BaseException as error:
-                share.failed.append(error)
-                return
+        try:
+            while not process.died and (taken := share.take()) is not None:
+                try:
+                    share.found[taken[0]] = process.work(taken[1])
+                except BrokenProcessPool:
+                    share.found[taken[0]] = self._lost(taken[1])
+        except BaseException as error:
+            share.failed.append(error)
 
 
 class _Share(Generic[Work, Result]):

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from migration_assets.wiring.execute import CohortRun, Runner, open_instance
 from migration_assets.wiring.garbage import collect_less
 from migration_assets.wiring.lanes import processes_beside
+from migration_assets.wiring.left_runs import close_left_runs
 from migration_assets.wiring.progress import Told, progress_to
 from migration_assets.wiring.results import PhaseResult
 from migration_assets.wiring.workspace import Workspace, open_workspace
@@ -30,8 +31,9 @@ Hear = Callable[[Told], None]
 
 def runner_of(environment: "Environment", graph: Graph) -> Runner:
     """The plan's graph, ready to run, on an instance of Dagster's that the caller closes."""
-    workspace = open_workspace(environment)
-    runner = Runner(workspace, open_instance(), graph(workspace))
+    workspace, instance = open_workspace(environment), open_instance()
+    close_left_runs(instance)
+    runner = Runner(workspace, instance, graph(workspace))
     collect_less()
     return runner
 
@@ -41,8 +43,12 @@ def with_others(runner: Runner, graph: Graph, at_once: int, hear: Hear, *, at_ne
     """The runner with what it takes to run so many cohorts side by side. `hear` takes what stages beside say;
     `at_need`: no process begins before there is a second cohort for it."""
     opener = partial(_open_beside, runner.workspace.environment, graph)
-    with processes_beside(at_once - 1, opener, hear, at_need=at_need) as beside:
-        yield replace(runner, beside=beside)
+    try:
+        with processes_beside(at_once - 1, opener, hear, at_need=at_need) as beside:
+            yield replace(runner, beside=beside)
+    finally:
+        # Processes beside are ended and not asked to: what one was about may still stand in the history as under way.
+        close_left_runs(runner.instance)
 
 
 def _open_beside(environment: "Environment", graph: Graph, said: Hear) -> Callable[[CohortRun], PhaseResult]:

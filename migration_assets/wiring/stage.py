@@ -26,6 +26,7 @@ from migration_assets.wiring.checks import check_results, check_specs
 from migration_assets.wiring.cohort_states import readers_told
 from migration_assets.wiring.disk import disk_refusal
 from migration_assets.wiring.failed_reconciliation import aftermath
+from migration_assets.wiring.left_runs import marked
 from migration_assets.wiring.partitions import COHORTS
 from migration_assets.wiring.progress import Told, tell
 from migration_assets.wiring.stage_names import COHORT_STAGES
@@ -151,6 +152,7 @@ def unexpected(error: Exception, file: Path) -> str:
 def _run(
     context: dg.AssetExecutionContext, workspace: Workspace, spec: StageSpec, partition: str
 ) -> dg.MaterializeResult:
+    marked(context.instance, context.run)
     with _locked(workspace, spec, partition):
         with workspace.engine(alone=not spec.by_cohort) as engine:
             call = StageCall(

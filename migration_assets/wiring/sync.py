@@ -19,6 +19,7 @@ from migration_assets.plan.sync_models import Sync, may_run
 from migration_assets.wiring.copies import look
 from migration_assets.wiring.delta import moved_cohorts, run_tick, unfinished
 from migration_assets.wiring.execute import Runner
+from migration_assets.wiring.left_runs import close_left_runs, marked
 from migration_assets.wiring.runners import Graph, with_others
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def delta_job(workspace: "Workspace", graph: Graph) -> dg.JobDefinition:
         if not may_run(settings.windows, datetime.now(UTC)):
             context.add_output_metadata({"state": "left to the next window: the plan's windows have closed meanwhile"})
             return
+        marked(context.instance, context.run)
         alone = Runner(workspace, context.instance, graph(workspace))
         try:
             with with_others(alone, graph, settings.at_once, lambda _: None, at_need=True) as runner:
@@ -126,6 +128,7 @@ def evaluated(
         return _skipped(f"the plan's windows are closed; {lag}", cursor)
     record = workspace.record()
     moved = moved_cohorts(workspace, record)
+    close_left_runs(instance)
     if instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=_UNDER_WAY), limit=1):
         return _skipped(f"a tick is on its way; {lag}, backlog {_rows(cursor.backlog)}", cursor)
     past = log.last(_DOUBLINGS)

@@ -11,3 +11,5 @@ TICK = "cutover/tick"
 REPAIR = "cutover/repair"
 # Who started the run; the audit log names them.
 ACTOR = "cutover/actor"
+# Which process runs it (see `left_runs`).
+PROCESS = "cutover/process"

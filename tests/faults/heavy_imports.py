@@ -25,5 +25,9 @@ import migration_assets.quality.run
 import migration_assets.stages.golden_copy.export
 import migration_assets.stages.load.apply
 import migration_assets.wiring.execute
+from migration_assets.wiring.garbage import collect_less
+
+# What a fork never looks at for garbage, it shares with its parent; nothing is started by it.
+collect_less()
 
 HEAVY = (dagster, duckdb, great_expectations, ibis, pandas, psycopg, pyarrow.parquet, sqlalchemy, migration_assets)

@@ -6,6 +6,7 @@ true of the result is in the tests.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -182,9 +183,15 @@ def command(root: Path, server: str, *arguments: str, **variables: str) -> Answe
         patch.setattr(cli, "ROOT", root)
         patch.setattr(sys, "argv", ["cutover", *arguments])
         patch.setattr(terminal.out, "file", None)
-        done = CliRunner().invoke(
-            cli.main, arguments, env={"CUTOVER_DATABASE_URL": server, **variables}, catch_exceptions=False
-        )
+        looks = gc.get_threshold()
+        try:
+            done = CliRunner().invoke(
+                cli.main, arguments, env={"CUTOVER_DATABASE_URL": server, **variables}, catch_exceptions=False
+            )
+        finally:
+            # A command has its process to itself; this one goes on.
+            gc.unfreeze()
+            gc.set_threshold(*looks)
     return Answer(done.exit_code, done.stdout, done.stderr)
 
 

@@ -97,6 +97,24 @@ def test_work_whose_process_died_is_told_and_the_rest_is_done_here() -> None:
     assert [square for square, _ in found] == [-1 if n in lost else n * n for n in (1, 2, 3, 4)]
 
 
+def test_a_process_that_died_gets_no_more_work_from_whoever_comes_next() -> None:
+    def lost(piece: int) -> tuple[int, int]:
+        return -1, 0
+
+    with processes_beside(1, deadly_worker, lambda _: None) as beside:
+        assert (-1, 0) in Lanes(here, beside, lost).run(range(8))
+        assert [square for square, _ in Lanes(here, beside, lost).run(range(3))] == [0, 1, 4]
+
+
+def test_an_error_of_whoever_is_told_what_begins_is_raised_here() -> None:
+    def told(piece: int) -> None:
+        if piece == 1:
+            raise OSError("no storage")
+
+    with processes_beside(1, worker, lambda _: None) as beside, pytest.raises(OSError, match="no storage"):
+        Lanes(here, beside, here).run(range(6), started=told)
+
+
 def test_an_error_of_the_work_beside_is_raised_here() -> None:
     with processes_beside(1, failing_worker, lambda _: None) as beside, pytest.raises(ValueError, match="no such"):
         Lanes(here, beside, here).run(range(6))

@@ -17,6 +17,9 @@ from migration_assets.plan.modes import MODES, Strategy
 from migration_assets.plan.sync_models import Sync
 from migration_assets.stages.golden_copy.delta import Seen
 from migration_assets.wiring import sync
+from migration_assets.wiring.delta import TickResult
+from migration_assets.wiring.execute import Runner
+from migration_assets.wiring.progress import Begun
 from migration_assets.wiring.sync import JOB, Cursor, evaluated
 from migration_assets.wiring.workspace import Workspace
 
@@ -130,6 +133,26 @@ def test_a_run_that_the_closing_of_the_windows_has_overtaken_does_nothing(situat
 
     done = sync.delta_job(situation.workspace, graph).execute_in_process(instance=situation.instance)
     assert done.success and situation.log.last() == ()
+
+
+def test_a_tick_has_the_processes_that_the_plan_gives_it(situation: Situation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They begin when there is a second cohort, and what the tick is about stands in the log of its run."""
+    situation.workspace.plan.file = SimpleNamespace(sync=Sync(at_once=3))
+    situation.workspace.environment = None
+    found: list[int] = []
+
+    def run_tick(runner: Runner, actor: str, *, report: Any) -> TickResult:
+        found.append(len(runner.beside))
+        report(Begun("pilot", 1, 2))
+        number = situation.log.begin("S1", thorough=False, now=NOW)
+        return TickResult(situation.log.end(number, "quiet", now=NOW), ())
+
+    monkeypatch.setattr(sync, "run_tick", run_tick)
+    job = sync.delta_job(situation.workspace, lambda _: dg.Definitions())
+    done = job.execute_in_process(instance=situation.instance)
+    assert done.success and found == [2]
+    said = [r.event_log_entry.user_message for r in situation.instance.get_records_for_run(done.run_id).records]
+    assert "pilot (1/2)" in said
 
 
 def test_after_failures_it_waits_longer_each_time(situation: Situation) -> None:
