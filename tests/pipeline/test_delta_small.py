@@ -20,6 +20,7 @@ from migration_assets.wiring.copies import copy_to_compare, take_changes
 from migration_assets.wiring.delta import TickResult, run_tick
 from migration_assets.wiring.rollback import take_back
 from migration_assets.wiring.sync import JOB, Cursor, evaluated
+from migration_assets.wiring.tags import PROCESS
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -121,8 +122,11 @@ def test_after_the_ticks_a_whole_new_run_has_nothing_to_write(loaded: World) -> 
 
 
 def test_the_sensor_asks_for_a_run_and_the_run_brings_the_change_over(
-    loaded: World, telco_csv: Path, rows: list[Row]
+    loaded: World, telco_csv: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As in a process of Dagster's: a process beside it finds the same storage.
+    for name, value in loaded.workspace.environment.exports.items():
+        monkeypatch.setenv(name, value)
     now, sync = datetime.now(UTC), Sync()
     quiet = evaluated(loaded.workspace, loaded.instance, sync, Cursor(), now)
     assert not quiet.run_requests and "nothing changed; lag" in str(quiet.skip_reason)
@@ -138,6 +142,7 @@ def test_the_sensor_asks_for_a_run_and_the_run_brings_the_change_over(
     assert (status == "inactive" or status != "active") is (rows[10]["Churn"] == "Yes")
     jobs = [r.job_name for r in loaded.instance.get_runs(dg.RunsFilter(), limit=8)]
     assert JOB in jobs and "global_phase" in jobs
+    assert len({r.tags[PROCESS] for r in loaded.instance.get_runs(dg.RunsFilter(), limit=5)}) == 2
     [last] = TickLog(loaded.workspace.control, "small").last()
     assert (last.state, last.snapshot_after) == ("done", loaded.workspace.record().snapshot)
     assert not evaluated(loaded.workspace, loaded.instance, sync, Cursor(), now).run_requests
