@@ -113,8 +113,7 @@ def run_tick(runner: Runner, actor: str, *, thorough: bool = False, report: Repo
         try:
             result = _Ticking(runner, actor, record, moved, report).run(log, number, thorough)
         except BaseException as e:
-            told = e.message if isinstance(e, CutoverError) else f"unexpected {type(e).__name__}"
-            log.end(number, "failed", now=_now(), reason=told)
+            log.end(number, "failed", now=_now(), reason=_why(e))
             raise
     return result
 
@@ -219,6 +218,13 @@ class _Ticking:
             detail=detail,
         )
         return TickResult(tick, log.tables(number), tuple(carried), summary)
+
+
+def _why(error: BaseException) -> str:
+    """What is kept of an error that a tick ended with."""
+    if isinstance(error, CutoverError):
+        return error.message
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else f"unexpected {type(error).__name__}"
 
 
 def _now() -> datetime:

@@ -57,9 +57,9 @@ def _print_changes(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _ending(result: TickResult) -> str:
     tick = result.tick
-    lag = "" if tick.lag_seconds is None else f" No change has waited longer than {tick.lag_seconds} s."
     if tick.state == "quiet":
-        return f"[green]Nothing changed[/] since snapshot {tick.snapshot_before}.{lag}"
+        return f"[green]Nothing changed[/] since snapshot {tick.snapshot_before}."
     if tick.state == "done":
+        lag = "" if tick.lag_seconds is None else f" No change has waited longer than {tick.lag_seconds} s."
         return f"[green]In step[/] with the sources, snapshot {tick.snapshot_after}.{lag}"
     return f"[red]Not in step:[/] {escape(tick.reason)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration_assets.connectors.freeze_script import freeze_script
 from migration_assets.domain.errors import BadInput
-from migration_assets.plan.wording import nearest, shown
+from migration_assets.plan.wording import listing, nearest, shown
 from migration_assets.stages.golden_copy.changes import changes_json
 from migration_assets.stages.golden_copy.manifest import read_manifest
 from migration_assets.wiring.copies import Say, written_since
@@ -71,7 +71,9 @@ def freeze_scripts(
     """A script for each system of the plan, or for one. BadInput for a system that there is none of."""
     systems = workspace.plan.file.sources
     if system is not None and system not in systems:
-        raise BadInput(f"the plan has no system {shown(system)}", nearest(system, systems, "name one of plan.yaml"))
+        raise BadInput(
+            f"the plan has no system {shown(system)}", nearest(system, systems, f"it has {listing(systems)}")
+        )
     found = []
     for name, declared in systems.items():
         if system not in (None, name):

@@ -117,6 +117,8 @@ def stage_asset(spec: StageSpec) -> dg.AssetsDefinition:
             # Trying again cannot help: an input or a verdict has to change first.
             raise dg.Failure(description=str(e), metadata={EXIT_CODE: e.exit_code}, allow_retries=False) from None
         except Exception as e:
+            if (stopped := interruption(e)) is not None:
+                raise stopped from None
             if refused := disk_refusal(e, workspace.environment.home):
                 raise dg.Failure(
                     description=str(refused), metadata={EXIT_CODE: refused.exit_code}, allow_retries=False
@@ -134,6 +136,14 @@ def _ended(result: dg.MaterializeResult) -> str:
     """How a stage ended, in words, as far as its checks say."""
     bad = [r for r in result.check_results or () if not r.passed and r.severity == dg.AssetCheckSeverity.ERROR]
     return "critical checks failed: " + ", ".join(str(r.check_name) for r in bad) if bad else "done"
+
+
+def interruption(error: BaseException) -> dg.DagsterExecutionInterruptedError | None:
+    """The interruption that an error came of: an engine that is interrupted in a query says so in its own way."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, dg.DagsterExecutionInterruptedError):
+        found = found.__cause__ or found.__context__
+    return found
 
 
 def unexpected(error: Exception, file: Path) -> str:

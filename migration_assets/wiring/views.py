@@ -258,6 +258,12 @@ _AMOUNTS = ("source", "rejected", "excluded", "waived", "target", "difference")
 _TELLING = ("rejected", "excluded", "waived", "difference")
 
 
+def _whose(report: Mapping[str, Any]) -> str:
+    """Which cohorts a sum is of: those that were asked for."""
+    names = [str(c["cohort"]) for c in report["cohorts"]]
+    return escape(names[0]) if len(names) == 1 else f"{len(names)} cohorts"
+
+
 def _print_sum(out: Console, report: Mapping[str, Any], title: str, part: str, keys: str, values: str) -> None:
     names = tuple(values.split())
     rows = _summed(report, part, tuple(keys.split()), names)
@@ -283,11 +289,13 @@ def _print_rows(
 
 def _print_sources(out: Console, report: Mapping[str, Any]) -> None:
     counts = "read loaded merged rejected excluded"
-    _print_sum(out, report, "Source rows, all cohorts", "sources", "table", counts)
+    _print_sum(out, report, f"Source rows, {_whose(report)}", "sources", "table", counts)
 
 
 def _print_targets(out: Console, report: Mapping[str, Any]) -> None:
-    _print_sum(out, report, "Target rows, all cohorts", "targets", "table", "expected found missing extra changed")
+    _print_sum(
+        out, report, f"Target rows, {_whose(report)}", "targets", "table", "expected found missing extra changed"
+    )
 
 
 def _print_money(out: Console, report: Mapping[str, Any]) -> None:
@@ -295,7 +303,7 @@ def _print_money(out: Console, report: Mapping[str, Any]) -> None:
     keys, names = "measure currency", tuple(f"{a}_minor" for a in _AMOUNTS)
     rows = _summed(report, "money", tuple(keys.split()), names)
     telling = {key: row for key, row in rows.items() if any(row[f"{a}_minor"] for a in _TELLING)}
-    _print_rows(out, "Control totals in minor units, all cohorts", keys, names, telling)
+    _print_rows(out, f"Control totals in minor units, {_whose(report)}", keys, names, telling)
     if same := len(rows) - len(telling):
         others = f"{same:,} {'others' if telling else 'control totals'}"
         out.print(f"{others} are the same on both sides, with nothing rejected, excluded or waived.")
