@@ -87,9 +87,15 @@ class GoldenWriter:
 
 
 def _recurring(rows: pa.Table) -> list[str]:
-    """Columns in which a value stands four times or more, taken all in all."""
-    flat = [name for name in rows.column_names if not pa.types.is_nested(rows.schema.field(name).type)]
-    return [name for name in flat if 4 * pc.count_distinct(rows[name]).as_py() <= rows.num_rows]
+    """Columns in which a value stands four times or more, taken all in all; of types whose values can be told apart."""
+    told = [name for name in rows.column_names if _tells_apart(rows.schema.field(name).type)]
+    return [name for name in told if 4 * pc.count_distinct(rows[name]).as_py() <= rows.num_rows]
+
+
+def _tells_apart(kind: pa.DataType) -> bool:
+    """Whether Arrow counts the different values of a type: not of nested ones, nor of those that others have added."""
+    is_ = pa.types
+    return any(f(kind) for f in (is_.is_primitive, is_.is_string, is_.is_large_string, is_.is_binary, is_.is_decimal))
 
 
 def write_sorted(

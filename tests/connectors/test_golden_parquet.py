@@ -27,6 +27,16 @@ def test_a_column_has_a_dictionary_where_its_values_recur(tmp_path: Path) -> Non
     assert pq.read_table(tmp_path / "copy.parquet").drop_columns(["_row"]).equals(rows)
 
 
+def test_columns_whose_values_arrow_does_not_count_are_written_too(tmp_path: Path) -> None:
+    identifiers = pa.array([bytes([i]) * 16 for i in (1, 1, 1, 1)], pa.uuid())
+    rows = pa.table({"uuid": identifiers, "nothing": pa.nulls(4), "view": pa.array(["a"] * 4, pa.string_view())})
+    with GoldenWriter(tmp_path / "copy.parquet", rows.schema) as writer:
+        writer.write(rows)
+    found = pq.read_table(tmp_path / "copy.parquet")
+    assert found["uuid"].cast(pa.binary(16)).to_pylist() == [b"\x01" * 16] * 4
+    assert found["view"].to_pylist() == ["a"] * 4 and found["nothing"].null_count == 4
+
+
 def test_however_batches_were_cut_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
     numbers = list(range(ROW_GROUP + 10))
     rows = pa.table({"id": numbers, "half": [n // ROW_GROUP for n in numbers]})
